@@ -1,0 +1,49 @@
+import type { Tokenizer } from '../tokenizer/tokenizer.js'
+
+/** How tokens are drawn. */
+export interface Sampling {
+  /** 0 is greedy; log-probabilities are then those of temperature 1. */
+  temperature: number
+  /** Nucleus: smallest set of tokens whose probability reaches this; 1 keeps all. */
+  topP: number
+  /** The k likeliest tokens; 0 keeps all. */
+  topK: number
+}
+
+/** What one call of `Conversation.generate` may produce. */
+export interface GenerationLimits {
+  maxTokens: number
+  /** Generation ends with the token that completes one of these strings; that token is kept whole. */
+  stop: string[]
+}
+
+/** Tokens as they were sampled, with their log-probabilities under the sampling distribution. */
+export interface Generation {
+  ids: number[]
+  logprobs: number[]
+  /** `ids` decoded, special tokens kept, end-of-text token dropped. */
+  text: string
+  /** `stop`: a stop string; `eos`: the model ended; `length`: `maxTokens`; `full`: the context is full. */
+  stopReason: 'stop' | 'eos' | 'length' | 'full'
+}
+
+/** A growing sequence of ids whose keys and values stay cached between calls. */
+export interface Conversation {
+  /** Appends `ids` (prompt or observation), then samples. Token in, token out: nothing is re-tokenised. */
+  generate(ids: readonly number[], limits: GenerationLimits): Promise<Generation>
+  /** Gives the cache slot back. Safe to call twice. */
+  end(): void
+}
+
+/** A language model that can be talked to. Conversations run side by side and never wait for one another's searches. */
+export interface Policy {
+  readonly name: string
+  readonly tokenizer: Tokenizer
+  /** Most ids (prompt, observations and answers together) that a conversation can hold. */
+  readonly contextLength: number
+  /**
+   * @param sampling How tokens are drawn.
+   * @param seed Draws depend on (seed, position) alone, not on what else runs.
+   */
+  start(sampling: Sampling, seed: number): Promise<Conversation>
+}

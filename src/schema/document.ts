@@ -1,0 +1,12 @@
+/** One search result. */
+export interface Document {
+  title?: string
+  text: string
+  /** Place in the result list, from 1. */
+  rank: number
+  /** The engine's own relevance score, where it has one; comparable within one result list only. */
+  score?: number
+}
+
+/** The quality that a simulator is asked for: documents that answer the query, or documents that do not. */
+export type Quality = 'useful' | 'noisy'

@@ -1,0 +1,19 @@
+import type { Document, Quality } from '../schema/document.js'
+import type { Question } from '../schema/question.js'
+
+/** What an engine may need besides the query. Real engines read `topK` alone; a simulator reads the rest. */
+export interface SearchContext {
+  question: Question
+  /** Number of documents wanted. */
+  topK: number
+  /** Quality asked of a simulator. */
+  quality?: Quality
+  /** Makes a sampled answer repeat. */
+  seed?: number
+}
+
+/** Anything that answers a query with ranked documents. Rejects when it cannot; an empty list means nothing found. */
+export interface SearchEngine {
+  readonly name: string
+  search(query: string, context: SearchContext): Promise<Document[]>
+}
