@@ -1,0 +1,168 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { float32 } from './host-tensor.js'
+import type { HostTensor } from './host-tensor.js'
+import { abortable, enqueue } from './queue.js'
+import { dtypeNumber, native } from './runtime.js'
+import type { NativeResult } from './runtime.js'
+import { Trace } from './trace.js'
+import { Variable } from './variable.js'
+
+export interface CompileOptions {
+  /** Compile with XLA (seconds for each new signature, faster calls); default: a plain TensorFlow graph. */
+  xla?: boolean
+  /** Compute matrix products in bfloat16; default false. */
+  bfloat16?: boolean
+}
+
+/** Inputs of a compiled function: host values; a number is a float32 scalar. */
+export type Inputs = Record<string, HostTensor | number>
+/** What the body sees of its inputs. */
+export type Traced<I extends Inputs> = { [K in keyof I]: TensorFlow.Tensor }
+/** What a call gives. */
+export type Results<R> = { [K in keyof R]: HostTensor }
+
+export interface Compiled<I extends Inputs, S, R> {
+  /**
+   * Runs in TensorFlow, off the main thread, after all earlier calls of any compiled function.
+   * @param state Variables (in any nesting of arrays and records) that the body reads and changes. A call with other
+   * variables of the same shapes reuses the compiled function.
+   * @param signal Rejects at once when aborted; the step itself ends in the background.
+   */
+  (inputs: I, state: S, signal?: AbortSignal): Promise<Results<R>>
+  /** Frees the TensorFlow functions. */
+  dispose(): void
+}
+
+interface Entry {
+  functionName: string
+  outputs: string[]
+  /** Variables that the body uses without their being in `state`. */
+  captured: Variable[]
+}
+
+let compileCounter = 0
+
+/** Number of functions traced so far in this process: stays flat once all shapes have been seen. */
+export function compileCount(): number {
+  return compileCounter
+}
+
+/**
+ * Turns an ordinary tfjs function, gradients included, into a TensorFlow function: one for each signature (shapes and
+ * dtypes of inputs and state).
+ *
+ * The body runs once for each signature, to be traced: JavaScript numbers freeze into the trace, so whatever changes
+ * between calls (learning rate, positions, random numbers) must be an input. It may return no tensors of state; it
+ * changes state with `Variable.assign`.
+ *
+ * @param name Shown in errors.
+ * @param body Gets traced inputs and the state itself, returns named tensors.
+ */
+export function compile<I extends Inputs, S, R extends Record<string, TensorFlow.Tensor>>(
+  name: string,
+  body: (inputs: Traced<I>, state: S) => R,
+  options: CompileOptions = {},
+): Compiled<I, S, R> {
+  const entries = new Map<string, Entry>()
+  const run = async (inputs: I, state: S): Promise<Results<R>> => {
+    const names = Object.keys(inputs)
+    const values = names.map((key) => hostTensor(inputs[key]!))
+    const variables = variablesOf(state)
+    const key = signature(names, values, variables)
+    let entry = entries.get(key)
+    if (!entry) {
+      entry = trace(name, body, options, inputs, names, values, state, variables)
+      entries.set(key, entry)
+    }
+    const uploaded = values.map((value) => native.upload(dtypeNumber[value.dtype], value.shape, value.data))
+    try {
+      const handles = [...variables, ...entry.captured].map((variable) => variable.id)
+      const results = await native.call(entry.functionName, [...uploaded, ...handles], entry.outputs.length, options.xla ?? false)
+      return Object.fromEntries(entry.outputs.map((output, i) => [output, fromNative(results[i]!)])) as Results<R>
+    } catch (error) {
+      throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    } finally {
+      uploaded.forEach((id) => native.deleteTensor(id))
+    }
+  }
+  const compiled = (inputs: I, state: S, signal?: AbortSignal): Promise<Results<R>> =>
+    abortable(
+      enqueue(() => run(inputs, state)),
+      signal,
+      name,
+    )
+  return Object.assign(compiled, {
+    dispose(): void {
+      for (const entry of entries.values()) native.removeFunction(entry.functionName)
+      entries.clear()
+    },
+  })
+}
+
+function trace<I extends Inputs, S, R extends Record<string, TensorFlow.Tensor>>(
+  name: string,
+  body: (inputs: Traced<I>, state: S) => R,
+  options: CompileOptions,
+  inputs: I,
+  names: string[],
+  values: HostTensor[],
+  state: S,
+  variables: Variable[],
+): Entry {
+  const recording = new Trace(options.bfloat16 ?? false)
+  const functionName = `zerosearch_${compileCounter}_${name.replace(/\W/g, '_')}`
+  let outputs: string[] = []
+  recording.record(() => {
+    const traced = names.map((key, i) => [key, recording.placeholder(dtypeNumber[values[i]!.dtype], values[i]!.shape)])
+    variables.forEach((variable) => recording.variable(variable))
+    const results = body(Object.fromEntries(traced) as Traced<I>, state)
+    outputs = Object.keys(results)
+    native.addFunction(
+      recording.graph,
+      functionName,
+      [...recording.inputs, ...recording.variableInputs],
+      outputs.map((key) => recording.outputOf(results[key]!)),
+      [...recording.effects],
+      options.xla ?? false,
+    )
+  })
+  compileCounter++
+  return { functionName, outputs, captured: recording.variables.slice(variables.length) }
+}
+
+function hostTensor(value: HostTensor | number): HostTensor {
+  return typeof value === 'number' ? float32([value], []) : value
+}
+
+function signature(names: string[], values: HostTensor[], variables: Variable[]): string {
+  const inputs = values.map((value, i) => `${names[i]}:${value.dtype}[${value.shape.join()}]`)
+  return [...inputs, ...variables.map((variable) => `${variable.dtype}[${variable.shape.join()}]`)].join(' ')
+}
+
+/** All variables in a nesting of arrays and records, each once, in a fixed order. */
+export function variablesOf(state: unknown): Variable[] {
+  const found = new Set<Variable>()
+  const visit = (value: unknown): void => {
+    if (value instanceof Variable) found.add(value)
+    else if (Array.isArray(value)) value.forEach(visit)
+    else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+      Object.values(value).forEach(visit)
+    }
+  }
+  visit(state)
+  return [...found]
+}
+
+function fromNative(result: NativeResult): HostTensor {
+  const { shape } = result
+  switch (result.dtype) {
+    case dtypeNumber.float32:
+      return { dtype: 'float32', shape, data: new Float32Array(result.data) }
+    case dtypeNumber.int32:
+      return { dtype: 'int32', shape, data: new Int32Array(result.data) }
+    case dtypeNumber.bool:
+      return { dtype: 'bool', shape, data: new Uint8Array(result.data) }
+    default:
+      throw new Error(`a result has TensorFlow dtype ${result.dtype}; return float32, int32 or bool`)
+  }
+}

@@ -1,0 +1,280 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { opArguments } from './op-defs.js'
+import { backend, dtypeNumber, native, tf } from './runtime.js'
+import type { Binding, GraphOutput, NativeGraph, OpAttribute, TensorData, TensorInfo } from './runtime.js'
+import type { Variable } from './variable.js'
+
+/** Ids of traced symbols start here, far above those of real handles. */
+const SYMBOL_BASE = 2 ** 30
+
+/** Ops that are computed in bfloat16 where a function asks for it. */
+const MATRIX_PRODUCTS = new Set(['BatchMatMulV2', 'BatchMatMul', 'MatMul'])
+
+/** Ops on a variable that leave it as it is. All others change it. */
+const VARIABLE_READS = new Set(['ReadVariableOp', 'ResourceGather', 'ResourceGatherNd', 'VariableShape'])
+
+interface Symbol {
+  output: GraphOutput
+  dtype: number
+  shape: number[]
+}
+
+/** The order of accesses to one variable: a write waits for all earlier accesses, a read for the last write. */
+interface Accesses {
+  lastWrite: number | undefined
+  readsSince: number[]
+}
+
+let current: Trace | undefined
+
+/** The trace that is being recorded, if any. */
+export function currentTrace(): Trace | undefined {
+  return current
+}
+
+/** Records what a tfjs function does as a TensorFlow graph, executing nothing. */
+export class Trace {
+  readonly graph: NativeGraph = native.newGraph()
+  /** Placeholder ops of the function's inputs: first the given inputs, then variables in the order of `variables`. */
+  readonly inputs: number[] = []
+  readonly variableInputs: number[] = []
+  readonly variables: Variable[] = []
+  /** Ops that must run although nothing uses their results. */
+  readonly effects = new Set<number>()
+  opCount = 0
+  private readonly symbols = new Map<number, Symbol>()
+  private readonly variableSymbols = new Map<Variable, number>()
+  private readonly accesses = new Map<number, Accesses>()
+  private readonly constants = new WeakMap<object, number>()
+
+  constructor(private readonly bfloat16: boolean) {}
+
+  /** A tensor that stands for an input of the function. */
+  placeholder(dtype: number, shape: number[]): TensorFlow.Tensor {
+    const id = this.addPlaceholder(dtype, shape, this.inputs)
+    return backend.createOutputTensor({ id, dtype, shape })
+  }
+
+  /** The symbol of a variable's handle; a variable that was not announced becomes one more input. */
+  variable(variable: Variable): number {
+    let id = this.variableSymbols.get(variable)
+    if (id === undefined) {
+      id = this.addPlaceholder(dtypeNumber.resource, [], this.variableInputs)
+      this.variableSymbols.set(variable, id)
+      this.variables.push(variable)
+    }
+    return id
+  }
+
+  /** Runs `body` with tfjs recording into this trace. Tensors made by it are gone afterwards. */
+  record(body: () => void): void {
+    if (current) throw new Error('compile: a function is being traced already; call compiled functions outside of one another')
+    const { binding, getInputTensorIds } = backend
+    current = this
+    backend.binding = this.recorder(binding)
+    backend.getInputTensorIds = (tensors) => tensors.map((tensor) => this.symbolOf(tensor))
+    try {
+      tf.tidy(() => {
+        body()
+      })
+    } finally {
+      backend.binding = binding
+      backend.getInputTensorIds = getInputTensorIds
+      current = undefined
+    }
+  }
+
+  /** [op, index] of a tensor that the function returns. */
+  outputOf(tensor: TensorFlow.Tensor): GraphOutput {
+    return this.symbol(this.symbolOf(tensor), 'a result').output
+  }
+
+  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. */
+  setShape(id: number, shape: number[]): void {
+    const symbol = this.symbol(id, 'setShape')
+    native.setShape(this.graph, symbol.output, shape)
+    symbol.shape = shape
+  }
+
+  private addPlaceholder(dtype: number, shape: number[], list: number[]): number {
+    const attributes = [
+      { name: 'dtype', type: native.TF_ATTR_TYPE, value: dtype },
+      { name: 'shape', type: native.TF_ATTR_SHAPE, value: shape },
+    ]
+    const { op } = native.addOp(this.graph, 'Placeholder', attributes, [], [])
+    list.push(op)
+    return this.define([op, 0], dtype, shape)
+  }
+
+  private define(output: GraphOutput, dtype: number, shape: number[]): number {
+    const id = SYMBOL_BASE + this.symbols.size
+    this.symbols.set(id, { output, dtype, shape })
+    return id
+  }
+
+  private symbol(id: number, where: string): Symbol {
+    const symbol = this.symbols.get(id)
+    if (!symbol) {
+      throw new Error(
+        `trace: ${where} uses a tensor that was made outside of the function; pass it as an input, hold it in a ` +
+          'Variable, or make it inside',
+      )
+    }
+    return symbol
+  }
+
+  /** The symbol of a tensor. Values that still lie in JavaScript become constants of the graph. */
+  private symbolOf(tensor: TensorFlow.TensorInfo): number {
+    const data = backend.tensorMap.get(tensor.dataId) as TensorData
+    if (data.values === null || data.values === undefined) return data.id
+    const known = this.constants.get(tensor.dataId)
+    if (known !== undefined) return known
+    const id = this.constant(data.shape, data.dtype, data.values)
+    this.constants.set(tensor.dataId, id)
+    return id
+  }
+
+  private constant(shape: number[], dtype: number, values: ArrayBufferView | Uint8Array[]): number {
+    if (Array.isArray(values)) throw new Error('trace: constants of strings are not supported')
+    const attributes: OpAttribute[] = [
+      { name: 'dtype', type: native.TF_ATTR_TYPE, value: dtype },
+      { name: 'value', type: 'tensor', value: { dtype, shape, values: typed(values, dtype) } },
+    ]
+    const { op } = native.addOp(this.graph, 'Const', attributes, [], [])
+    return this.define([op, 0], dtype, shape)
+  }
+
+  private recorder(real: Binding): Binding {
+    // The binding's properties are read-only and hidden, so the recorder is a copy.
+    const names = Object.getOwnPropertyNames(real) as (keyof Binding)[]
+    const recorder = Object.fromEntries(names.map((name) => [name, real[name]])) as unknown as Binding
+    recorder.createTensor = (shape, dtype, values) => this.constant(shape, dtype, values)
+    recorder.deleteTensor = (id) => {
+      if (id < SYMBOL_BASE) real.deleteTensor(id)
+    }
+    recorder.tensorDataSync = () => {
+      throw new Error('trace: a value was read inside of a compiled function, where no values exist yet')
+    }
+    recorder.executeOp = (name, attributes, inputs) => this.execute(name, attributes, inputs)
+    return recorder
+  }
+
+  private execute(name: string, attributes: OpAttribute[], inputs: number[]): TensorInfo[] {
+    if (name.startsWith('Random')) {
+      throw new Error(`trace: ${name} keeps state and would not repeat; feed random numbers as inputs`)
+    }
+    const symbols = inputs.map((id) => this.symbol(id, name))
+    const half = this.bfloat16 && MATRIX_PRODUCTS.has(name) && symbols.every((s) => s.dtype === dtypeNumber.float32)
+    let outputs = symbols.map((symbol) => symbol.output)
+    if (half) {
+      outputs = outputs.map((output) => this.cast(output, dtypeNumber.bfloat16))
+      attributes = attributes.filter((attribute) => attribute.name !== 'T')
+    }
+    const result = native.addOp(this.graph, name, attributes, group(name, attributes, outputs), this.order(name, symbols, inputs))
+    this.opCount++
+    this.recordAccess(name, symbols, inputs, result.op)
+    return result.outputs.map(({ dtype, shape }, index) => {
+      let output: GraphOutput = [result.op, index]
+      if (half) {
+        output = this.cast(output, dtypeNumber.float32)
+        dtype = dtypeNumber.float32
+      }
+      const known = shape ?? []
+      if ((shape === null || known.includes(-1)) && name !== 'ReadVariableOp') {
+        throw new Error(`trace: the shape of the result of ${name} depends on values (${JSON.stringify(shape)})`)
+      }
+      return { id: this.define(output, dtype, known), dtype, shape: known }
+    })
+  }
+
+  private cast(output: GraphOutput, dtype: number): GraphOutput {
+    const attributes = [{ name: 'DstT', type: native.TF_ATTR_TYPE, value: dtype }]
+    return [native.addOp(this.graph, 'Cast', attributes, [output], []).op, 0]
+  }
+
+  /** Ops that must have run before an op that touches variables. */
+  private order(name: string, symbols: Symbol[], ids: number[]): number[] {
+    const before: number[] = []
+    symbols.forEach((symbol, index) => {
+      if (symbol.dtype !== dtypeNumber.resource) return
+      const accesses = this.accesses.get(ids[index]!)
+      if (!accesses) return
+      if (accesses.lastWrite !== undefined) before.push(accesses.lastWrite)
+      if (!VARIABLE_READS.has(name)) before.push(...accesses.readsSince)
+    })
+    return before
+  }
+
+  private recordAccess(name: string, symbols: Symbol[], ids: number[], op: number): void {
+    symbols.forEach((symbol, index) => {
+      if (symbol.dtype !== dtypeNumber.resource) return
+      const accesses = this.accesses.get(ids[index]!) ?? { lastWrite: undefined, readsSince: [] }
+      if (VARIABLE_READS.has(name)) {
+        accesses.readsSince.push(op)
+      } else {
+        accesses.lastWrite = op
+        accesses.readsSince = []
+        this.effects.add(op)
+      }
+      this.accesses.set(ids[index]!, accesses)
+    })
+  }
+}
+
+/** Inputs as the op's arguments group them: lists where the op takes lists. */
+function group(name: string, attributes: OpAttribute[], outputs: GraphOutput[]): (GraphOutput | GraphOutput[])[] {
+  const grouped: (GraphOutput | GraphOutput[])[] = []
+  let next = 0
+  for (const argument of opArguments(name)) {
+    if (!argument.numberAttr && !argument.typeListAttr) {
+      grouped.push(outputs[next++]!)
+      continue
+    }
+    const attribute = attributes.find((a) => a.name === (argument.numberAttr || argument.typeListAttr))
+    const value = attribute?.value
+    const count = typeof value === 'number' ? value : Array.isArray(value) ? value.length : outputs.length - next
+    grouped.push(outputs.slice(next, next + count))
+    next += count
+  }
+  return grouped
+}
+
+/** tfjs hands over plain arrays at times; native code wants the typed array of the dtype. */
+function typed(values: ArrayBufferView, dtype: number): ArrayBufferView {
+  if (ArrayBuffer.isView(values)) return values
+  const list = values as unknown as number[]
+  if (dtype === dtypeNumber.float32) return Float32Array.from(list)
+  if (dtype === dtypeNumber.int32) return Int32Array.from(list)
+  return Uint8Array.from(list)
+}
+
+/** Runs an op by name: traced inside of a compiled function, eager outside. Inputs are tensors or native ids. */
+export function runOp(
+  name: string,
+  attributes: OpAttribute[],
+  inputs: readonly (TensorFlow.Tensor | number)[],
+  outputs: number,
+): TensorInfo[] {
+  const ids = inputs.map((input) => (typeof input === 'number' ? input : backend.getInputTensorIds([input])[0]!))
+  return backend.binding.executeOp(name, attributes, ids, outputs)
+}
+
+/** `runOp` for ops with ordinary tensors as results. */
+export function op(
+  name: string,
+  attributes: OpAttribute[],
+  inputs: readonly (TensorFlow.Tensor | number)[],
+  outputs = 1,
+): TensorFlow.Tensor[] {
+  return runOp(name, attributes, inputs, outputs).map((info) => backend.createOutputTensor(info))
+}
+
+export const attribute = {
+  type: (name: string, dtype: keyof typeof dtypeNumber): OpAttribute => ({
+    name,
+    type: native.TF_ATTR_TYPE,
+    value: dtypeNumber[dtype],
+  }),
+  int: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_INT, value }),
+  bool: (name: string, value: boolean): OpAttribute => ({ name, type: native.TF_ATTR_BOOL, value }),
+}

@@ -1,0 +1,83 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { backend, dtypeNumber, native } from './runtime.js'
+import { attribute, currentTrace, runOp } from './trace.js'
+
+/** TensorFlow's name for a variable that belongs to its handle alone and goes with it. */
+const ANONYMOUS = 'cd2c9b7b-88a0-44d4-b92c-04f2a02a7bd4'
+
+/**
+ * State that lives on the device and that compiled functions read and change in place: weights, optimizer state,
+ * caches. It has no value until the first `assign`.
+ */
+export class Variable {
+  private handle: number | undefined
+
+  /**
+   * @param shape Fixed.
+   * @param dtype Default float32.
+   * @param name Shown in errors.
+   */
+  constructor(
+    readonly shape: readonly number[],
+    readonly dtype: 'float32' | 'int32' = 'float32',
+    readonly name: string = 'variable',
+  ) {
+    const attributes = [
+      attribute.type('dtype', dtype),
+      { name: 'shape', type: native.TF_ATTR_SHAPE, value: [...shape] },
+      { name: 'shared_name', type: native.TF_ATTR_STRING, value: ANONYMOUS },
+    ]
+    this.handle = native.executeOp('VarHandleOp', attributes, [], 1)[0]!.id
+  }
+
+  /** The native handle. Throws after `dispose`. */
+  get id(): number {
+    if (this.handle === undefined) throw new Error(`variable ${this.name}: used after dispose`)
+    return this.handle
+  }
+
+  get size(): number {
+    return this.shape.reduce((product, dim) => product * dim, 1)
+  }
+
+  /** The value; inside of a compiled function as it is at that point of the function. */
+  read(): TensorFlow.Tensor {
+    const trace = currentTrace()
+    const [info] = runOp('ReadVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol()], 1)
+    trace?.setShape(info!.id, [...this.shape])
+    return backend.createOutputTensor({ id: info!.id, dtype: dtypeNumber[this.dtype], shape: [...this.shape] })
+  }
+
+  /** Sets the value. Throws on another shape. */
+  assign(value: TensorFlow.Tensor): void {
+    this.check(value, 'assign')
+    runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), value], 0)
+  }
+
+  /** Adds to the value. Throws on another shape. */
+  add(value: TensorFlow.Tensor): void {
+    this.check(value, 'add')
+    runOp('AssignAddVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), value], 0)
+  }
+
+  /** Frees the device memory. Safe to call twice. */
+  dispose(): void {
+    if (this.handle === undefined) return
+    native.deleteTensor(this.handle)
+    this.handle = undefined
+  }
+
+  private symbol(): number {
+    const trace = currentTrace()
+    return trace ? trace.variable(this) : this.id
+  }
+
+  private check(value: TensorFlow.Tensor, operation: string): void {
+    if (value.dtype !== this.dtype || value.shape.join() !== this.shape.join()) {
+      throw new Error(
+        `${operation}: variable ${this.name} is ${this.dtype} [${this.shape.join(', ')}], ` +
+          `got ${value.dtype} [${value.shape.join(', ')}]`,
+      )
+    }
+  }
+}
