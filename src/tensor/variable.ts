@@ -2,8 +2,7 @@ import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { backend, dtypeNumber, native } from './runtime.js'
 import { attribute, currentTrace, runOp } from './trace.js'
 
-/** TensorFlow's name for a variable that belongs to its handle alone and goes with it. */
-const ANONYMOUS = 'cd2c9b7b-88a0-44d4-b92c-04f2a02a7bd4'
+let counter = 0
 
 /**
  * State that lives on the device and that compiled functions read and change in place: weights, optimizer state,
@@ -25,7 +24,7 @@ export class Variable {
     const attributes = [
       attribute.type('dtype', dtype),
       { name: 'shape', type: native.TF_ATTR_SHAPE, value: [...shape] },
-      { name: 'shared_name', type: native.TF_ATTR_STRING, value: ANONYMOUS },
+      { name: 'shared_name', type: native.TF_ATTR_STRING, value: `zerosearch-${counter++}` },
     ]
     this.handle = native.executeOp('VarHandleOp', attributes, [], 1)[0]!.id
   }
@@ -63,6 +62,7 @@ export class Variable {
   /** Frees the device memory. Safe to call twice. */
   dispose(): void {
     if (this.handle === undefined) return
+    native.executeOp('DestroyResourceOp', [attribute.bool('ignore_lookup_error', true)], [this.handle], 0)
     native.deleteTensor(this.handle)
     this.handle = undefined
   }

@@ -1,0 +1,72 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { compile } from '../tensor/compile.js'
+import type { HostTensor } from '../tensor/host-tensor.js'
+import { Variable } from '../tensor/variable.js'
+import type { WeightTensors } from './forward.js'
+
+/** A model's weights on the device, by key (see weight-names.ts). */
+export type Weights = Record<string, Variable>
+
+const assign = compile('load weight', ({ value }: { value: HostTensor }, variable: Variable) => {
+  variable.assign(value as unknown as TensorFlow.Tensor)
+  return {}
+})
+
+const fetch = compile('read weight', (_: Record<string, never>, variable: Variable) => ({ value: variable.read() }))
+
+const copy = compile('copy weights', (_: Record<string, never>, state: { from: Variable; to: Variable }) => {
+  state.to.assign(state.from.read())
+  return {}
+})
+
+const clear = compile('clear weights', (_: Record<string, never>, variable: Variable) => {
+  variable.assign(variable.read().zerosLike())
+  return {}
+})
+
+/** Puts one weight on the device. */
+export async function uploadWeight(key: string, shape: readonly number[], data: Float32Array): Promise<Variable> {
+  const variable = new Variable(shape, 'float32', key)
+  await setWeight(variable, data)
+  return variable
+}
+
+/** Replaces a weight's value. */
+export async function setWeight(variable: Variable, data: Float32Array): Promise<void> {
+  await assign({ value: { dtype: 'float32', shape: [...variable.shape], data } }, variable)
+}
+
+/** A weight's value, in JavaScript's memory. */
+export async function downloadWeight(variable: Variable): Promise<Float32Array> {
+  return (await fetch({}, variable)).value.data as Float32Array
+}
+
+/** A second, independent copy on the device: the frozen reference of a policy, for one. */
+export async function cloneWeights(weights: Weights): Promise<Weights> {
+  const clones = zeroWeights(weights)
+  for (const [key, from] of Object.entries(weights)) await copy({}, { from, to: (await clones)[key]! })
+  return clones
+}
+
+/** Variables of the same shapes, filled with zeros: gradients and optimizer state. */
+export async function zeroWeights(weights: Weights): Promise<Weights> {
+  const zeros: Weights = {}
+  for (const [key, { shape, size, name }] of Object.entries(weights)) {
+    zeros[key] = await uploadWeight(name, shape, new Float32Array(size))
+  }
+  return zeros
+}
+
+/** Sets all to zero. */
+export async function clearWeights(weights: Weights): Promise<void> {
+  for (const variable of Object.values(weights)) await clear({}, variable)
+}
+
+export function disposeWeights(weights: Weights): void {
+  Object.values(weights).forEach((variable) => variable.dispose())
+}
+
+/** Values of all weights, inside of a compiled function. */
+export function readWeights(weights: Weights): WeightTensors {
+  return Object.fromEntries(Object.entries(weights).map(([key, variable]) => [key, variable.read()]))
+}

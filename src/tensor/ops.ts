@@ -1,0 +1,72 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { tf } from './runtime.js'
+import { attribute, op } from './trace.js'
+
+type Tensor = TensorFlow.Tensor
+
+/**
+ * Rows of a table, as `tf.gather` on axis 0; that one reads its indices on the host at every call.
+ * Indices must lie in the table: TensorFlow gives an error on the CPU and zeros on a GPU.
+ * @param table [rows, ...rest]
+ * @param ids int32, any shape
+ * @returns [...shape of ids, ...rest]
+ */
+export function gatherRows(table: Tensor, ids: Tensor): Tensor {
+  const gather = tf.customGrad((x, save) => {
+    ;(save as (tensors: Tensor[]) => void)([])
+    return {
+      value: gatherV2(x as Tensor, ids, 0),
+      gradFunc: (dy: Tensor) => [segmentSum(dy, ids, table.shape[0]!)],
+    }
+  })
+  return gather(table)
+}
+
+/** Without a gradient: slices of `values` along an axis. */
+export function gatherV2(values: Tensor, ids: Tensor, axis: number, batchDims = 0): Tensor {
+  const attributes = [attribute.int('batch_dims', batchDims), attribute.type('Taxis', 'int32')]
+  attributes.push(attribute.type('Tparams', values.dtype as 'float32'), attribute.type('Tindices', 'int32'))
+  return op('GatherV2', attributes, [values, ids, tf.scalar(axis, 'int32')])[0]!
+}
+
+/** The transpose of `gatherRows`: sums rows of `values` that have the same id. */
+function segmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
+  const attributes = [attribute.type('T', 'float32'), attribute.type('Tindices', 'int32'), attribute.type('Tnumsegments', 'int32')]
+  return op('UnsortedSegmentSum', attributes, [values, ids, tf.scalar(rows, 'int32')])[0]!
+}
+
+/**
+ * Log-probability of each target under a softmax over the last axis.
+ * @param logits [n, vocabulary]
+ * @param targets int32 [n]
+ * @returns [n]
+ */
+export function targetLogprobs(logits: Tensor, targets: Tensor): Tensor {
+  const attributes = [attribute.type('T', 'float32'), attribute.type('Tlabels', 'int32')]
+  const logprobs = tf.customGrad((x, save) => {
+    const [loss, gradient] = op('SparseSoftmaxCrossEntropyWithLogits', attributes, [x as Tensor, targets], 2)
+    ;(save as (tensors: Tensor[]) => void)([gradient!])
+    return {
+      value: loss!.neg(),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => [saved[0]!.mul(dy.neg().expandDims(1))],
+    }
+  })
+  return logprobs(logits)
+}
+
+/**
+ * Writes rows into a tensor: `result[indices[i]] = updates[i]`. Without a gradient. Indices must not repeat.
+ * @param values [d0, d1, …]
+ * @param indices int32 [n, k], the first k coordinates of each row
+ * @param updates [n, ...rest]
+ */
+export function scatterRows(values: Tensor, indices: Tensor, updates: Tensor): Tensor {
+  const attributes = [attribute.type('T', values.dtype as 'float32'), attribute.type('Tindices', 'int32')]
+  return op('TensorScatterUpdate', attributes, [values, indices, updates])[0]!
+}
+
+/** Index of the largest value on the last axis, int32; the first one among equals. */
+export function argMax(values: Tensor): Tensor {
+  const attributes = [attribute.type('T', 'float32'), attribute.type('Tidx', 'int32'), attribute.type('output_type', 'int32')]
+  return op('ArgMax', attributes, [values, tf.scalar(-1, 'int32')])[0]!
+}
