@@ -1,0 +1,51 @@
+import type { ModelConfig } from '../model/config.js'
+import { compile } from '../tensor/compile.js'
+import { tf } from '../tensor/runtime.js'
+import { Variable } from '../tensor/variable.js'
+import type { Cache } from './decoder.js'
+
+const fill = compile('empty cache', (_: Record<string, never>, variable: Variable) => {
+  variable.assign(tf.zeros([...variable.shape]))
+  return {}
+})
+
+const widen = compile('widen cache', (_: Record<string, never>, state: { from: Variable; to: Variable }) => {
+  const extra = state.to.shape[2]! - state.from.shape[2]!
+  state.to.assign(
+    tf.pad(state.from.read(), [
+      [0, 0],
+      [0, 0],
+      [0, extra],
+      [0, 0],
+    ]),
+  )
+  return {}
+})
+
+/** An empty cache. */
+export async function createCache(config: ModelConfig, slots: number, width: number): Promise<Cache> {
+  const cache = allocate(config, slots, width)
+  for (const variable of [...cache.keys, ...cache.values]) await fill({}, variable)
+  return cache
+}
+
+/** The same cache with more room; the old one is gone. */
+export async function widenCache(config: ModelConfig, cache: Cache, width: number): Promise<Cache> {
+  const wider = allocate(config, cache.slots, width)
+  for (const part of ['keys', 'values'] as const) {
+    for (let i = 0; i < config.layers; i++) await widen({}, { from: cache[part][i]!, to: wider[part][i]! })
+  }
+  disposeCache(cache)
+  return wider
+}
+
+export function disposeCache(cache: Cache): void {
+  for (const variable of [...cache.keys, ...cache.values]) variable.dispose()
+}
+
+function allocate(config: ModelConfig, slots: number, width: number): Cache {
+  const shape = [slots, config.kvHeads, width, config.headDim]
+  const make = (part: string): Variable[] =>
+    Array.from({ length: config.layers }, (_, i) => new Variable(shape, 'float32', `${part} of layer ${i}`))
+  return { slots, width, keys: make('keys'), values: make('values') }
+}

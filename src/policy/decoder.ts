@@ -1,0 +1,200 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import type { ModelConfig } from '../model/config.js'
+import { attend, embed, finishLayer, MASKED, project, rmsNorm, unembed } from '../model/forward.js'
+import type { WeightTensors } from '../model/forward.js'
+import { ropeTables } from '../model/rope.js'
+import { readWeights } from '../model/weights.js'
+import type { Weights } from '../model/weights.js'
+import { compile } from '../tensor/compile.js'
+import type { Compiled } from '../tensor/compile.js'
+import type { HostTensor } from '../tensor/host-tensor.js'
+import { gatherRows, gatherV2, scatterRows } from '../tensor/ops.js'
+import { tf } from '../tensor/runtime.js'
+import { Variable } from '../tensor/variable.js'
+import { draw } from './sampling.js'
+import type { DrawInputs } from './sampling.js'
+
+type Tensor = TensorFlow.Tensor
+
+/** Keys and values of all slots, one pair of variables per layer, each [slots, kvHeads, width, headDim]. */
+export interface Cache {
+  slots: number
+  width: number
+  keys: Variable[]
+  values: Variable[]
+}
+
+interface DecodeState {
+  weights: Weights
+  keys: Variable[]
+  values: Variable[]
+}
+
+/** One row per slot. `token` is the last id of the slot, not yet in the cache; `position` is its place. */
+export type DecodeInputs = Record<'token' | 'position' | 'uniform' | 'temperature' | 'topP' | 'topK', HostTensor>
+
+/** Rows of a prefill: `slot` [rows], `ids` [rows, chunk], `position` [rows] of the first id. */
+export type PrefillInputs = Record<'slot' | 'ids' | 'position', HostTensor>
+
+/** The compiled functions of one model architecture; weights and cache are arguments, so models can share them. */
+export interface Decoder {
+  /** Samples `tokensPerCall` tokens for every slot: `tokens` int32 and `logprobs`, both [slots, tokensPerCall]. */
+  decode: Compiled<DecodeInputs, DecodeState, { tokens: Tensor; logprobs: Tensor }>
+  /** As `decode`, with top-p and top-k. */
+  decodeTruncated: Compiled<DecodeInputs, DecodeState, { tokens: Tensor; logprobs: Tensor }>
+  /** Puts the keys and values of given ids into the cache. Rows must be of different slots. */
+  prefill: Compiled<PrefillInputs, DecodeState, Record<string, never>>
+  tokensPerCall: number
+}
+
+const decoders = new Map<string, Decoder>()
+
+/** @param vocabulary Ids from here on (padding rows of the embedding) are never drawn. */
+export function decoderFor(config: ModelConfig, vocabulary: number, tokensPerCall: number): Decoder {
+  const { raw: _raw, ...architecture } = config as ModelConfig & { raw?: unknown }
+  const key = JSON.stringify([architecture, vocabulary, tokensPerCall])
+  let decoder = decoders.get(key)
+  if (!decoder) {
+    const step = (truncate: boolean) => (inputs: Traced<DecodeInputs>, state: DecodeState) =>
+      decodeBody(config, vocabulary, tokensPerCall, truncate, inputs, state)
+    decoder = {
+      decode: compile('decode', step(false), { xla: true }),
+      decodeTruncated: compile('decode truncated', step(true), { xla: true }),
+      prefill: compile('prefill', (inputs: Traced<PrefillInputs>, state: DecodeState) => prefillBody(config, inputs, state), {
+        xla: true,
+      }),
+      tokensPerCall,
+    }
+    decoders.set(key, decoder)
+  }
+  return decoder
+}
+
+type Traced<I> = { [K in keyof I]: Tensor }
+
+/** The cache after writing one vector per (row, head, position). */
+interface LayerCache {
+  k: Tensor
+  v: Tensor
+}
+
+function decodeBody(
+  config: ModelConfig,
+  vocabulary: number,
+  steps: number,
+  truncate: boolean,
+  inputs: Traced<DecodeInputs>,
+  state: DecodeState,
+): { tokens: Tensor; logprobs: Tensor } {
+  const weights = readWeights(state.weights)
+  const caches = state.keys.map((keys, i) => ({ k: keys.read(), v: state.values[i]!.read() }))
+  const [slots, , width] = state.keys[0]!.shape as [number, number, number]
+  const draws = inputs as unknown as DrawInputs
+  const tables = tablesFor(config, width)
+  const barred = vocabularyMask(config.vocabSize, vocabulary)
+  let token = inputs.token
+  let position = inputs.position
+  const tokens: Tensor[] = []
+  const logprobs: Tensor[] = []
+  for (let step = 0; step < steps; step++) {
+    const where = position.expandDims(1)
+    const hidden = layers(config, weights, caches, token.expandDims(1), where, rowIndices(slots), tables)
+    const logits = unembed(config, weights, hidden.reshape([slots, config.hiddenSize])).add(barred)
+    const uniform = inputs.uniform.slice([0, step], [slots, 1]).squeeze([1])
+    const drawn = draw(logits, { ...draws, uniform }, truncate)
+    tokens.push(drawn.token)
+    logprobs.push(drawn.logprob)
+    token = drawn.token
+    position = position.add(tf.scalar(1, 'int32'))
+  }
+  writeBack(state, caches)
+  return { tokens: tf.stack(tokens, 1), logprobs: tf.stack(logprobs, 1) }
+}
+
+function prefillBody(config: ModelConfig, inputs: Traced<PrefillInputs>, state: DecodeState): Record<string, never> {
+  const weights = readWeights(state.weights)
+  const whole = state.keys.map((keys, i) => ({ k: keys.read(), v: state.values[i]!.read() }))
+  const [rows, chunk] = inputs.ids.shape as [number, number]
+  const width = state.keys[0]!.shape[2]!
+  const caches = whole.map(({ k, v }) => ({ k: gatherV2(k, inputs.slot, 0), v: gatherV2(v, inputs.slot, 0) }))
+  const positions = inputs.position.expandDims(1).add(tf.range(0, chunk, 1, 'int32').expandDims(0))
+  layers(config, weights, caches, inputs.ids, positions, rowIndices(rows), tablesFor(config, width))
+  const merged = whole.map(({ k, v }, i) => ({
+    k: scatterRows(k, inputs.slot.expandDims(1), caches[i]!.k),
+    v: scatterRows(v, inputs.slot.expandDims(1), caches[i]!.v),
+  }))
+  writeBack(state, merged)
+  return {}
+}
+
+function writeBack(state: DecodeState, caches: LayerCache[]): void {
+  caches.forEach(({ k, v }, i) => {
+    state.keys[i]!.assign(k)
+    state.values[i]!.assign(v)
+  })
+}
+
+/**
+ * All layers over new tokens, whose keys and values are put into `caches` (replaced in place in the array).
+ * @param ids int32 [rows, time]
+ * @param positions int32 [rows, time]
+ * @returns hidden states after the final norm [rows, time, hidden]
+ */
+function layers(
+  config: ModelConfig,
+  weights: WeightTensors,
+  caches: LayerCache[],
+  ids: Tensor,
+  positions: Tensor,
+  rows: Tensor,
+  tables: { cos: Tensor; sin: Tensor },
+): Tensor {
+  const [count, time] = ids.shape as [number, number]
+  const width = caches[0]!.k.shape[2]!
+  const columns = tf.range(0, width, 1, 'int32').reshape([1, 1, width])
+  const visible = tf.lessEqual(columns, positions.expandDims(2))
+  const mask = tf.sub(1, visible.toFloat()).mul(MASKED).reshape([count, 1, 1, time, width])
+  const layout = {
+    cos: gatherRows(tables.cos, positions).expandDims(1),
+    sin: gatherRows(tables.sin, positions).expandDims(1),
+    mask,
+  }
+  const places = cachePlaces(rows, positions, config.kvHeads)
+  let x = embed(weights, ids)
+  for (let i = 0; i < config.layers; i++) {
+    const layer = `layers.${i}`
+    const normed = rmsNorm(x, weights[`${layer}.inputNorm`]!, config.rmsNormEps)
+    const { q, k, v } = project(config, weights, layer, normed, layout)
+    const flat = (y: Tensor): Tensor => y.reshape([count * config.kvHeads * time, config.headDim])
+    const cache = caches[i]!
+    const updated = { k: scatterRows(cache.k, places, flat(k)), v: scatterRows(cache.v, places, flat(v)) }
+    caches[i] = updated
+    x = finishLayer(config, weights, layer, x, attend(config, q, updated.k, updated.v, layout.mask))
+  }
+  return rmsNorm(x, weights['finalNorm']!, config.rmsNormEps)
+}
+
+/** [row, head, position] of every new key, int32 [rows * heads * time, 3]. */
+function cachePlaces(rows: Tensor, positions: Tensor, heads: number): Tensor {
+  const [count, time] = positions.shape as [number, number]
+  const shape = [count, heads, time]
+  const spread = (x: Tensor, as: number[]): Tensor => tf.broadcastTo(x.reshape(as), shape as [number, number, number])
+  const head = tf.range(0, heads, 1, 'int32')
+  const parts = [spread(rows, [count, 1, 1]), spread(head, [1, heads, 1]), spread(positions, [count, 1, time])]
+  return tf.stack(parts, 3).reshape([count * heads * time, 3])
+}
+
+function rowIndices(count: number): Tensor {
+  return tf.range(0, count, 1, 'int32')
+}
+
+function tablesFor(config: ModelConfig, length: number): { cos: Tensor; sin: Tensor } {
+  const { cos, sin } = ropeTables(config, length)
+  return { cos: tf.tensor2d(cos, [length, config.headDim]), sin: tf.tensor2d(sin, [length, config.headDim]) }
+}
+
+function vocabularyMask(rows: number, vocabulary: number): Tensor {
+  const mask = new Float32Array(rows)
+  mask.fill(MASKED, vocabulary)
+  return tf.tensor1d(mask)
+}

@@ -1,0 +1,96 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { argMax, gatherV2 } from '../tensor/ops.js'
+import { tf } from '../tensor/runtime.js'
+
+type Tensor = TensorFlow.Tensor
+
+const BLOCK = 64
+const BISECTIONS = 40
+
+/** Inputs of a draw, one value per row [rows]. `uniform` is in [0, 1); `topP` and `topK` as in `Sampling`. */
+export interface DrawInputs {
+  uniform: Tensor
+  temperature: Tensor
+  topP: Tensor
+  topK: Tensor
+}
+
+/**
+ * Draws one token per row by inverting the cumulative distribution at `uniform`, so that a row's token depends on its
+ * own number alone.
+ * @param logits [rows, vocabulary]
+ * @param truncate False where no row asks for top-p or top-k, which then cost nothing.
+ * @returns `token` int32 [rows]; `logprob` [rows], natural logarithm under the distribution drawn from (temperature 1
+ * where the temperature is 0)
+ */
+export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { token: Tensor; logprob: Tensor } {
+  const [rows, vocabulary] = logits.shape as [number, number]
+  const greedy = tf.equal(inputs.temperature, tf.scalar(0))
+  const temperature = tf.where(greedy, tf.onesLike(inputs.temperature), inputs.temperature).expandDims(1)
+  const scaled = logits.div(temperature)
+  const shifted = scaled.sub(scaled.max(1, true))
+  let mass = shifted.exp()
+  if (truncate) mass = mass.mul(kept(shifted, mass, inputs))
+  const blocks = Math.ceil(vocabulary / BLOCK)
+  const padded = tf.pad(mass, [
+    [0, 0],
+    [0, blocks * BLOCK - vocabulary],
+  ]) as Tensor
+  const grouped = padded.reshape([rows, blocks, BLOCK])
+  const sums = grouped.sum(2)
+  const cumulative = prefixSums(sums, blocks)
+  const total = sums.sum(1)
+  const goal = inputs.uniform.mul(total)
+  const block = lastBelow(cumulative, goal, sums)
+  const before = gatherV2(cumulative.sub(sums), block.expandDims(1), 1, 1).squeeze([1])
+  const inside = gatherV2(grouped, block.expandDims(1), 1, 1).squeeze([1])
+  const offset = lastBelow(prefixSums(inside, BLOCK), goal.sub(before), inside)
+  const drawn = block.mul(tf.scalar(BLOCK, 'int32')).add(offset)
+  const token = tf.where(greedy, argMax(logits), drawn).toInt()
+  const chosen = gatherV2(shifted, token.expandDims(1), 1, 1).squeeze([1])
+  return { token, logprob: chosen.sub(total.log()) }
+}
+
+/** Cumulative sums over the last axis by a triangular product: XLA's own cumulative sum is quadratic on the CPU. */
+function prefixSums(values: Tensor, size: number): Tensor {
+  const triangle = new Float32Array(size * size)
+  for (let row = 0; row < size; row++) triangle.fill(1, row * size + row, (row + 1) * size)
+  return tf.matMul(values as TensorFlow.Tensor2D, tf.tensor2d(triangle, [size, size]))
+}
+
+/** First index whose cumulative mass exceeds the goal, kept on entries that have mass whatever the rounding. */
+function lastBelow(cumulative: Tensor, goal: Tensor, mass: Tensor): Tensor {
+  const count = tf.lessEqual(cumulative, goal.expandDims(1)).toInt().sum(1)
+  const indices = tf.range(0, mass.shape[1]!, 1, 'int32').expandDims(0)
+  const last = tf.greater(mass, tf.scalar(0)).toInt().mul(indices).max(1)
+  return tf.minimum(count, last).toInt()
+}
+
+/** 1 on the tokens that top-k and then top-p keep, 0 elsewhere. Ties at the border are kept together. */
+function kept(shifted: Tensor, mass: Tensor, inputs: DrawInputs): Tensor {
+  const vocabulary = shifted.shape[1]!
+  const unlimited = tf.lessEqual(inputs.topK, tf.scalar(0))
+  const k = tf.where(unlimited, tf.fill(inputs.topK.shape, vocabulary), inputs.topK)
+  // The k-th largest value is the largest threshold with at least k tokens at or above it.
+  const byCount = threshold(shifted, (above) => tf.greaterEqual(above.sum(1), k))
+  const first = tf.greaterEqual(shifted, byCount.expandDims(1)).toFloat()
+  const remaining = mass.mul(first)
+  const goal = remaining.sum(1).mul(inputs.topP)
+  const byMass = threshold(shifted, (above) => tf.greaterEqual(above.mul(remaining).sum(1), goal))
+  const second = tf.greaterEqual(shifted, byMass.expandDims(1)).toFloat()
+  const all = tf.greaterEqual(inputs.topP, tf.scalar(1)).toFloat().expandDims(1)
+  return first.mul(tf.maximum(second, all))
+}
+
+/** By bisection, the largest t in [-64, 0] for which `enough` holds of the tokens with value ≥ t; no sort is needed. */
+function threshold(shifted: Tensor, enough: (above: Tensor) => Tensor): Tensor {
+  let low = tf.fill([shifted.shape[0]!], -64) as Tensor
+  let high = tf.fill([shifted.shape[0]!], 0) as Tensor
+  for (let i = 0; i < BISECTIONS; i++) {
+    const middle = low.add(high).mul(0.5)
+    const holds = enough(tf.greaterEqual(shifted, middle.expandDims(1)).toFloat())
+    low = tf.where(holds, middle, low)
+    high = tf.where(holds, high, middle)
+  }
+  return low
+}

@@ -1,0 +1,45 @@
+import type { Tokenizer } from '../tokenizer/tokenizer.js'
+import type { Generation, GenerationLimits } from './policy.js'
+
+/**
+ * How many of freshly sampled tokens belong to the generation, and whether it ends with them.
+ * @param earlier Ids of this generation so far.
+ * @param room Ids that the context still holds.
+ * @returns `text` only where the generation ends
+ */
+export function takeTokens(
+  tokenizer: Tokenizer,
+  earlier: readonly number[],
+  tokens: readonly number[],
+  limits: GenerationLimits,
+  room: number,
+): { count: number; stopReason: Generation['stopReason'] | undefined; text: string } {
+  const budget = limits.maxTokens - earlier.length
+  const most = Math.min(tokens.length, budget, room)
+  const eos = tokens.findIndex((token) => tokenizer.eosIds.includes(token))
+  const beforeEos = eos >= 0 && eos < most ? eos : most
+  const stop = firstStop(tokenizer, earlier, tokens.slice(0, beforeEos), limits.stop)
+  if (stop !== undefined) return { count: stop.count, stopReason: 'stop', text: stop.text }
+  const text = (count: number): string => tokenizer.decode([...earlier, ...tokens.slice(0, count)])
+  if (beforeEos === eos) return { count: eos + 1, stopReason: 'eos', text: text(eos) }
+  if (most === budget) return { count: most, stopReason: 'length', text: text(most) }
+  if (most === room) return { count: most, stopReason: 'full', text: text(most) }
+  return { count: most, stopReason: undefined, text: '' }
+}
+
+/** The shortest run of new tokens after which the text holds a stop string. */
+function firstStop(
+  tokenizer: Tokenizer,
+  earlier: readonly number[],
+  tokens: readonly number[],
+  stop: readonly string[],
+): { count: number; text: string } | undefined {
+  if (stop.length === 0 || tokens.length === 0) return undefined
+  const holds = (text: string): boolean => stop.some((s) => text.includes(s))
+  if (!holds(tokenizer.decode([...earlier, ...tokens]))) return undefined
+  for (let count = 1; count <= tokens.length; count++) {
+    const text = tokenizer.decode([...earlier, ...tokens.slice(0, count)])
+    if (holds(text)) return { count, text }
+  }
+  return undefined
+}
