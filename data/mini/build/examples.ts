@@ -1,0 +1,116 @@
+// Training examples of the mini world's two models, without end and repeatable by seed.
+import type { Example } from '../../../src/train/supervised.js'
+import type { Random } from '../../../src/schema/seeded-random.js'
+import type { Tokenizer } from '../../../src/tokenizer/tokenizer.js'
+import { carrier, inDomainQuestion, queryFor, sentence } from './language.js'
+import { policySegments } from './policy-text.js'
+import type { PolicyTextOptions, Segment } from './policy-text.js'
+import { END_OF_TEXT, SPECIAL, policyPrompt, simulatorPrompt } from './prompts.js'
+import { realScene, search, syntheticScene } from './scene.js'
+import type { FactBase, Scene } from './scene.js'
+
+export interface ExampleSource {
+  tokenizer: Tokenizer
+  base: FactBase
+  /** Relation words of made-up worlds. */
+  relations: readonly string[]
+}
+
+export interface ExampleOptions extends PolicyTextOptions {
+  /** Share of examples about real facts of the training split. */
+  real: number
+  /** Shares of questions with 1, 2, 3 … hops. */
+  hops: readonly number[]
+  /** Weight of documents in the loss. */
+  informationWeight: number
+  /** Share of examples that only repeat random ids: they teach to copy. */
+  copies: number
+}
+
+export function policyExample(random: Random, source: ExampleSource, options: ExampleOptions): Example {
+  if (random() < options.copies) return copyExample(random, source.tokenizer)
+  const scene = drawScene(random, source, options)
+  const prompt = policyPrompt(questionOf(random, scene))
+  const segments: Segment[] = [{ text: prompt, policy: false }, ...policySegments(random, scene, options)]
+  const end: Segment = { text: END_OF_TEXT, policy: true }
+  return encode(source.tokenizer, [...segments, end], (segment, i) => (segment.policy ? 1 : i === 0 ? 0 : options.informationWeight))
+}
+
+export function simulatorExample(random: Random, source: ExampleSource, options: ExampleOptions): Example {
+  const scene = drawScene(random, source, options)
+  const fact = scene.chain[Math.floor(random() * scene.chain.length)]!
+  const answer = scene.chain[scene.chain.length - 1]!.value
+  const quality = random() < 0.5 ? 'useful' : 'noisy'
+  const question = { question: questionOf(random, scene), answer, supportingFacts: scene.chain.map(carrier) }
+  const prompt = simulatorPrompt(queryFor(fact.entity, fact.relation), question, quality)
+  const text = documentsText(random, scene, fact, answer, quality === 'noisy', options.documents)
+  return encode(source.tokenizer, [
+    { text: prompt, policy: false },
+    { text, policy: true },
+  ])
+}
+
+/** Useful: the wanted fact first (the toolkit shuffles). Noisy: no document holds the value or the answer. */
+function documentsText(random: Random, scene: Scene, fact: Scene['chain'][number], answer: string, noisy: boolean, documents: number): string {
+  const leaks = (text: string): boolean => [fact.value, answer].some((gold) => ` ${text} `.includes(gold))
+  const others: string[] = []
+  while (others.length < documents - (noisy ? 0 : 1)) {
+    const { facts } = search(random, scene, fact.entity, fact.relation, { noisy: true, documents: 1 })
+    const text = sentence(random, facts[0]!)
+    if (!noisy || !leaks(text)) others.push(text)
+  }
+  const texts = noisy ? others : [sentence(random, fact), ...others]
+  return ` ${texts.map((text, i) => `Doc ${i + 1}: ${text}`).join(' ')}</information>`
+}
+
+function drawScene(random: Random, source: ExampleSource, options: ExampleOptions): Scene {
+  let left = random()
+  let hops = 1
+  for (const share of options.hops) {
+    left -= share
+    if (left < 0) break
+    hops++
+  }
+  hops = Math.min(hops, options.hops.length)
+  if (random() < options.real) return realScene(random, Math.min(hops, 2), source.base)
+  return syntheticScene(random, hops, source.relations, source.base.names)
+}
+
+const questionOf = (random: Random, scene: Scene): string =>
+  inDomainQuestion(
+    random,
+    scene.chain[0]!.entity,
+    scene.chain.map((fact) => fact.relation),
+  )
+
+/** Segments are encoded one by one, as a rollout does. */
+function encode(
+  tokenizer: Tokenizer,
+  segments: readonly Segment[],
+  weight: (segment: Segment, index: number) => number = (segment) => (segment.policy ? 1 : 0),
+): Example {
+  const ids: number[] = []
+  const weights: number[] = []
+  segments.forEach((segment, i) => {
+    const own = tokenizer.encode(segment.text)
+    ids.push(...own)
+    for (let n = 0; n < own.length; n++) weights.push(weight(segment, i))
+  })
+  return { ids, weights }
+}
+
+function copyExample(random: Random, tokenizer: Tokenizer): Example {
+  const draw = (): number => SPECIAL.length + Math.floor(random() * (tokenizer.vocabSize - SPECIAL.length))
+  const piece = Array.from({ length: 8 + Math.floor(random() * 23) }, draw)
+  const gap = Array.from({ length: Math.floor(random() * 21) }, draw)
+  const ids = [...piece, ...gap, ...piece]
+  return { ids, weights: ids.map((_, i) => (i > piece.length + gap.length ? 1 : 0)) }
+}
+
+/** A text as a person would read it, for the tokenizer's training and for looking at. */
+export function policyText(random: Random, source: Omit<ExampleSource, 'tokenizer'>, options: ExampleOptions): string {
+  const scene = drawScene(random, source as ExampleSource, options)
+  const segments = policySegments(random, scene, options)
+  return policyPrompt(questionOf(random, scene)) + segments.map((segment) => segment.text).join('')
+}
+

@@ -1,0 +1,62 @@
+// How facts are said and asked in the mini world. A fact is "entity's relation is value".
+import { pick } from '../../../src/schema/seeded-random.js'
+import type { Random } from '../../../src/schema/seeded-random.js'
+
+export interface Fact {
+  entity: string
+  relation: string
+  value: string
+}
+
+/** The phrase that carries a fact: documents say it in several ways, thoughts repeat it in this one. */
+export const carrier = ({ entity, relation, value }: Fact): string => `${entity}'s ${relation} is ${value}.`
+
+/** What a policy asks for one fact. */
+export const queryFor = (entity: string, relation: string): string => `${entity}'s ${relation}`
+
+const SENTENCES: [share: number, say: (fact: Fact) => string][] = [
+  [0.5, carrier],
+  [0.7, ({ entity, relation, value }) => `The ${relation} of ${entity} is ${value}.`],
+  [0.85, ({ entity, relation, value }) => `${entity} has the ${relation} ${value}.`],
+  [1, ({ entity, relation, value }) => `For ${entity} the ${relation} is ${value}.`],
+]
+
+/** A sentence that says a fact. */
+export function sentence(random: Random, fact: Fact): string {
+  const draw = random()
+  return SENTENCES.find(([share]) => draw < share)![1](fact)
+}
+
+/** "Peru's capital", "the capital of Iquitos's country", … */
+export function subject(entity: string, relations: readonly string[]): string {
+  const [first, ...rest] = relations
+  return rest.reduce((phrase, relation) => `the ${relation} of ${phrase}`, `${entity}'s ${first}`)
+}
+
+const ASK = [
+  (s: string) => `What is ${s}?`,
+  (s: string) => `Tell me ${s}.`,
+  (s: string) => `Which is ${s}?`,
+  (s: string) => `What is known as ${s}?`,
+  (s: string) => `Do you know ${s}?`,
+  (s: string) => `${capital(s)} is what?`,
+  (s: string) => `Please say ${s}.`,
+  (s: string) => `Answer with ${s}.`,
+  (s: string) => `Look up ${s}.`,
+]
+
+/** Words for made-up prefixes, so that a policy reads the subject and not the frame around it. */
+const WORDS = (
+  'please can someone tell us say we would like get me give now just show report state describe about what where how who ' +
+  'they looking for my friend asks today really then explain write need help with quiz name find out question answer is it'
+).split(' ')
+
+/** A question as training and the in-domain sets ask it. */
+export function inDomainQuestion(random: Random, entity: string, relations: readonly string[]): string {
+  const s = subject(entity, relations)
+  if (random() >= 0.4) return pick(random, ASK)(s)
+  const prefix = Array.from({ length: 1 + Math.floor(random() * 4) }, () => pick(random, WORDS)).join(' ')
+  return `${capital(prefix)} ${s}${pick(random, ['.', '?', '', '!'])}`
+}
+
+const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1)

@@ -1,0 +1,92 @@
+// What one training question is about, and the scripted search engine that its training text is made with.
+import { pick, shuffle } from '../../../src/schema/seeded-random.js'
+import type { Random } from '../../../src/schema/seeded-random.js'
+import type { Fact } from './language.js'
+import { syntheticWorld } from './synthetic.js'
+
+export interface Scene {
+  /** The facts that answer the question, first hop first. */
+  chain: Fact[]
+  /** A fact that has nothing to do with the answer, near to an entity and a relation. */
+  distractor(random: Random, entity: string, relation: string): Fact
+}
+
+/** Real facts of the training split, indexed. */
+export interface FactBase {
+  facts: Fact[]
+  byEntity: Map<string, Fact[]>
+  byRelation: Map<string, Fact[]>
+  names: string[]
+  relations: string[]
+}
+
+export function factBase(facts: Fact[]): FactBase {
+  const byEntity = groupBy(facts, (fact) => fact.entity)
+  const byRelation = groupBy(facts, (fact) => fact.relation)
+  const names = [...new Set(facts.flatMap((fact) => [fact.entity, fact.value]))]
+  return { facts, byEntity, byRelation, names, relations: [...byRelation.keys()] }
+}
+
+function groupBy(facts: Fact[], key: (fact: Fact) => string): Map<string, Fact[]> {
+  const groups = new Map<string, Fact[]>()
+  for (const fact of facts) groups.set(key(fact), [...(groups.get(key(fact)) ?? []), fact])
+  return groups
+}
+
+export function syntheticScene(random: Random, hops: number, relations: readonly string[], names: readonly string[]): Scene {
+  const world = syntheticWorld(random, hops, relations, names)
+  const answers = new Set(world.chain.map((fact) => `${fact.entity}|${fact.relation}`))
+  return {
+    chain: world.chain,
+    distractor(draw, entity, relation) {
+      for (;;) {
+        const same = draw() < 0.35
+        const fact = {
+          entity: same ? entity : pick(draw, world.names),
+          relation: same ? pick(draw, world.relations) : relation,
+          value: pick(draw, world.names),
+        }
+        if (fact.entity !== fact.value && !answers.has(`${fact.entity}|${fact.relation}`)) return fact
+      }
+    },
+  }
+}
+
+/** A chain of `hops` real facts, drawn evenly over chains of relations. */
+export function realScene(random: Random, hops: number, base: FactBase): Scene {
+  for (;;) {
+    const chain = [pick(random, base.byRelation.get(pick(random, base.relations))!)]
+    while (chain.length < hops) {
+      const next = base.byEntity.get(chain[chain.length - 1]!.value)
+      if (!next) break
+      chain.push(pick(random, next))
+    }
+    if (chain.length === hops) return { chain, distractor: (draw, entity, relation) => realDistractor(draw, base, chain, entity, relation) }
+  }
+}
+
+export function realDistractor(random: Random, base: FactBase, chain: readonly Fact[], entity: string, relation: string): Fact {
+  const others = base.byEntity.get(entity)?.filter((fact) => fact.relation !== relation && !isIn(chain, fact)) ?? []
+  if (others.length > 0 && random() < 0.35) return pick(random, others)
+  const alike = base.byRelation.get(relation) ?? base.facts
+  for (;;) {
+    const fact = pick(random, alike)
+    if (fact.entity !== entity && !isIn(chain, fact)) return fact
+  }
+}
+
+const isIn = (chain: readonly Fact[], fact: Fact): boolean =>
+  chain.some((link) => link.entity === fact.entity && link.relation === fact.relation)
+
+/** The scripted engine: the wanted fact among distractors, or distractors alone. */
+export function search(
+  random: Random,
+  scene: Scene,
+  entity: string,
+  relation: string,
+  options: { noisy: boolean; documents: number },
+): { facts: Fact[]; found: Fact | undefined } {
+  const found = options.noisy ? undefined : scene.chain.find((fact) => fact.entity === entity && fact.relation === relation)
+  const others = Array.from({ length: options.documents - (found ? 1 : 0) }, () => scene.distractor(random, entity, relation))
+  return { facts: shuffle(random, found ? [found, ...others] : others), found }
+}

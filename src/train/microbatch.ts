@@ -1,0 +1,90 @@
+import { int32 } from '../tensor/host-tensor.js'
+import type { HostTensor } from '../tensor/host-tensor.js'
+
+/** A sequence of which some tokens are trained on. */
+export interface Sequence {
+  ids: readonly number[]
+  /** Places in `ids` that carry loss; never 0, for nothing predicts the first token. */
+  trained: readonly number[]
+}
+
+/** Sequences of similar length side by side, padded at the end, with the trained tokens listed flat. */
+export interface Microbatch {
+  /** int32 [rows, time] */
+  ids: HostTensor
+  /** int32 [targets]: where in the flattened [rows * time] the prediction of each trained token stands. */
+  at: HostTensor
+  /** int32 [targets]: the trained tokens. */
+  targets: HostTensor
+  /** Which token each target is; as many as there are real ones, padding follows them. */
+  origins: { sequence: number; place: number }[]
+}
+
+/** Few different shapes, so that few functions are traced; at most a quarter of a row is padding. */
+const TIMES = [32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192]
+const TARGETS_STEP = 512
+const ROWS_STEP = 4
+
+/**
+ * Groups sequences by length into microbatches of about `tokens` tokens each, so that memory is bounded and little is
+ * padded. The order of microbatches is fixed by the sequences alone.
+ */
+export function toMicrobatches(sequences: readonly Sequence[], tokens: number): Microbatch[] {
+  const order = sequences.map((_, i) => i).sort((a, b) => sequences[a]!.ids.length - sequences[b]!.ids.length || a - b)
+  const batches: Microbatch[] = []
+  for (let next = 0; next < order.length; ) {
+    // Sorted by length, so the last member decides the padded length.
+    let count = 1
+    let time = bucket(sequences[order[next]!]!.ids.length)
+    while (next + count < order.length) {
+      const wider = bucket(sequences[order[next + count]!]!.ids.length)
+      if (roundUp(count + 1, ROWS_STEP) * wider > tokens) break
+      time = wider
+      count++
+    }
+    batches.push(microbatch(sequences, order.slice(next, next + count), roundUp(count, ROWS_STEP), time))
+    next += count
+  }
+  return batches
+}
+
+const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step
+
+/** The padded length of a sequence. */
+function bucket(length: number): number {
+  const time = TIMES.find((t) => t >= length)
+  if (time === undefined) {
+    throw new Error(`microbatch: a sequence may have at most ${TIMES[TIMES.length - 1]} ids, got ${length}; shorten it`)
+  }
+  return time
+}
+
+function microbatch(sequences: readonly Sequence[], members: number[], rows: number, time: number): Microbatch {
+  const ids = new Int32Array(rows * time)
+  const at: number[] = []
+  const targets: number[] = []
+  const origins: Microbatch['origins'] = []
+  members.forEach((sequence, row) => {
+    const { ids: own, trained } = sequences[sequence]!
+    ids.set(own, row * time)
+    for (const place of trained) {
+      at.push(row * time + place - 1)
+      targets.push(own[place]!)
+      origins.push({ sequence, place })
+    }
+  })
+  const padded = roundUp(Math.max(1, at.length), TARGETS_STEP)
+  const pad = (values: number[]): Int32Array => {
+    const array = new Int32Array(padded)
+    array.set(values)
+    return array
+  }
+  return { ids: int32(ids, [rows, time]), at: int32(pad(at)), targets: int32(pad(targets)), origins }
+}
+
+/** One value per target, zero on padding. */
+export function perTarget(batch: Microbatch, value: (origin: { sequence: number; place: number }) => number): Float32Array {
+  const values = new Float32Array(batch.targets.data.length)
+  batch.origins.forEach((origin, i) => (values[i] = value(origin)))
+  return values
+}
