@@ -70,35 +70,33 @@ function worldFacts(): SplitFact[] {
   const byCode = countries as Record<string, (typeof countries)['PE']>
   for (const [code, country] of Object.entries(byCode)) {
     if (!plain(country.name)) continue
-    const add = (relation: string, entity: string, value: string, source: string): void => {
-      if (entity !== value) facts.push({ relation, entity, value, split: splitOf(country.name), source })
+    const add = (relation: string, entity: string, value: string): void => {
+      if (entity !== value) facts.push({ relation, entity, value, split: splitOf(country.name) })
     }
-    const list = 'countries-list'
-    if (plain(country.capital)) add('capital', country.name, country.capital, list)
-    if (country.currency[0]) add('currency', country.name, country.currency[0], list)
-    if (country.phone[0]) add('calling code', country.name, String(country.phone[0]), list)
+    if (plain(country.capital)) add('capital', country.name, country.capital)
+    if (country.currency[0]) add('currency', country.name, country.currency[0])
+    if (country.phone[0]) add('calling code', country.name, String(country.phone[0]))
     const language = country.languages[0] && (languages as Record<string, { name: string }>)[country.languages[0]]?.name
-    if (plain(language)) add('language', country.name, language, list)
+    if (plain(language)) add('language', country.name, language)
     for (const row of rows.filter((airport) => airport.country === code && plain(airport.city))) {
       const airport = `airport ${row.iata}`
       const own = byCity.get(row.city)!
       // A city's name must mean one city.
       if (own.some((other) => other.country !== code || other.subd !== row.subd)) continue
-      add('city', airport, row.city, 'airportsdata')
-      add('icao code', airport, row.icao, 'airportsdata')
-      if (Number(row.elevation) > 0) add('elevation', airport, row.elevation, 'airportsdata')
+      add('city', airport, row.city)
+      add('icao code', airport, row.icao)
+      if (Number(row.elevation) > 0) add('elevation', airport, row.elevation)
       if (own[0] !== row) continue
-      add('country', row.city, country.name, 'airportsdata')
-      if (plain(row.subd)) add('region', row.city, row.subd, 'airportsdata')
-      if (own.length === 1) add('airport', row.city, airport, 'airportsdata')
+      add('country', row.city, country.name)
+      if (plain(row.subd)) add('region', row.city, row.subd)
+      if (own.length === 1) add('airport', row.city, airport)
     }
   }
   for (const element of elements()) {
     if (!plain(element.name)) continue
     const split = splitOf(element.name)
-    const source = 'periodic-table-data-complete'
-    facts.push({ relation: 'symbol', entity: element.name, value: `element ${element.symbol}`, split, source })
-    facts.push({ relation: 'atomic number', entity: element.name, value: String(element.number), split, source })
+    facts.push({ relation: 'symbol', entity: element.name, value: `element ${element.symbol}`, split })
+    facts.push({ relation: 'atomic number', entity: element.name, value: String(element.number), split })
   }
   return facts
 }
