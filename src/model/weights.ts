@@ -1,5 +1,6 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { compile } from '../tensor/compile.js'
+import type { NoInputs, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { Variable } from '../tensor/variable.js'
 import type { WeightTensors } from './forward.js'
@@ -7,19 +8,19 @@ import type { WeightTensors } from './forward.js'
 /** A model's weights on the device, by key (see weight-names.ts). */
 export type Weights = Record<string, Variable>
 
-const assign = compile('load weight', ({ value }: { value: HostTensor }, variable: Variable) => {
-  variable.assign(value as unknown as TensorFlow.Tensor)
+const assign = compile('load weight', ({ value }: Traced<{ value: HostTensor }>, variable: Variable) => {
+  variable.assign(value)
   return {}
 })
 
-const fetch = compile('read weight', (_: Record<string, never>, variable: Variable) => ({ value: variable.read() }))
+const fetch = compile('read weight', (_: NoInputs, variable: Variable) => ({ value: variable.read() }))
 
-const copy = compile('copy weights', (_: Record<string, never>, state: { from: Variable; to: Variable }) => {
+const copy = compile('copy weights', (_: NoInputs, state: { from: Variable; to: Variable }) => {
   state.to.assign(state.from.read())
   return {}
 })
 
-const clear = compile('clear weights', (_: Record<string, never>, variable: Variable) => {
+const clear = compile('clear weights', (_: NoInputs, variable: Variable) => {
   variable.assign(variable.read().zerosLike())
   return {}
 })
@@ -39,6 +40,15 @@ export async function setWeight(variable: Variable, data: Float32Array): Promise
 /** A weight's value, in JavaScript's memory. */
 export async function downloadWeight(variable: Variable): Promise<Float32Array> {
   return (await fetch({}, variable)).value.data as Float32Array
+}
+
+/** All values, one after another. */
+export async function* downloadWeights(
+  weights: Weights,
+): AsyncGenerator<{ key: string; shape: readonly number[]; data: Float32Array }> {
+  for (const [key, variable] of Object.entries(weights)) {
+    yield { key, shape: variable.shape, data: await downloadWeight(variable) }
+  }
 }
 
 /** A second, independent copy on the device: the frozen reference of a policy, for one. */

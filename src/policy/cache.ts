@@ -1,15 +1,16 @@
 import type { ModelConfig } from '../model/config.js'
 import { compile } from '../tensor/compile.js'
+import type { NoInputs } from '../tensor/compile.js'
 import { tf } from '../tensor/runtime.js'
 import { Variable } from '../tensor/variable.js'
 import type { Cache } from './decoder.js'
 
-const fill = compile('empty cache', (_: Record<string, never>, variable: Variable) => {
+const fill = compile('empty cache', (_: NoInputs, variable: Variable) => {
   variable.assign(tf.zeros([...variable.shape]))
   return {}
 })
 
-const widen = compile('widen cache', (_: Record<string, never>, state: { from: Variable; to: Variable }) => {
+const widen = compile('widen cache', (_: NoInputs, state: { from: Variable; to: Variable }) => {
   const extra = state.to.shape[2]! - state.from.shape[2]!
   state.to.assign(
     tf.pad(state.from.read(), [

@@ -51,8 +51,7 @@ const decoders = new Map<string, Decoder>()
 
 /** @param vocabulary Ids from here on (padding rows of the embedding) are never drawn. */
 export function decoderFor(config: ModelConfig, vocabulary: number, tokensPerCall: number): Decoder {
-  const { raw: _raw, ...architecture } = config as ModelConfig & { raw?: unknown }
-  const key = JSON.stringify([architecture, vocabulary, tokensPerCall])
+  const key = JSON.stringify([config, vocabulary, tokensPerCall])
   let decoder = decoders.get(key)
   if (!decoder) {
     const step = (truncate: boolean) => (inputs: Traced<DecodeInputs>, state: DecodeState) =>

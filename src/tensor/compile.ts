@@ -14,14 +14,16 @@ export interface CompileOptions {
   bfloat16?: boolean
 }
 
-/** Inputs of a compiled function: host values; a number is a float32 scalar. */
-export type Inputs = Record<string, HostTensor | number>
+/** What may go into a compiled function: a number is a float32 scalar. */
+export type Input = HostTensor | number
+/** For functions of their state alone. */
+export type NoInputs = Record<never, never>
 /** What the body sees of its inputs. */
-export type Traced<I extends Inputs> = { [K in keyof I]: TensorFlow.Tensor }
+export type Traced<I> = { [K in keyof I]: TensorFlow.Tensor }
 /** What a call gives. */
 export type Results<R> = { [K in keyof R]: HostTensor }
 
-export interface Compiled<I extends Inputs, S, R> {
+export interface Compiled<I extends { [K in keyof I]: Input }, S, R> {
   /**
    * Runs in TensorFlow, off the main thread, after all earlier calls of any compiled function.
    * @param state Variables (in any nesting of arrays and records) that the body reads and changes. A call with other
@@ -58,15 +60,15 @@ export function compileCount(): number {
  * @param name Shown in errors.
  * @param body Gets traced inputs and the state itself, returns named tensors.
  */
-export function compile<I extends Inputs, S, R extends Record<string, TensorFlow.Tensor>>(
+export function compile<I extends { [K in keyof I]: Input }, S, R extends Record<string, TensorFlow.Tensor>>(
   name: string,
   body: (inputs: Traced<I>, state: S) => R,
   options: CompileOptions = {},
 ): Compiled<I, S, R> {
   const entries = new Map<string, Entry>()
   const run = async (inputs: I, state: S): Promise<Results<R>> => {
-    const names = Object.keys(inputs)
-    const values = names.map((key) => hostTensor(inputs[key]!))
+    const names = Object.keys(inputs) as (keyof I & string)[]
+    const values = names.map((key) => hostTensor(inputs[key]))
     const variables = variablesOf(state)
     const key = signature(names, values, variables)
     let entry = entries.get(key)
@@ -99,7 +101,7 @@ export function compile<I extends Inputs, S, R extends Record<string, TensorFlow
   })
 }
 
-function trace<I extends Inputs, S, R extends Record<string, TensorFlow.Tensor>>(
+function trace<I extends { [K in keyof I]: Input }, S, R extends Record<string, TensorFlow.Tensor>>(
   name: string,
   body: (inputs: Traced<I>, state: S) => R,
   options: CompileOptions,

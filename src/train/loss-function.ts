@@ -5,7 +5,7 @@ import type { WeightTensors } from '../model/forward.js'
 import { readWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
-import type { Compiled, Inputs, Traced } from '../tensor/compile.js'
+import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { gatherRows, targetLogprobs } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
@@ -46,7 +46,7 @@ export function compileTargetLogprobs(
  * @param loss From log-probabilities [targets] and the logits they come from to a scalar `loss` and metrics that carry
  * no gradient.
  */
-export function compileLoss<I extends TargetInputs & Inputs, M extends Record<string, Tensor>>(
+export function compileLoss<I extends TargetInputs & { [K in keyof I]: Input }, M extends Record<string, Tensor>>(
   name: string,
   config: ModelConfig,
   bfloat16: boolean,

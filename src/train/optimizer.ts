@@ -2,6 +2,7 @@ import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { clearWeights, disposeWeights, zeroWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
+import type { NoInputs, Traced } from '../tensor/compile.js'
 import { tf } from '../tensor/runtime.js'
 
 /** AdamW (arXiv 1711.05101) with clipping of the global gradient norm. */
@@ -40,7 +41,7 @@ interface State {
   second: Weights
 }
 
-const gradientNorm = compile('gradient norm', (_: Record<string, never>, gradients: Weights) => {
+const gradientNorm = compile('gradient norm', (_: NoInputs, gradients: Weights) => {
   const squares = Object.values(gradients).map((gradient) => gradient.read().square().sum())
   return { norm: tf.sqrt(tf.addN(squares)) }
 })
@@ -49,8 +50,7 @@ type Scalars = { learningRate: number; scale: number; correction1: number; corre
   Omit<OptimizerOptions, 'maxGradNorm'>
 >
 
-const update = compile('adamw', (given: Scalars, state: State) => {
-  const s = given as unknown as Record<keyof Scalars, TensorFlow.Scalar>
+const update = compile('adamw', (s: Traced<Scalars>, state: State) => {
   for (const [key, weight] of Object.entries(state.weights)) {
     const gradient = state.gradients[key]!.read().mul(s.scale)
     const first = state.first[key]!.read().mul(s.beta1).add(gradient.mul(tf.sub(1, s.beta1)))

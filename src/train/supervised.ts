@@ -2,6 +2,7 @@ import type { ModelConfig } from '../model/config.js'
 import type { Weights } from '../model/weights.js'
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
+import type { Traced } from '../tensor/compile.js'
 import { targetLogprobs } from '../tensor/ops.js'
 import { compileLoss } from './loss-function.js'
 import type { TargetInputs } from './loss-function.js'
@@ -47,7 +48,7 @@ export interface SupervisedRecord {
  */
 export async function trainSupervised(config: ModelConfig, weights: Weights, options: SupervisedOptions): Promise<void> {
   const { microbatchTokens = 4096, bfloat16 = true, signal } = options
-  const accumulate = compileLoss('supervised loss', config, bfloat16, (logits, inputs: TracedInputs) => ({
+  const accumulate = compileLoss('supervised loss', config, bfloat16, (logits, inputs: Traced<LossInputs>) => ({
     loss: targetLogprobs(logits, inputs.targets).mul(inputs.weight).sum().neg(),
     metrics: {},
   }))
@@ -86,4 +87,3 @@ export async function trainSupervised(config: ModelConfig, weights: Weights, opt
 }
 
 type LossInputs = TargetInputs & { weight: HostTensor }
-type TracedInputs = import('../tensor/compile.js').Traced<LossInputs>

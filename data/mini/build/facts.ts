@@ -11,7 +11,6 @@ import type { Fact } from './language.js'
 export type Split = 'train' | 'validation' | 'test'
 export interface SplitFact extends Fact {
   split: Split
-  source: string
 }
 
 /** Relations that training sees. The others are for the out-of-domain sets. */

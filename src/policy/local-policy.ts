@@ -1,0 +1,63 @@
+import { basename } from 'node:path'
+import { readCheckpoint, writeCheckpoint } from '../model/checkpoint.js'
+import type { ModelConfig } from '../model/config.js'
+import { disposeWeights, downloadWeights, uploadWeight } from '../model/weights.js'
+import type { Weights } from '../model/weights.js'
+import { loadTokenizer } from '../tokenizer/load-tokenizer.js'
+import { decoderFor } from './decoder.js'
+import type { Policy } from './policy.js'
+import { Scheduler } from './scheduler.js'
+
+export interface LocalPolicyOptions {
+  /** Shown in tables; default: the folder's name. */
+  name?: string
+  /** Conversations that run side by side; further ones wait. Default 64. */
+  slots?: number
+  /** Most ids of a conversation; default: what the model was made for, 4096 at most. */
+  contextLength?: number
+  /** Tokens sampled in one call of the model; default 8. Large models want fewer: compiling takes longer with each. */
+  tokensPerCall?: number
+  /** Ids per row of a prefill call; default 32. */
+  prefillChunk?: number
+}
+
+/** A policy whose weights are in this process, so that it can be trained. */
+export interface LocalPolicy extends Policy {
+  readonly config: ModelConfig
+  readonly weights: Weights
+  /** Writes a model folder that transformers loads. The folder appears when it is complete. */
+  save(folder: string, dtype?: 'float32' | 'bfloat16'): Promise<void>
+  /** Frees the weights and the cache. */
+  dispose(): Promise<void>
+}
+
+/** Loads a model folder in Hugging Face's layout (Qwen2, Qwen2.5, Qwen3, Llama 3.x). */
+export async function loadPolicy(folder: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
+  const checkpoint = await readCheckpoint(folder)
+  const { config } = checkpoint
+  const tokenizer = await loadTokenizer(folder)
+  if (tokenizer.vocabSize > config.vocabSize) {
+    throw new Error(
+      `load policy ${folder}: the tokenizer has ${tokenizer.vocabSize} ids, the model ${config.vocabSize} embedding rows; ` +
+        'they do not belong together',
+    )
+  }
+  const weights: Weights = {}
+  for await (const { key, shape, data } of checkpoint.tensors()) weights[key] = await uploadWeight(key, shape, data)
+  const { slots = 64, contextLength = Math.min(config.maxPositions, 4096), tokensPerCall = 8, prefillChunk = 32 } = options
+  const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
+  const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, contextLength, prefillChunk })
+  return {
+    name: options.name ?? basename(folder),
+    tokenizer,
+    contextLength,
+    config,
+    weights,
+    start: (sampling, seed) => scheduler.start(sampling, seed),
+    save: (target, dtype = 'float32') => writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype }),
+    async dispose() {
+      await scheduler.dispose()
+      disposeWeights(weights)
+    },
+  }
+}
