@@ -1,122 +1,217 @@
-import { constants } from 'node:fs'
-import { access, copyFile, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { parseModelConfig } from './config.js'
+import { randomUUID } from 'node:crypto'
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { parseModelConfig, readModelConfig } from './config.js'
 import type { ModelConfig } from './config.js'
-import { openSafetensors, writeSafetensors } from './safetensors.js'
-import type { SafetensorsFile } from './safetensors.js'
-import { weightSpecs } from './weight-names.js'
+import { createSafetensors, writeError } from './safetensors-writer.js'
+import type { SafetensorsWriter } from './safetensors-writer.js'
+import { openWeights } from './safetensors.js'
+import type { TensorSource } from './safetensors.js'
+import { checkpointName, expectedShapes } from './weight-names.js'
 
-const SINGLE = 'model.safetensors'
-const INDEX = 'model.safetensors.index.json'
+/** One weight by our key (see weight-names.ts). */
+export interface NamedTensor {
+  key: string
+  shape: readonly number[]
+  data: Float32Array
+}
 
-/** Reads config.json of a model folder. */
-export async function readModelConfig(folder: string): Promise<ModelConfig> {
-  return parseModelConfig(await readJson(folder, 'config.json'), join(folder, 'config.json'))
+/** A checkpoint whose names and shapes have been checked; values are read when asked for. */
+export interface Checkpoint {
+  config: ModelConfig
+  /** Every weight, one at a time. May be called again. */
+  tensors(): AsyncIterable<NamedTensor>
+}
+
+/** What a written checkpoint consists of. */
+export interface CheckpointContents {
+  /** Every weight of the model, in any order. */
+  tensors: AsyncIterable<NamedTensor> | Iterable<NamedTensor>
+  /** How weights are stored; bfloat16 rounds to nearest even. */
+  dtype: 'float32' | 'bfloat16'
+  /** Folder whose config and tokenizer files are copied. */
+  sourceFolder?: string
+  /** Further text files by name, config.json among them where there is no `sourceFolder`; these win over copied ones. */
+  files?: Record<string, string>
+  /** Weights beyond this many bytes go into further files; default 5 GB. */
+  maxShardBytes?: number
 }
 
 /**
- * Gives the weights of a model folder (one safetensors file or several) one after another, in a fixed order.
- * Throws when a file or a tensor is missing, or has another shape than the config says.
+ * Opens a checkpoint folder in the layout of transformers: config.json and safetensors, sharded or not.
+ * @throws where a weight that the config calls for is missing or has another shape
  */
-export async function* readWeightFiles(
+export async function readCheckpoint(folder: string): Promise<Checkpoint> {
+  const config = await readModelConfig(folder)
+  const shapes = expectedShapes(config)
+  const source = await openWeights(folder)
+  try {
+    checkShapes(folder, config, shapes, source)
+  } finally {
+    await source.close()
+  }
+  return { config, tensors: () => readTensors(folder, config, shapes) }
+}
+
+async function* readTensors(
   folder: string,
   config: ModelConfig,
-): AsyncGenerator<{ key: string; shape: number[]; data: Float32Array }> {
-  const files = new Map<string, SafetensorsFile>()
+  shapes: Record<string, number[]>,
+): AsyncGenerator<NamedTensor> {
+  const source = await openWeights(folder)
   try {
-    const fileOf = await weightFiles(folder)
-    for (const { key, name, shape } of weightSpecs(config)) {
-      const fileName = fileOf(name)
-      let file = files.get(fileName)
-      if (!file) files.set(fileName, (file = await openWeights(folder, fileName)))
-      const found = file.shape(name)
-      if (!found) throw new Error(`checkpoint ${folder}: weight ${name} is missing from ${fileName}; is it complete?`)
-      if (found.join() !== shape.join()) {
-        throw new Error(
-          `checkpoint ${folder}: weight ${name} has shape [${found.join(', ')}], config.json asks for [${shape.join(', ')}]`,
-        )
-      }
-      yield { key, shape, data: await file.read(name) }
+    for (const [key, shape] of Object.entries(shapes)) {
+      yield { key, shape, data: await source.read(checkpointName(config.family, key)) }
     }
   } finally {
-    for (const file of files.values()) await file.close()
+    await source.close()
   }
+}
+
+function checkShapes(
+  folder: string,
+  config: ModelConfig,
+  shapes: Record<string, number[]>,
+  source: TensorSource,
+): void {
+  const problems: string[] = []
+  for (const [key, shape] of Object.entries(shapes)) {
+    const name = checkpointName(config.family, key)
+    const found = source.shapes.get(name)
+    if (!found) problems.push(`'${name}' is missing`)
+    else if (found.join() !== shape.join())
+      problems.push(`'${name}' should be [${shape.join(', ')}], is [${found.join(', ')}]`)
+  }
+  if (problems.length === 0) return
+  const more = problems.length > 3 ? `, and ${problems.length - 3} more` : ''
+  throw new Error(`checkpoint ${folder}: weights do not fit config.json: ${problems.slice(0, 3).join(', ')}${more}`)
 }
 
 /**
- * Writes a model folder that transformers loads: config and tokenizer files copied from `source`, weights anew.
- * The folder appears when it is complete; an earlier one of the same name is replaced only then.
- * @param format Default float32.
+ * Writes a checkpoint that transformers can load. All of it is written into a sibling folder first, which then takes
+ * the place of `folder`: whatever was there stays whole until then.
+ * @throws where a weight is missing, has another shape or is written twice, or the disk is full
  */
-export async function writeCheckpoint(
-  folder: string,
-  source: string,
-  config: ModelConfig,
-  weight: (key: string) => Promise<Float32Array>,
-  format: 'F32' | 'BF16' = 'F32',
-): Promise<void> {
-  const aside = join(dirname(folder), `.${basename(folder)}.${process.pid}.part`)
-  await mkdir(aside, { recursive: true })
+export async function writeCheckpoint(folder: string, contents: CheckpointContents): Promise<void> {
+  const target = resolve(folder)
+  const aside = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.partial`)
   try {
-    for (const file of await readdir(source)) {
-      if (/\.(json|jinja|txt|model)$/.test(file) && file !== INDEX) await copyFile(join(source, file), join(aside, file))
-    }
-    const tensors = weightSpecs(config).map(({ key, name, shape }) => ({ name, shape, data: () => weight(key) }))
-    await writeSafetensors(join(aside, SINGLE), tensors, format)
-    await replaceFolder(aside, folder)
+    await mkdir(aside, { recursive: true })
+    if (contents.sourceFolder !== undefined) await copyTexts(contents.sourceFolder, aside)
+    for (const [name, text] of Object.entries(contents.files ?? {})) await writeFile(join(aside, name), text)
+    const config = await stampConfig(aside, contents.dtype)
+    await writeWeights(aside, config, contents)
+    await syncFolder(aside)
+    await replaceFolder(aside, target)
   } catch (error) {
     await rm(aside, { recursive: true, force: true })
+    throw writeError(target, error)
+  }
+}
+
+/** Files of a checkpoint that are neither weights nor an index of them. */
+async function copyTexts(from: string, to: string): Promise<void> {
+  const names = (await readdir(from, { withFileTypes: true }))
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => entry.name)
+  const texts = names.filter(
+    (name) => /\.(json|jinja|txt|model)$/.test(name) && !name.endsWith('.safetensors.index.json'),
+  )
+  for (const name of texts) await copyFile(join(from, name), join(to, name))
+}
+
+/** transformers loads weights as the config's dtype, so that must be what is written; the rest stays as it is. */
+async function stampConfig(folder: string, dtype: string): Promise<ModelConfig> {
+  const path = join(folder, 'config.json')
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error('write checkpoint: needs config.json, from `sourceFolder` or in `files`', { cause: error })
+  })
+  const json = JSON.parse(text) as Record<string, unknown>
+  const field = 'torch_dtype' in json ? 'torch_dtype' : 'dtype'
+  if (json[field] !== dtype) await writeFile(path, `${JSON.stringify({ ...json, [field]: dtype }, null, 2)}\n`)
+  return parseModelConfig(json, path)
+}
+
+async function writeWeights(folder: string, config: ModelConfig, contents: CheckpointContents): Promise<void> {
+  const shapes = expectedShapes(config)
+  const named = Object.fromEntries(
+    Object.entries(shapes).map(([key, shape]) => [checkpointName(config.family, key), shape]),
+  )
+  const shards = planShards(named, contents.dtype === 'float32' ? 4 : 2, contents.maxShardBytes ?? 5e9)
+  const writers: SafetensorsWriter[] = []
+  const writerOf = new Map<string, SafetensorsWriter>()
+  const weightMap: Record<string, string> = {}
+  try {
+    for (const [i, shard] of shards.entries()) {
+      const number = (n: number): string => String(n).padStart(5, '0')
+      const file =
+        shards.length === 1 ? 'model.safetensors' : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`
+      const writer = await createSafetensors(join(folder, file), shard.shapes, contents.dtype)
+      writers.push(writer)
+      for (const name of Object.keys(shard.shapes)) {
+        writerOf.set(name, writer)
+        weightMap[name] = file
+      }
+    }
+    for await (const { key, shape, data } of contents.tensors) {
+      const expected = shapes[key]
+      if (!expected) throw new Error(`write checkpoint: the config calls for no weight '${key}'`)
+      if (expected.join() !== shape.join()) {
+        throw new Error(`write checkpoint: '${key}' should be [${expected.join(', ')}], got [${shape.join(', ')}]`)
+      }
+      await writerOf.get(checkpointName(config.family, key))!.write(checkpointName(config.family, key), data)
+    }
+    for (const writer of writers) await writer.finish()
+  } finally {
+    for (const writer of writers) await writer.abort()
+  }
+  if (shards.length === 1) return
+  const total = shards.reduce((sum, shard) => sum + shard.bytes, 0)
+  const index = { metadata: { total_size: total }, weight_map: weightMap }
+  await writeFile(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`)
+}
+
+/** Fills shards in order; a tensor larger than a shard gets one of its own. */
+function planShards(
+  shapes: Record<string, number[]>,
+  width: number,
+  maxBytes: number,
+): { shapes: Record<string, number[]>; bytes: number }[] {
+  const shards: { shapes: Record<string, number[]>; bytes: number }[] = []
+  for (const [name, shape] of Object.entries(shapes)) {
+    const bytes = shape.reduce((product, dim) => product * dim, width)
+    let shard = shards.at(-1)
+    if (!shard || (shard.bytes > 0 && shard.bytes + bytes > maxBytes)) shards.push((shard = { shapes: {}, bytes: 0 }))
+    shard.shapes[name] = shape
+    shard.bytes += bytes
+  }
+  return shards
+}
+
+/** Weights are flushed as they are finished; this flushes the small files and the folder's list of names. */
+async function syncFolder(folder: string): Promise<void> {
+  const texts = (await readdir(folder)).filter((name) => !name.endsWith('.safetensors'))
+  for (const path of [...texts.map((name) => join(folder, name)), folder]) {
+    const handle = await open(path, 'r')
+    await handle.sync().finally(() => handle.close())
+  }
+}
+
+/** A folder cannot be renamed over a full one: the old one steps aside, and back if that fails. */
+async function replaceFolder(fresh: string, target: string): Promise<void> {
+  const old = `${fresh}.old`
+  const stepped = await rename(target, old).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
+  try {
+    await rename(fresh, target)
+  } catch (error) {
+    if (stepped) await rename(old, target)
     throw error
   }
-}
-
-async function replaceFolder(from: string, to: string): Promise<void> {
-  const old = `${from}.old`
-  const exists = await access(to, constants.F_OK).then(
-    () => true,
-    () => false,
-  )
-  if (exists) await rename(to, old)
-  await rename(from, to)
-  await rm(old, { recursive: true, force: true })
-}
-
-/** Which file holds a tensor. */
-async function weightFiles(folder: string): Promise<(name: string) => string> {
-  const files = await readdir(folder).catch(() => {
-    throw new Error(`checkpoint: there is no folder ${folder}; give a model folder or a name of the Hugging Face hub`)
-  })
-  if (files.includes(SINGLE)) return () => SINGLE
-  if (!files.includes(INDEX)) {
-    throw new Error(`checkpoint ${folder}: neither ${SINGLE} nor ${INDEX} is there; only safetensors checkpoints are read`)
-  }
-  const { weight_map: map } = (await readJson(folder, INDEX)) as { weight_map: Record<string, string> }
-  return (name) => {
-    const file = map[name]
-    if (!file) throw new Error(`checkpoint ${folder}: ${INDEX} does not list weight ${name}; is it complete?`)
-    return file
-  }
-}
-
-async function openWeights(folder: string, file: string): Promise<SafetensorsFile> {
-  try {
-    return await openSafetensors(join(folder, file))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new Error(`checkpoint ${folder}: ${file} is missing; fetch it again`, { cause: error })
-  }
-}
-
-/** Reads a JSON file of a model folder. */
-export async function readJson(folder: string, file: string): Promise<unknown> {
-  const path = join(folder, file)
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error(`model folder ${folder}: ${file} is missing; give a folder with config.json and tokenizer.json`, { cause: error })
-  })
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new Error(`model folder ${folder}: ${file} is no JSON; fetch it again`, { cause: error })
-  }
+  if (stepped) await rm(old, { recursive: true, force: true })
 }
