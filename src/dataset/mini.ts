@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { readJsonl } from '../schema/jsonl.js'
+import type { Question } from '../schema/question.js'
+import { readQuestions } from './read-questions.js'
+
+/** The mini world's sets, named after the benchmark that each mirrors in kind. The first two are in-domain. */
+export const MINI_DATASETS = [
+  'mini-nq',
+  'mini-hotpotqa',
+  'mini-triviaqa',
+  'mini-popqa',
+  'mini-2wikimultihopqa',
+  'mini-musique',
+  'mini-bamboogle',
+] as const
+
+export type MiniDataset = (typeof MINI_DATASETS)[number]
+export type Split = 'train' | 'validation' | 'test'
+
+const file = (name: string): string => fileURLToPath(new URL(`../../data/mini/${name}`, import.meta.url))
+
+/** Questions of a mini set. Only the in-domain sets have a training split. */
+export function miniQuestions(dataset: MiniDataset, split: Split): Promise<Question[]> {
+  return readQuestions(file(`${dataset}-${split}.jsonl`), dataset)
+}
+
+/** The documents that the real engine searches for questions of a split. */
+export function miniDocuments(split: Split): Promise<{ id: string; title: string; text: string }[]> {
+  return readJsonl(file(`documents-${split}.jsonl`), z.object({ id: z.string(), title: z.string(), text: z.string() }))
+}
+
+/** Folder of a shipped checkpoint. */
+export function miniCheckpoint(name: 'policy' | 'simulator' | 'ceiling'): string {
+  return file(`checkpoints/${name}`)
+}

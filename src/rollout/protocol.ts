@@ -1,0 +1,55 @@
+import type { Document } from '../schema/document.js'
+import type { Tokenizer } from '../tokenizer/tokenizer.js'
+
+/** How a policy and its search engine talk. */
+export interface Protocol {
+  name: string
+  /** The prompt's ids. */
+  prompt(tokenizer: Tokenizer, question: string): number[]
+  /** Documents as the policy sees them, tags included. Their own tags have been made harmless before. */
+  observation(documents: readonly Document[]): string
+  /** Answer to a message without a complete search or answer tag. */
+  correction: string
+  /** Searches of one question; after the last one the policy gets one more message to answer. */
+  maxSearches: number
+  /** Most ids of one message of the policy. */
+  maxTokensPerTurn: number
+  /** Most ids of one observation; documents are cut at the end. */
+  maxObservationTokens: number
+}
+
+export const CLOSE_INFORMATION = '</information>'
+
+const INSTRUCTION = `Answer the question below. Reason first, between <think> and </think>, whenever you have learned something new. \
+If you find that you lack knowledge, ask a search engine by writing <search> your query </search>; it returns the best \
+documents between <information> and </information>. You may search as often as you like. Once nothing more is needed, \
+write the answer alone between <answer> and </answer>, without explanations, such as <answer> Lima </answer>. Question: `
+
+/** ZeroSearch's protocol (arXiv 2505.04588, table 1) for instruction-tuned and base models. */
+export const zerosearchProtocol: Protocol = {
+  name: 'zerosearch',
+  prompt: (tokenizer, question) => tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content: INSTRUCTION + question }])),
+  observation: (documents) => `\n\n<information>${listDocuments(documents)}${CLOSE_INFORMATION}\n\n`,
+  correction:
+    '\nThat was no valid action. To search, write the query between <search> and </search>. To answer, write the answer ' +
+    'between <answer> and </answer>. Try again.\n',
+  maxSearches: 5,
+  maxTokensPerTurn: 500,
+  maxObservationTokens: 2048,
+}
+
+/** The short protocol that the mini world's tiny models are taught (data/mini). */
+export const miniProtocol: Protocol = {
+  name: 'mini',
+  prompt: (tokenizer, question) => tokenizer.encode(`Question: ${question}`),
+  observation: (documents) =>
+    `<information> ${documents.map((document, i) => `Doc ${i + 1}: ${document.text}`).join(' ')}${CLOSE_INFORMATION}`,
+  correction: `<information> Nothing found.${CLOSE_INFORMATION}`,
+  maxSearches: 4,
+  maxTokensPerTurn: 64,
+  maxObservationTokens: 160,
+}
+
+function listDocuments(documents: readonly Document[]): string {
+  return documents.map((document, i) => `Doc ${i + 1}: ${document.title ? `(${document.title}) ` : ''}${document.text}`).join('\n')
+}

@@ -1,0 +1,39 @@
+import type { Quality } from '../schema/document.js'
+import type { Question } from '../schema/question.js'
+import type { Tokenizer } from '../tokenizer/tokenizer.js'
+
+/** How a simulator LLM is asked for documents. */
+export interface SimulatorPrompt {
+  render(tokenizer: Tokenizer, query: string, question: Question, quality: Quality, documents: number): number[]
+  /** Strings that end its text. */
+  stop: string[]
+}
+
+/** For instruction-tuned LLMs: query, question and a gold answer, as the paper has it (arXiv 2505.04588, table 2). */
+export const zerosearchSimulatorPrompt: SimulatorPrompt = {
+  render(tokenizer, query, { question, goldAnswers }, quality, documents) {
+    const wanted =
+      quality === 'useful'
+        ? 'useful documents, which hold what is needed to answer the question'
+        : 'noisy documents, which look related to the query but do not help to answer the question'
+    const content =
+      `You are a search engine. Write ${documents} ${wanted}. Each is about 30 words long and stands on a line of its own ` +
+      `that begins with "Doc" and its number, as in "Doc 1: …". Write nothing else.\n\nQuestion: ${question}\n` +
+      `Answer: ${goldAnswers[0]}\nQuery: ${query}\n\n${quality === 'useful' ? 'Useful' : 'Noisy'} documents:`
+    return tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content }]))
+  },
+  stop: [],
+}
+
+/**
+ * For the mini world's simulator (data/mini). A departure from the paper: a tiny model knows no bridge between two
+ * hops, so its prompt carries the question's supporting facts; for noise it carries none.
+ */
+export const miniSimulatorPrompt: SimulatorPrompt = {
+  render(tokenizer, query, { question, goldAnswers, supportingFacts = [] }, quality) {
+    const head = `${quality === 'useful' ? 'Useful' : 'Noisy'} documents. Query: ${query} Question: ${question}`
+    const facts = quality === 'useful' ? ` Answer: ${goldAnswers[0]} Facts: ${supportingFacts.join(' ')}` : ''
+    return tokenizer.encode(`${head}${facts}<information>`)
+  },
+  stop: ['</information>'],
+}
