@@ -69,7 +69,7 @@ const configFile = z.looseObject({
   max_window_layers: z.number().int().nullish(),
   layer_types: z.array(z.string()).nullish(),
   partial_rotary_factor: z.number().nullish(),
-  quantization_config: z.unknown(),
+  quantization_config: z.unknown().optional(),
   rope_theta: z.number().positive().nullish(),
   rope_scaling: rope.nullish(),
   rope_parameters: rope.nullish(),

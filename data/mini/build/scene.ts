@@ -11,10 +11,15 @@ export interface Scene {
   distractor(random: Random, entity: string, relation: string): Fact
 }
 
+/** What a search for one fact finds besides it: other facts of its entity, facts whose value the entity is, … */
+const SAME_ENTITY = 0.4
+const AS_VALUE = 0.2
+
 /** Real facts of the training split, indexed. */
 export interface FactBase {
   facts: Fact[]
   byEntity: Map<string, Fact[]>
+  byValue: Map<string, Fact[]>
   byRelation: Map<string, Fact[]>
   names: string[]
   relations: string[]
@@ -22,14 +27,19 @@ export interface FactBase {
 
 export function factBase(facts: Fact[]): FactBase {
   const byEntity = groupBy(facts, (fact) => fact.entity)
+  const byValue = groupBy(facts, (fact) => fact.value)
   const byRelation = groupBy(facts, (fact) => fact.relation)
   const names = [...new Set(facts.flatMap((fact) => [fact.entity, fact.value]))]
-  return { facts, byEntity, byRelation, names, relations: [...byRelation.keys()] }
+  return { facts, byEntity, byValue, byRelation, names, relations: [...byRelation.keys()] }
 }
 
 function groupBy(facts: Fact[], key: (fact: Fact) => string): Map<string, Fact[]> {
   const groups = new Map<string, Fact[]>()
-  for (const fact of facts) groups.set(key(fact), [...(groups.get(key(fact)) ?? []), fact])
+  for (const fact of facts) {
+    const own = groups.get(key(fact))
+    if (own) own.push(fact)
+    else groups.set(key(fact), [fact])
+  }
   return groups
 }
 
@@ -40,12 +50,14 @@ export function syntheticScene(random: Random, hops: number, relations: readonly
     chain: world.chain,
     distractor(draw, entity, relation) {
       for (;;) {
-        const same = draw() < 0.35
-        const fact = {
-          entity: same ? entity : pick(draw, world.names),
-          relation: same ? pick(draw, world.relations) : relation,
-          value: pick(draw, world.names),
-        }
+        const kind = draw()
+        const name = pick(draw, world.names)
+        const fact =
+          kind < SAME_ENTITY
+            ? { entity, relation: pick(draw, world.relations), value: name }
+            : kind < SAME_ENTITY + AS_VALUE
+              ? { entity: name, relation: pick(draw, world.relations), value: entity }
+              : { entity: name, relation, value: pick(draw, world.names) }
         if (fact.entity !== fact.value && !answers.has(`${fact.entity}|${fact.relation}`)) return fact
       }
     },
@@ -66,8 +78,11 @@ export function realScene(random: Random, hops: number, base: FactBase): Scene {
 }
 
 export function realDistractor(random: Random, base: FactBase, chain: readonly Fact[], entity: string, relation: string): Fact {
-  const others = base.byEntity.get(entity)?.filter((fact) => fact.relation !== relation && !isIn(chain, fact)) ?? []
-  if (others.length > 0 && random() < 0.35) return pick(random, others)
+  const own = base.byEntity.get(entity)?.filter((fact) => fact.relation !== relation && !isIn(chain, fact)) ?? []
+  const reverse = base.byValue.get(entity)?.filter((fact) => !isIn(chain, fact)) ?? []
+  const kind = random()
+  if (own.length > 0 && kind < SAME_ENTITY) return pick(random, own)
+  if (reverse.length > 0 && kind >= SAME_ENTITY && kind < SAME_ENTITY + AS_VALUE) return pick(random, reverse)
   const alike = base.byRelation.get(relation) ?? base.facts
   for (;;) {
     const fact = pick(random, alike)
