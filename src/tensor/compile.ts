@@ -5,6 +5,7 @@ import { abortable, enqueue } from './queue.js'
 import { dtypeNumber, native } from './runtime.js'
 import type { NativeResult } from './runtime.js'
 import { Trace } from './trace.js'
+import type { VariableHandle } from './trace.js'
 import { Variable } from './variable.js'
 
 export interface CompileOptions {
@@ -39,7 +40,7 @@ interface Entry {
   functionName: string
   outputs: string[]
   /** Variables that the body uses without their being in `state`. */
-  captured: Variable[]
+  captured: VariableHandle[]
 }
 
 let compileCounter = 0

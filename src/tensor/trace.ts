@@ -2,7 +2,6 @@ import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { opArguments } from './op-defs.js'
 import { backend, dtypeNumber, native, tf } from './runtime.js'
 import type { Binding, GraphOutput, NativeGraph, OpAttribute, TensorData, TensorInfo } from './runtime.js'
-import type { Variable } from './variable.js'
 
 /** Ids of traced symbols start here, far above those of real handles. */
 const SYMBOL_BASE = 2 ** 30
@@ -25,6 +24,11 @@ interface Accesses {
   readsSince: number[]
 }
 
+/** What a trace knows of a variable: the handle that is bound at each call. */
+export interface VariableHandle {
+  readonly id: number
+}
+
 let current: Trace | undefined
 
 /** The trace that is being recorded, if any. */
@@ -38,12 +42,12 @@ export class Trace {
   /** Placeholder ops of the function's inputs: first the given inputs, then variables in the order of `variables`. */
   readonly inputs: number[] = []
   readonly variableInputs: number[] = []
-  readonly variables: Variable[] = []
+  readonly variables: VariableHandle[] = []
   /** Ops that must run although nothing uses their results. */
   readonly effects = new Set<number>()
   opCount = 0
   private readonly symbols = new Map<number, Symbol>()
-  private readonly variableSymbols = new Map<Variable, number>()
+  private readonly variableSymbols = new Map<VariableHandle, number>()
   private readonly accesses = new Map<number, Accesses>()
   private readonly constants = new WeakMap<object, number>()
 
@@ -56,7 +60,7 @@ export class Trace {
   }
 
   /** The symbol of a variable's handle; a variable that was not announced becomes one more input. */
-  variable(variable: Variable): number {
+  variable(variable: VariableHandle): number {
     let id = this.variableSymbols.get(variable)
     if (id === undefined) {
       id = this.addPlaceholder(dtypeNumber.resource, [], this.variableInputs)

@@ -1,10 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Template } from '@huggingface/jinja'
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
+import { Tokenizer as UntypedTokenizer } from '@huggingface/tokenizers'
 import type { Message, Tokenizer } from './tokenizer.js'
 
 type Json = Record<string, unknown>
+
+/** What is used of the package, whose own types do not resolve in this module system. */
+interface HuggingFaceTokenizer {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] }
+  decode(ids: number[], options: { skip_special_tokens: boolean }): string
+  token_to_id(token: string): number | undefined
+}
+const HuggingFaceTokenizer = UntypedTokenizer as unknown as new (definition: Json, config: Json) => HuggingFaceTokenizer
 
 /**
  * Loads the tokenizer of a model folder: tokenizer.json and tokenizer_config.json, the chat template (of its own file

@@ -1,6 +1,4 @@
-import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { clippedPolicyLoss } from '../algorithm/policy-loss.js'
-import type { PolicyLossInputs } from '../algorithm/policy-loss.js'
 import { cloneWeights, disposeWeights } from '../model/weights.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
 import type { Trajectory } from '../schema/trajectory.js'
@@ -59,10 +57,7 @@ export async function createGrpo(policy: LocalPolicy, options: GrpoOptions): Pro
   const logprobsOf = compileTargetLogprobs(config, bfloat16)
   const accumulate = compileLoss('policy loss', config, bfloat16, (logits, inputs: Traced<LossInputs>) => {
     const logprobs = targetLogprobs(logits.div(temperature), inputs.targets)
-    return clippedPolicyLoss({ ...inputs, logprobs } as PolicyLossInputs, options) as {
-      loss: TensorFlow.Tensor
-      metrics: Record<'kl' | 'clipFraction', TensorFlow.Tensor>
-    }
+    return clippedPolicyLoss({ ...inputs, logprobs }, options)
   })
 
   async function lossInputs(batch: Microbatch, trajectories: readonly Trajectory[], advantages: readonly number[], shares: number[]) {

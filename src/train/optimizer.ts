@@ -1,4 +1,3 @@
-import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { clearWeights, disposeWeights, zeroWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'

@@ -14,6 +14,8 @@ import type { Curriculum } from '../simulator/curriculum.js'
 import { createGrpo } from './grpo.js'
 import type { GrpoStep } from './grpo.js'
 
+type MaybeUpdate = Partial<UpdateRecord> | undefined
+
 export interface TrainOptions {
   algorithm: 'grpo'
   /** Trained in place. */
@@ -57,9 +59,9 @@ export interface TrainOptions {
   /** Questions, draws and noise repeat for a seed. Default 0. */
   seed?: number
   /** Reward of a trajectory; default F1 of its answer, as in the paper. */
-  reward?(trajectory: Trajectory): number
+  reward?: (trajectory: Trajectory) => number
   /** After each update; training waits for it. What it returns is added to the record. */
-  onUpdate?(record: UpdateRecord, trajectories: readonly Trajectory[]): void | Partial<UpdateRecord> | Promise<void | Partial<UpdateRecord>>
+  onUpdate?: (record: UpdateRecord, trajectories: readonly Trajectory[]) => MaybeUpdate | Promise<MaybeUpdate>
   /** Ends the run after the update that is under way. */
   signal?: AbortSignal
 }

@@ -1,0 +1,43 @@
+/**
+ * ZeroSearch in a notebook: a policy LLM learns to search against an LLM that plays the search engine.
+ * What is exported here is the public interface.
+ */
+export type { Document, Quality } from './schema/document.js'
+export type { Question } from './schema/question.js'
+export type { Score } from './schema/score.js'
+export type { Action, Observation, Trajectory, Turn } from './schema/trajectory.js'
+export type { UpdateRecord } from './schema/update-record.js'
+export { readJsonl, writeJsonl } from './schema/jsonl.js'
+
+export { readQuestions } from './dataset/read-questions.js'
+export { MINI_DATASETS, miniCheckpoint, miniDocuments, miniQuestions } from './dataset/mini.js'
+
+export { loadTokenizer } from './tokenizer/load-tokenizer.js'
+export type { Tokenizer } from './tokenizer/tokenizer.js'
+export { loadPolicy } from './policy/local-policy.js'
+export type { LocalPolicy, LocalPolicyOptions } from './policy/local-policy.js'
+export type { Policy, Sampling } from './policy/policy.js'
+
+export { createBm25Engine } from './search/bm25.js'
+export type { SearchContext, SearchEngine } from './search/search-engine.js'
+export { createSimulator } from './simulator/simulator.js'
+export { miniSimulatorPrompt, zerosearchSimulatorPrompt } from './simulator/prompts.js'
+export { noiseThreshold } from './simulator/curriculum.js'
+export type { Curriculum } from './simulator/curriculum.js'
+
+export { miniProtocol, zerosearchProtocol } from './rollout/protocol.js'
+export type { Protocol } from './rollout/protocol.js'
+export { rollOut, rollOutMany } from './rollout/roll-out.js'
+export type { RolloutOptions } from './rollout/roll-out.js'
+
+export { coverExactMatch, exactMatch, f1, normalizeAnswer } from './reward/answer-metrics.js'
+export { extractAnswer } from './reward/extract-answer.js'
+
+export { train } from './train/train.js'
+export type { TrainOptions } from './train/train.js'
+export { trainSupervised } from './train/supervised.js'
+export type { Example, SupervisedOptions, SupervisedRecord } from './train/supervised.js'
+
+export { evaluate, policyMethod } from './evaluation/evaluate.js'
+export type { Method } from './evaluation/evaluate.js'
+

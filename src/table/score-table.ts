@@ -1,0 +1,17 @@
+import { table, type ColumnTable } from 'arquero'
+import type { Score } from '../schema/score.js'
+
+/** One row for each score: method, dataset, questionId, answer, em, coverEm, f1, searches, answered. */
+export function scoreTable(scores: readonly Score[]): ColumnTable {
+  return table({
+    method: scores.map((score) => score.method),
+    dataset: scores.map((score) => score.dataset),
+    questionId: scores.map((score) => score.questionId),
+    answer: scores.map((score) => score.answer),
+    em: scores.map((score) => score.em),
+    coverEm: scores.map((score) => score.coverEm),
+    f1: scores.map((score) => score.f1),
+    searches: scores.map((score) => score.searches),
+    answered: scores.map((score) => score.answered),
+  })
+}
