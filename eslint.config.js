@@ -2,7 +2,9 @@ import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.runtime/', '.parity/', '.cache/', '**/*.mjs', '**/*.cjs', 'eslint.config.js'] },
+  {
+    ignores: ['dist/', 'node_modules/', '.runtime/', '.parity/', '.cache/', '**/*.mjs', '**/*.cjs', 'kernel/tfjs-node/', 'eslint.config.js', 'vitest.config.ts'],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -40,4 +40,3 @@ export type { Example, SupervisedOptions, SupervisedRecord } from './train/super
 
 export { evaluate, policyMethod } from './evaluation/evaluate.js'
 export type { Method } from './evaluation/evaluate.js'
-

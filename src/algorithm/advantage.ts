@@ -19,7 +19,9 @@ export function groupAdvantages(
 ): { advantages: number[]; zeroVarianceGroups: number } {
   const { scale = true, epsilon = 1e-4 } = options
   if (rewards.length !== groups.length) {
-    throw new Error(`group advantages: every reward needs a group, got ${rewards.length} rewards and ${groups.length} groups`)
+    throw new Error(
+      `group advantages: every reward needs a group, got ${rewards.length} rewards and ${groups.length} groups`,
+    )
   }
   const members = new Map<string, number[]>()
   groups.forEach((group, i) => members.set(group, [...(members.get(group) ?? []), i]))

@@ -24,7 +24,8 @@ export async function readQuestions(path: string, dataset: string): Promise<Ques
     const foreign = value !== null && typeof value === 'object' && 'golden_answers' in value
     const result = foreign ? flashRag.safeParse(value) : question.safeParse(value)
     if (!result.success) {
-      for (const { path: field, message } of result.error.issues) context.addIssue({ code: 'custom', path: field, message })
+      for (const { path: field, message } of result.error.issues)
+        context.addIssue({ code: 'custom', path: field, message })
       return z.NEVER
     }
     const data = result.data

@@ -32,7 +32,7 @@ export interface EvaluateOptions {
   methods: readonly Method[]
   /** Questions of any number of sets; all of them are asked. */
   questions: readonly Question[]
-  onProgress?(done: number, total: number): void
+  onProgress?: (done: number, total: number) => void
 }
 
 /** Scores every method on every question. A failed rollout counts as no answer. */

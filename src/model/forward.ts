@@ -28,7 +28,7 @@ export function embed(weights: WeightTensors, ids: Tensor): Tensor {
 
 /** y = x Wᵀ (+ b) for x [rows, in] and W [out, in]. */
 export function linear(weights: WeightTensors, key: string, x: Tensor): Tensor {
-  const y = tf.matMul(x as TensorFlow.Tensor2D, weights[`${key}.weight`] as TensorFlow.Tensor2D, false, true)
+  const y = tf.matMul(x, weights[`${key}.weight`] as TensorFlow.Tensor2D, false, true)
   const bias = weights[`${key}.bias`]
   return bias ? y.add(bias) : y
 }
@@ -86,7 +86,13 @@ export function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mas
  * @param x [batch, time, hidden], the layer's input
  * @param mixed [batch, time, heads * headDim]
  */
-export function finishLayer(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, mixed: Tensor): Tensor {
+export function finishLayer(
+  config: ModelConfig,
+  weights: WeightTensors,
+  layer: string,
+  x: Tensor,
+  mixed: Tensor,
+): Tensor {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
   const attended = x.reshape([rows, hidden]).add(linear(weights, `${layer}.o`, mixed.reshape([rows, mixed.shape[2]!])))
@@ -99,7 +105,7 @@ export function finishLayer(config: ModelConfig, weights: WeightTensors, layer: 
 /** Logits [rows, vocabulary] of hidden states [rows, hidden]. */
 export function unembed(config: ModelConfig, weights: WeightTensors, hidden: Tensor): Tensor {
   const head = config.tieWordEmbeddings ? weights['embed']! : weights['lmHead']!
-  return tf.matMul(hidden as TensorFlow.Tensor2D, head as TensorFlow.Tensor2D, false, true)
+  return tf.matMul(hidden, head, false, true)
 }
 
 /**
@@ -114,7 +120,13 @@ export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: T
   let x = embed(weights, ids)
   for (let i = 0; i < config.layers; i++) {
     const layer = `layers.${i}`
-    const { q, k, v } = project(config, weights, layer, rmsNorm(x, weights[`${layer}.inputNorm`]!, config.rmsNormEps), layout)
+    const { q, k, v } = project(
+      config,
+      weights,
+      layer,
+      rmsNorm(x, weights[`${layer}.inputNorm`]!, config.rmsNormEps),
+      layout,
+    )
     x = finishLayer(config, weights, layer, x, attend(config, q, k, v, layout.mask))
   }
   return rmsNorm(x, weights['finalNorm']!, config.rmsNormEps)
@@ -129,9 +141,12 @@ function sequenceLayout(config: ModelConfig, time: number, starts: Tensor | unde
   const mask = tf.tensor(causal, [1, 1, 1, time, time])
   if (!starts) return { cos: cos.reshape([1, 1, time, -1]), sin: sin.reshape([1, 1, time, -1]), mask }
   const columns = tf.range(0, time, 1, 'int32').reshape([1, time])
-  const batch = starts.shape[0]!
+  const batch = starts.shape[0]
   const positions = tf.maximum(columns.sub(starts.reshape([batch, 1])), tf.scalar(0, 'int32'))
-  const padding = tf.less(columns, starts.reshape([batch, 1])).toFloat().mul(MASKED)
+  const padding = tf
+    .less(columns, starts.reshape([batch, 1]))
+    .toFloat()
+    .mul(MASKED)
   return {
     cos: gatherRows(cos, positions).expandDims(1),
     sin: gatherRows(sin, positions).expandDims(1),

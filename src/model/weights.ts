@@ -1,4 +1,3 @@
-import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'

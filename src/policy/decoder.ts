@@ -59,9 +59,13 @@ export function decoderFor(config: ModelConfig, vocabulary: number, tokensPerCal
     decoder = {
       decode: compile('decode', step(false), { xla: true }),
       decodeTruncated: compile('decode truncated', step(true), { xla: true }),
-      prefill: compile('prefill', (inputs: Traced<PrefillInputs>, state: DecodeState) => prefillBody(config, inputs, state), {
-        xla: true,
-      }),
+      prefill: compile(
+        'prefill',
+        (inputs: Traced<PrefillInputs>, state: DecodeState) => prefillBody(config, inputs, state),
+        {
+          xla: true,
+        },
+      ),
       tokensPerCall,
     }
     decoders.set(key, decoder)
@@ -177,7 +181,7 @@ function layers(
 function cachePlaces(rows: Tensor, positions: Tensor, heads: number): Tensor {
   const [count, time] = positions.shape as [number, number]
   const shape = [count, heads, time]
-  const spread = (x: Tensor, as: number[]): Tensor => tf.broadcastTo(x.reshape(as), shape as [number, number, number])
+  const spread = (x: Tensor, as: number[]): Tensor => tf.broadcastTo(x.reshape(as), shape)
   const head = tf.range(0, heads, 1, 'int32')
   const parts = [spread(rows, [count, 1, 1]), spread(head, [1, heads, 1]), spread(positions, [count, 1, time])]
   return tf.stack(parts, 3).reshape([count * heads * time, 3])

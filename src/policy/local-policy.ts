@@ -44,7 +44,12 @@ export async function loadPolicy(folder: string, options: LocalPolicyOptions = {
   }
   const weights: Weights = {}
   for await (const { key, shape, data } of checkpoint.tensors()) weights[key] = await uploadWeight(key, shape, data)
-  const { slots = 64, contextLength = Math.min(config.maxPositions, 4096), tokensPerCall = 8, prefillChunk = 32 } = options
+  const {
+    slots = 64,
+    contextLength = Math.min(config.maxPositions, 4096),
+    tokensPerCall = 8,
+    prefillChunk = 32,
+  } = options
   const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
   const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, contextLength, prefillChunk })
   return {
@@ -54,7 +59,8 @@ export async function loadPolicy(folder: string, options: LocalPolicyOptions = {
     config,
     weights,
     start: (sampling, seed) => scheduler.start(sampling, seed),
-    save: (target, dtype = 'float32') => writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype }),
+    save: (target, dtype = 'float32') =>
+      writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype }),
     async dispose() {
       await scheduler.dispose()
       disposeWeights(weights)

@@ -32,10 +32,10 @@ export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { t
   let mass = shifted.exp()
   if (truncate) mass = mass.mul(kept(shifted, mass, inputs))
   const blocks = Math.ceil(vocabulary / BLOCK)
-  const padded = tf.pad(mass, [
+  const padded: Tensor = tf.pad(mass, [
     [0, 0],
     [0, blocks * BLOCK - vocabulary],
-  ]) as Tensor
+  ])
   const grouped = padded.reshape([rows, blocks, BLOCK])
   const sums = grouped.sum(2)
   const cumulative = prefixSums(sums, blocks)
@@ -55,7 +55,7 @@ export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { t
 function prefixSums(values: Tensor, size: number): Tensor {
   const triangle = new Float32Array(size * size)
   for (let row = 0; row < size; row++) triangle.fill(1, row * size + row, (row + 1) * size)
-  return tf.matMul(values as TensorFlow.Tensor2D, tf.tensor2d(triangle, [size, size]))
+  return tf.matMul(values, tf.tensor2d(triangle, [size, size]))
 }
 
 /** First index whose cumulative mass exceeds the goal, kept on entries that have mass whatever the rounding. */
@@ -84,8 +84,8 @@ function kept(shifted: Tensor, mass: Tensor, inputs: DrawInputs): Tensor {
 
 /** By bisection, the largest t in [-64, 0] for which `enough` holds of the tokens with value ≥ t; no sort is needed. */
 function threshold(shifted: Tensor, enough: (above: Tensor) => Tensor): Tensor {
-  let low = tf.fill([shifted.shape[0]!], -64) as Tensor
-  let high = tf.fill([shifted.shape[0]!], 0) as Tensor
+  let low = tf.fill([shifted.shape[0]], -64) as Tensor
+  let high = tf.fill([shifted.shape[0]], 0) as Tensor
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = low.add(high).mul(0.5)
     const holds = enough(tf.greaterEqual(shifted, middle.expandDims(1)).toFloat())

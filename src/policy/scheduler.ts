@@ -83,7 +83,9 @@ export class Scheduler {
     if (slot.pending) throw new Error('generate: the conversation is generating already; await the first call')
     const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= this.options.tokenizer.vocabSize)
     if (wrong !== undefined) {
-      throw new Error(`generate: ids must be integers below ${this.options.tokenizer.vocabSize} (the vocabulary), got ${wrong}`)
+      throw new Error(
+        `generate: ids must be integers below ${this.options.tokenizer.vocabSize} (the vocabulary), got ${wrong}`,
+      )
     }
     if (slot.ids.length + ids.length === 0) throw new Error('generate: a conversation must begin with at least one id')
     if (slot.ids.length + ids.length >= this.options.contextLength) {
@@ -211,7 +213,11 @@ export class Scheduler {
     for (const slot of active) {
       if (!slot.pending) continue
       const at = slot.index * steps
-      this.accept(slot, [...result.tokens.data.subarray(at, at + steps)], [...result.logprobs.data.subarray(at, at + steps)])
+      this.accept(
+        slot,
+        [...result.tokens.data.subarray(at, at + steps)],
+        [...result.logprobs.data.subarray(at, at + steps)],
+      )
     }
   }
 

@@ -28,7 +28,8 @@ write the answer alone between <answer> and </answer>, without explanations, suc
 /** ZeroSearch's protocol (arXiv 2505.04588, table 1) for instruction-tuned and base models. */
 export const zerosearchProtocol: Protocol = {
   name: 'zerosearch',
-  prompt: (tokenizer, question) => tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content: INSTRUCTION + question }])),
+  prompt: (tokenizer, question) =>
+    tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content: INSTRUCTION + question }])),
   observation: (documents) => `\n\n<information>${listDocuments(documents)}${CLOSE_INFORMATION}\n\n`,
   correction:
     '\nThat was no valid action. To search, write the query between <search> and </search>. To answer, write the answer ' +
@@ -51,5 +52,7 @@ export const miniProtocol: Protocol = {
 }
 
 function listDocuments(documents: readonly Document[]): string {
-  return documents.map((document, i) => `Doc ${i + 1}: ${document.title ? `(${document.title}) ` : ''}${document.text}`).join('\n')
+  return documents
+    .map((document, i) => `Doc ${i + 1}: ${document.title ? `(${document.title}) ` : ''}${document.text}`)
+    .join('\n')
 }

@@ -115,7 +115,12 @@ async function play(
   }
 }
 
-async function observe(turn: Turn, trajectory: Trajectory, protocol: Protocol, options: RolloutOptions): Promise<Observation> {
+async function observe(
+  turn: Turn,
+  trajectory: Trajectory,
+  protocol: Protocol,
+  options: RolloutOptions,
+): Promise<Observation> {
   if (turn.action.kind !== 'search') return { text: protocol.correction, documents: [] }
   const { searchEngine, topK = 5 } = options
   const { question, seed } = trajectory

@@ -18,7 +18,9 @@ function parseLine<T>(path: string, number: number, line: string, schema: ZodTyp
   try {
     value = JSON.parse(line)
   } catch (error) {
-    throw new Error(`read ${path}, line ${number}: this is no JSON; every line must be one JSON record`, { cause: error })
+    throw new Error(`read ${path}, line ${number}: this is no JSON; every line must be one JSON record`, {
+      cause: error,
+    })
   }
   const result = schema.safeParse(value)
   if (result.success) return result.data

@@ -3,9 +3,7 @@ import type { Question } from './question.js'
 
 /** What one policy message asks for. The first complete `<search>` or `<answer>` tag decides. */
 export type Action =
-  | { kind: 'search'; query: string }
-  | { kind: 'answer'; answer: string }
-  | { kind: 'invalid'; cause: string }
+  { kind: 'search'; query: string } | { kind: 'answer'; answer: string } | { kind: 'invalid'; cause: string }
 
 /** What is inserted after a policy message: documents, or the correction of an invalid action. */
 export interface Observation {

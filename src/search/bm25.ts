@@ -64,7 +64,9 @@ function buildIndex(documents: readonly IndexedDocument[], { k1 = 1.5, b = 0.75 
   return new Map(
     [...counts].map(([term, own]) => {
       const rarity = Math.log(1 + (documents.length - own.size + 0.5) / (own.size + 0.5))
-      const scored = [...own].map(([id, count]) => (rarity * count) / (count + k1 * (1 - b + (b * lengths[id]!) / average)))
+      const scored = [...own].map(
+        ([id, count]) => (rarity * count) / (count + k1 * (1 - b + (b * lengths[id]!) / average)),
+      )
       return [term, { documents: Int32Array.from(own.keys()), scores: Float32Array.from(scored) }]
     }),
   )

@@ -18,7 +18,8 @@ export interface Curriculum {
  */
 export function noiseThreshold({ start, end, base = 4 }: Curriculum, update: number, updates: number): number {
   for (const [name, value] of Object.entries({ start, end })) {
-    if (!(value >= 0 && value <= 1)) throw new Error(`curriculum: ${name} must be a probability in [0, 1], got ${value}`)
+    if (!(value >= 0 && value <= 1))
+      throw new Error(`curriculum: ${name} must be a probability in [0, 1], got ${value}`)
   }
   if (!(base >= 1)) throw new Error(`curriculum: base must be at least 1, got ${base}`)
   const x = updates > 1 ? Math.min(1, update / (updates - 1)) : 0

@@ -27,7 +27,10 @@ export function wilsonInterval(proportion: number, n: number, z: number = Z_95):
   const centre = (proportion + (z * z) / (2 * n)) / shrink
   const half = (z / shrink) * Math.sqrt((proportion * (1 - proportion)) / n + (z * z) / (4 * n * n))
   // Rounding can leave the bound a hair off the proportion at the ends: 0 of n has the lower bound 0 exactly.
-  return { low: Math.max(0, Math.min(proportion, centre - half)), high: Math.min(1, Math.max(proportion, centre + half)) }
+  return {
+    low: Math.max(0, Math.min(proportion, centre - half)),
+    high: Math.min(1, Math.max(proportion, centre + half)),
+  }
 }
 
 /**

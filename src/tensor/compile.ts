@@ -80,7 +80,12 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     const uploaded = values.map((value) => native.upload(dtypeNumber[value.dtype], value.shape, value.data))
     try {
       const handles = [...variables, ...entry.captured].map((variable) => variable.id)
-      const results = await native.call(entry.functionName, [...uploaded, ...handles], entry.outputs.length, options.xla ?? false)
+      const results = await native.call(
+        entry.functionName,
+        [...uploaded, ...handles],
+        entry.outputs.length,
+        options.xla ?? false,
+      )
       return Object.fromEntries(entry.outputs.map((output, i) => [output, fromNative(results[i]!)])) as Results<R>
     } catch (error) {
       throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })

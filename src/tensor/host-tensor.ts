@@ -5,7 +5,10 @@ export type HostTensor =
   | { dtype: 'bool'; shape: number[]; data: Uint8Array }
 
 /** @param shape Default: a vector. */
-export function float32(values: ArrayLike<number>, shape: number[] = [values.length]): HostTensor & { dtype: 'float32' } {
+export function float32(
+  values: ArrayLike<number>,
+  shape: number[] = [values.length],
+): HostTensor & { dtype: 'float32' } {
   const data = values instanceof Float32Array ? values : Float32Array.from(values)
   checkSize('float32', data.length, shape)
   return { dtype: 'float32', shape, data }

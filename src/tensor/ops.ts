@@ -16,7 +16,7 @@ export function gatherRows(table: Tensor, ids: Tensor): Tensor {
     ;(save as (tensors: Tensor[]) => void)([])
     return {
       value: gatherV2(x as Tensor, ids, 0),
-      gradFunc: (dy: Tensor) => [segmentSum(dy, ids, table.shape[0]!)],
+      gradFunc: (dy: Tensor) => [segmentSum(dy, ids, table.shape[0])],
     }
   })
   return gather(table)
@@ -31,7 +31,11 @@ export function gatherV2(values: Tensor, ids: Tensor, axis: number, batchDims = 
 
 /** The transpose of `gatherRows`: sums rows of `values` that have the same id. */
 function segmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
-  const attributes = [attribute.type('T', 'float32'), attribute.type('Tindices', 'int32'), attribute.type('Tnumsegments', 'int32')]
+  const attributes = [
+    attribute.type('T', 'float32'),
+    attribute.type('Tindices', 'int32'),
+    attribute.type('Tnumsegments', 'int32'),
+  ]
   return op('UnsortedSegmentSum', attributes, [values, ids, tf.scalar(rows, 'int32')])[0]!
 }
 
@@ -67,6 +71,10 @@ export function scatterRows(values: Tensor, indices: Tensor, updates: Tensor): T
 
 /** Index of the largest value on the last axis, int32; the first one among equals. */
 export function argMax(values: Tensor): Tensor {
-  const attributes = [attribute.type('T', 'float32'), attribute.type('Tidx', 'int32'), attribute.type('output_type', 'int32')]
+  const attributes = [
+    attribute.type('T', 'float32'),
+    attribute.type('Tidx', 'int32'),
+    attribute.type('output_type', 'int32'),
+  ]
   return op('ArgMax', attributes, [values, tf.scalar(-1, 'int32')])[0]!
 }

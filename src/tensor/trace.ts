@@ -72,7 +72,8 @@ export class Trace {
 
   /** Runs `body` with tfjs recording into this trace. Tensors made by it are gone afterwards. */
   record(body: () => void): void {
-    if (current) throw new Error('compile: a function is being traced already; call compiled functions outside of one another')
+    if (current)
+      throw new Error('compile: a function is being traced already; call compiled functions outside of one another')
     const { binding, getInputTensorIds } = backend
     current = this
     backend.binding = this.recorder(binding)
@@ -174,7 +175,13 @@ export class Trace {
       outputs = outputs.map((output) => this.cast(output, dtypeNumber.bfloat16))
       attributes = attributes.filter((attribute) => attribute.name !== 'T')
     }
-    const result = native.addOp(this.graph, name, attributes, group(name, attributes, outputs), this.order(name, symbols, inputs))
+    const result = native.addOp(
+      this.graph,
+      name,
+      attributes,
+      group(name, attributes, outputs),
+      this.order(name, symbols, inputs),
+    )
     this.opCount++
     this.recordAccess(name, symbols, inputs, result.op)
     return result.outputs.map(({ dtype, shape }, index) => {

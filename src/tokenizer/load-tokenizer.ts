@@ -20,7 +20,8 @@ const HuggingFaceTokenizer = UntypedTokenizer as unknown as new (definition: Jso
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const definition = await readJson(folder, 'tokenizer.json')
-  if (!definition) throw new Error(`tokenizer ${folder}: tokenizer.json is missing; slow tokenizers must be converted first`)
+  if (!definition)
+    throw new Error(`tokenizer ${folder}: tokenizer.json is missing; slow tokenizers must be converted first`)
   const config = (await readJson(folder, 'tokenizer_config.json')) ?? {}
   const inner = new HuggingFaceTokenizer(definition, config)
   const vocabSize = vocabularySize(definition)
@@ -37,11 +38,14 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     decode(ids, skipSpecial = false) {
       const wrong = ids.find((id) => !(id >= 0 && id < vocabSize))
       if (wrong !== undefined) {
-        throw new Error(`decode: ids must be below ${vocabSize} (the vocabulary), got ${wrong}; is this the model's tokenizer?`)
+        throw new Error(
+          `decode: ids must be below ${vocabSize} (the vocabulary), got ${wrong}; is this the model's tokenizer?`,
+        )
       }
       return ids.length === 0 ? '' : inner.decode([...ids], { skip_special_tokens: skipSpecial })
     },
-    renderPrompt: (messages) => (template ? renderTemplate(template, messages, config) : messages.map((m) => m.content).join('\n\n')),
+    renderPrompt: (messages) =>
+      template ? renderTemplate(template, messages, config) : messages.map((m) => m.content).join('\n\n'),
   }
 }
 
@@ -74,7 +78,9 @@ async function chatTemplate(folder: string, config: Json): Promise<Template | un
   const file = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined)
   const own = config['chat_template']
   // Some configs list several templates by name.
-  const listed = Array.isArray(own) ? (own as { name: string; template: string }[]).find((t) => t.name === 'default')?.template : own
+  const listed = Array.isArray(own)
+    ? (own as { name: string; template: string }[]).find((t) => t.name === 'default')?.template
+    : own
   const source = file ?? listed
   return typeof source === 'string' ? new Template(source) : undefined
 }

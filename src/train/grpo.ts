@@ -60,7 +60,12 @@ export async function createGrpo(policy: LocalPolicy, options: GrpoOptions): Pro
     return clippedPolicyLoss({ ...inputs, logprobs }, options)
   })
 
-  async function lossInputs(batch: Microbatch, trajectories: readonly Trajectory[], advantages: readonly number[], shares: number[]) {
+  async function lossInputs(
+    batch: Microbatch,
+    trajectories: readonly Trajectory[],
+    advantages: readonly number[],
+    shares: number[],
+  ) {
     const { ids, at, targets } = batch
     const token = { ids, at, targets, temperature }
     const oldLogprobs = bfloat16

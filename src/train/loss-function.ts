@@ -67,7 +67,7 @@ export function compileLoss<I extends TargetInputs & { [K in keyof I]: Input }, 
       const tensors = keys.map((key) => state.weights[key]!.read())
       const { value, grads } = tf.valueAndGrads(objective)(tensors)
       keys.forEach((key, i) => state.gradients[key]!.add(grads[i]!))
-      return { ...metrics!, loss: value as Tensor }
+      return { ...metrics!, loss: value }
     },
     { bfloat16 },
   )

@@ -21,7 +21,9 @@ export interface Microbatch {
 }
 
 /** Few different shapes, so that few functions are traced; at most a quarter of a row is padding. */
-const TIMES = [32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192]
+const TIMES = [
+  32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192,
+]
 const TARGETS_STEP = 512
 const ROWS_STEP = 4
 
@@ -32,7 +34,7 @@ const ROWS_STEP = 4
 export function toMicrobatches(sequences: readonly Sequence[], tokens: number): Microbatch[] {
   const order = sequences.map((_, i) => i).sort((a, b) => sequences[a]!.ids.length - sequences[b]!.ids.length || a - b)
   const batches: Microbatch[] = []
-  for (let next = 0; next < order.length; ) {
+  for (let next = 0; next < order.length;) {
     // Sorted by length, so the last member decides the padded length.
     let count = 1
     let time = bucket(sequences[order[next]!]!.ids.length)
@@ -83,7 +85,10 @@ function microbatch(sequences: readonly Sequence[], members: number[], rows: num
 }
 
 /** One value per target, zero on padding. */
-export function perTarget(batch: Microbatch, value: (origin: { sequence: number; place: number }) => number): Float32Array {
+export function perTarget(
+  batch: Microbatch,
+  value: (origin: { sequence: number; place: number }) => number,
+): Float32Array {
   const values = new Float32Array(batch.targets.data.length)
   batch.origins.forEach((origin, i) => (values[i] = value(origin)))
   return values

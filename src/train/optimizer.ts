@@ -52,8 +52,12 @@ type Scalars = { learningRate: number; scale: number; correction1: number; corre
 const update = compile('adamw', (s: Traced<Scalars>, state: State) => {
   for (const [key, weight] of Object.entries(state.weights)) {
     const gradient = state.gradients[key]!.read().mul(s.scale)
-    const first = state.first[key]!.read().mul(s.beta1).add(gradient.mul(tf.sub(1, s.beta1)))
-    const second = state.second[key]!.read().mul(s.beta2).add(gradient.square().mul(tf.sub(1, s.beta2)))
+    const first = state.first[key]!.read()
+      .mul(s.beta1)
+      .add(gradient.mul(tf.sub(1, s.beta1)))
+    const second = state.second[key]!.read()
+      .mul(s.beta2)
+      .add(gradient.square().mul(tf.sub(1, s.beta2)))
     const direction = first.div(s.correction1).div(second.div(s.correction2).sqrt().add(s.epsilon))
     const value = weight.read()
     const decay = weight.shape.length > 1 ? value.mul(s.weightDecay) : tf.zerosLike(value)

@@ -46,7 +46,11 @@ export interface SupervisedRecord {
  * Supervised fine-tuning: `weights` are changed in place.
  * Throws when the loss is not finite, with the weights as they were before that step.
  */
-export async function trainSupervised(config: ModelConfig, weights: Weights, options: SupervisedOptions): Promise<void> {
+export async function trainSupervised(
+  config: ModelConfig,
+  weights: Weights,
+  options: SupervisedOptions,
+): Promise<void> {
   const { microbatchTokens = 4096, bfloat16 = true, signal } = options
   const accumulate = compileLoss('supervised loss', config, bfloat16, (logits, inputs: Traced<LossInputs>) => ({
     loss: targetLogprobs(logits, inputs.targets).mul(inputs.weight).sum().neg(),
@@ -66,7 +70,10 @@ export async function trainSupervised(config: ModelConfig, weights: Weights, opt
       for (const batch of toMicrobatches(sequences, microbatchTokens)) {
         const weight = perTarget(batch, ({ sequence, place }) => examples[sequence]!.weights[place]! / total)
         const { ids, at, targets } = batch
-        const result = await accumulate({ ids, at, targets, weight: float32(weight) }, { weights, gradients: optimizer.gradients })
+        const result = await accumulate(
+          { ids, at, targets, weight: float32(weight) },
+          { weights, gradients: optimizer.gradients },
+        )
         loss += result.loss.data[0]!
       }
       if (!Number.isFinite(loss)) {

@@ -141,7 +141,12 @@ function questionDrawer(questions: readonly Question[], seed: number): () => Que
   }
 }
 
-function describe(update: number, trajectories: readonly Trajectory[], rewards: readonly number[], step: GrpoStep): UpdateRecord {
+function describe(
+  update: number,
+  trajectories: readonly Trajectory[],
+  rewards: readonly number[],
+  step: GrpoStep,
+): UpdateRecord {
   const mean = (value: (trajectory: Trajectory) => number): number =>
     trajectories.reduce((sum, trajectory) => sum + value(trajectory), 0) / trajectories.length
   return {

@@ -33,7 +33,9 @@ export function policyExample(random: Random, source: ExampleSource, options: Ex
   const prompt = policyPrompt(questionOf(random, scene))
   const segments: Segment[] = [{ text: prompt, policy: false }, ...policySegments(random, scene, options)]
   const end: Segment = { text: END_OF_TEXT, policy: true }
-  return encode(source.tokenizer, [...segments, end], (segment, i) => (segment.policy ? 1 : i === 0 ? 0 : options.informationWeight))
+  return encode(source.tokenizer, [...segments, end], (segment, i) =>
+    segment.policy ? 1 : i === 0 ? 0 : options.informationWeight,
+  )
 }
 
 export function simulatorExample(random: Random, source: ExampleSource, options: ExampleOptions): Example {
@@ -51,7 +53,14 @@ export function simulatorExample(random: Random, source: ExampleSource, options:
 }
 
 /** Useful: the wanted fact first (the toolkit shuffles). Noisy: no document holds the value or the answer. */
-function documentsText(random: Random, scene: Scene, fact: Scene['chain'][number], answer: string, noisy: boolean, documents: number): string {
+function documentsText(
+  random: Random,
+  scene: Scene,
+  fact: Scene['chain'][number],
+  answer: string,
+  noisy: boolean,
+  documents: number,
+): string {
   const leaks = (text: string): boolean => [fact.value, answer].some((gold) => ` ${text} `.includes(gold))
   const others: string[] = []
   while (others.length < documents - (noisy ? 0 : 1)) {
@@ -113,4 +122,3 @@ export function policyText(random: Random, source: Omit<ExampleSource, 'tokenize
   const segments = policySegments(random, scene, options)
   return policyPrompt(questionOf(random, scene)) + segments.map((segment) => segment.text).join('')
 }
-

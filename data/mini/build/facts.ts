@@ -36,7 +36,11 @@ interface Element {
 
 /** Short plain names only: the models are tiny, and their tokenizer knows plain letters best. */
 const plain = (name: string | null | undefined): name is string =>
-  typeof name === 'string' && /^[A-Za-z][A-Za-z -]*$/.test(name) && name.length <= 18 && name.split(' ').length <= 3 && !name.endsWith('-')
+  typeof name === 'string' &&
+  /^[A-Za-z][A-Za-z -]*$/.test(name) &&
+  name.length <= 18 &&
+  name.split(' ').length <= 3 &&
+  !name.endsWith('-')
 
 function airports(): Airport[] {
   mkdirSync(CACHE, { recursive: true })
@@ -136,6 +140,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(FILE, facts.map((fact) => JSON.stringify(fact)).join('\n') + '\n')
   for (const [relation, own] of group(facts, (fact) => fact.relation)) {
     const count = (split: Split): number => own.filter((fact) => fact.split === split).length
-    console.log(relation, count('train'), count('validation'), count('test'), 'values', new Set(own.map((f) => f.value)).size)
+    console.log(
+      relation,
+      count('train'),
+      count('validation'),
+      count('test'),
+      'values',
+      new Set(own.map((f) => f.value)).size,
+    )
   }
 }

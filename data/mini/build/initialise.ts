@@ -65,7 +65,8 @@ function setInduction(config: ModelConfig, weights: Record<string, Tensor>, rand
   const frequencies = inverseFrequencies(config)
   const sketch = orthonormal(random, d, headDim)
   const directions = orthonormal(random, d, d)
-  const subspace = (shift: number): Matrix => directions.slice(((shift - 1) * headDim) % d, (((shift - 1) * headDim) % d) + headDim)
+  const subspace = (shift: number): Matrix =>
+    directions.slice(((shift - 1) * headDim) % d, (((shift - 1) * headDim) % d) + headDim)
   const row = (key: string, index: number, values: readonly number[]): void => {
     const { data } = weights[key]!
     data.set(values, index * values.length)

@@ -29,7 +29,12 @@ const frames =
 const EVALUATION = { validation: 200, test: 200 }
 
 const SETS: QuestionSet[] = [
-  { name: 'mini-nq', sizes: { train: 2000, ...EVALUATION }, paths: IN_DOMAIN.map((relation) => [relation]), ask: inDomainQuestion },
+  {
+    name: 'mini-nq',
+    sizes: { train: 2000, ...EVALUATION },
+    paths: IN_DOMAIN.map((relation) => [relation]),
+    ask: inDomainQuestion,
+  },
   {
     name: 'mini-hotpotqa',
     sizes: { train: 2000, ...EVALUATION },

@@ -43,7 +43,12 @@ function groupBy(facts: Fact[], key: (fact: Fact) => string): Map<string, Fact[]
   return groups
 }
 
-export function syntheticScene(random: Random, hops: number, relations: readonly string[], names: readonly string[]): Scene {
+export function syntheticScene(
+  random: Random,
+  hops: number,
+  relations: readonly string[],
+  names: readonly string[],
+): Scene {
   const world = syntheticWorld(random, hops, relations, names)
   const answers = new Set(world.chain.map((fact) => `${fact.entity}|${fact.relation}`))
   return {
@@ -73,11 +78,18 @@ export function realScene(random: Random, hops: number, base: FactBase): Scene {
       if (!next) break
       chain.push(pick(random, next))
     }
-    if (chain.length === hops) return { chain, distractor: (draw, entity, relation) => realDistractor(draw, base, chain, entity, relation) }
+    if (chain.length === hops)
+      return { chain, distractor: (draw, entity, relation) => realDistractor(draw, base, chain, entity, relation) }
   }
 }
 
-export function realDistractor(random: Random, base: FactBase, chain: readonly Fact[], entity: string, relation: string): Fact {
+export function realDistractor(
+  random: Random,
+  base: FactBase,
+  chain: readonly Fact[],
+  entity: string,
+  relation: string,
+): Fact {
   const own = base.byEntity.get(entity)?.filter((fact) => fact.relation !== relation && !isIn(chain, fact)) ?? []
   const reverse = base.byValue.get(entity)?.filter((fact) => !isIn(chain, fact)) ?? []
   const kind = random()
@@ -101,7 +113,11 @@ export function search(
   relation: string,
   options: { noisy: boolean; documents: number },
 ): { facts: Fact[]; found: Fact | undefined } {
-  const found = options.noisy ? undefined : scene.chain.find((fact) => fact.entity === entity && fact.relation === relation)
-  const others = Array.from({ length: options.documents - (found ? 1 : 0) }, () => scene.distractor(random, entity, relation))
+  const found = options.noisy
+    ? undefined
+    : scene.chain.find((fact) => fact.entity === entity && fact.relation === relation)
+  const others = Array.from({ length: options.documents - (found ? 1 : 0) }, () =>
+    scene.distractor(random, entity, relation),
+  )
   return { facts: shuffle(random, found ? [found, ...others] : others), found }
 }

@@ -15,7 +15,8 @@ const NOUNS = (
   'twin friend enemy guide guard smell taste shape size weight price rank class order family tribe builder maker seller ' +
   'winner prize paper metal cloth season month day hour title name sign flag crown coin ship train plane horse weapon tool'
 ).split(' ')
-const MODIFIERS = 'main old birth home web first sacred royal lowest trade summer tax national local former second'.split(' ')
+const MODIFIERS =
+  'main old birth home web first sacred royal lowest trade summer tax national local former second'.split(' ')
 const HEADS = 'place code month date river leader group tongue border title station office symbol number'.split(' ')
 
 /** Relation words of made-up worlds. `exclude` keeps those of the out-of-domain sets out. */
@@ -51,7 +52,12 @@ export interface World {
 }
 
 /** @param names Real names to mix in, of the training split. */
-export function syntheticWorld(random: Random, hops: number, relations: readonly string[], names: readonly string[]): World {
+export function syntheticWorld(
+  random: Random,
+  hops: number,
+  relations: readonly string[],
+  names: readonly string[],
+): World {
   const name = (): string => (names.length > 0 && random() < 0.4 ? pick(random, names) : syntheticName(random))
   const chain: Fact[] = []
   let entity = name()

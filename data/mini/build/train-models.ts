@@ -68,7 +68,9 @@ function plan(steps: number, peak: number, batch: SupervisedOptions['batch']): S
       if ((record.step + 1) % 50 !== 0) return
       const seconds = (Date.now() - started) / 1000
       const loss = losses.reduce((a, b) => a + b, 0) / losses.length
-      console.log(`step ${record.step + 1}/${steps}  loss ${loss.toFixed(3)}  ${(tokens / 1e6).toFixed(2)} M tokens  ${seconds.toFixed(0)} s`)
+      console.log(
+        `step ${record.step + 1}/${steps}  loss ${loss.toFixed(3)}  ${(tokens / 1e6).toFixed(2)} M tokens  ${seconds.toFixed(0)} s`,
+      )
       losses = []
     },
   }
@@ -79,7 +81,8 @@ const examples = (make: () => Example): Example[] => Array.from({ length: BATCH 
 async function reader(source: ExampleSource): Promise<void> {
   const config = parseModelConfig(CONFIG)
   const weights: Weights = {}
-  for (const [key, { shape, data }] of Object.entries(initialWeights(config, 1))) weights[key] = await uploadWeight(key, shape, data)
+  for (const [key, { shape, data }] of Object.entries(initialWeights(config, 1)))
+    weights[key] = await uploadWeight(key, shape, data)
   const random = createRandom(5)
   const batch = (step: number): Example[] =>
     examples(() =>
@@ -97,7 +100,8 @@ async function reader(source: ExampleSource): Promise<void> {
   const options = plan(1000, 2e-3, batch)
   await trainSupervised(config, weights, { ...options, learningRate: (step) => 2e-3 * Math.min(1, (step + 1) / 100) })
   const files: Record<string, string> = { 'config.json': `${JSON.stringify(CONFIG, null, 2)}\n` }
-  for (const name of ['tokenizer.json', 'tokenizer_config.json']) files[name] = readFileSync(`${MINI}tokenizer/${name}`, 'utf8')
+  for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+    files[name] = readFileSync(`${MINI}tokenizer/${name}`, 'utf8')
   await writeCheckpoint(READER, { files, tensors: downloadWeights(weights), dtype: 'bfloat16' })
 }
 
