@@ -3,7 +3,18 @@ import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
   {
-    ignores: ['dist/', 'node_modules/', '.runtime/', '.parity/', '.cache/', '**/*.mjs', '**/*.cjs', 'kernel/tfjs-node/', 'eslint.config.js', 'vitest.config.ts'],
+    ignores: [
+      'dist/',
+      'node_modules/',
+      '.runtime/',
+      '.parity/',
+      '.cache/',
+      '**/*.mjs',
+      '**/*.cjs',
+      'kernel/tfjs-node/',
+      'eslint.config.js',
+      'vitest.config.ts',
+    ],
   },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,

@@ -1,56 +1,123 @@
-// `npm run doctor`: what is there, and the remedy for what is not.
-import { existsSync, statfsSync } from 'node:fs'
-import { freemem, totalmem } from 'node:os'
+// `npm run doctor`: what is there, and the remedy for what is not. Changes nothing.
+import { existsSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { freemem } from 'node:os'
 import { join } from 'node:path'
-import { checkNode, findCompiler, findPython, hasNvidia } from './machine.mjs'
-import { BINDING, KERNELSPEC, ROOT, VENV, VENV_PYTHON } from './paths.mjs'
-import { SetupError, ask } from './step.mjs'
+import { SetupError, ask } from './command.mjs'
+import { checkNode, checkSystem, findCompiler, findPython, freeDiskGb, hasNvidia, memoryGb } from './machine.mjs'
+import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, PRELOAD, ROOT, VENV_PYTHON } from './paths.mjs'
 import { LIBRARIES } from './tensorflow.mjs'
 
+const SETUP = 'run npm run setup'
+/** Below this the quickstart's training does not fit beside JupyterLab and a browser. */
+const LEAST_MEMORY_GB = 4
+const LEAST_DISK_GB = 1
+
 let faults = 0
-const say = (name, value) => console.log(`✓ ${name.padEnd(12)} ${value}`)
-const fault = (name, remedy) => {
-  faults++
-  console.log(`✗ ${name.padEnd(12)} ${remedy}`)
-}
+
+/** Prints what `look` finds, or the remedy that it throws. */
 function check(name, look) {
+  let mark = '✓'
+  let text
   try {
-    say(name, look())
+    text = look()
   } catch (error) {
-    fault(name, error instanceof SetupError ? error.message : String(error))
+    faults++
+    mark = '✗'
+    text = error.message
   }
+  console.log(`${mark} ${name.padEnd(12)} ${text}`)
 }
-const must = (value, remedy) => {
-  if (value === undefined) throw new SetupError(remedy)
+
+function need(value, remedy) {
+  if (value === undefined || value === false) throw new SetupError(remedy)
   return value
 }
 
+const packageVersion = (name) => {
+  const file = join(ROOT, 'node_modules', name, 'package.json')
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : undefined
+}
+
+/** Runs in a process of its own: a library that does not fit ends the process that loads it. */
 const ENGINE = `
 const tf = require('@tensorflow/tfjs-node-gpu')
 const { binding } = tf.backend()
 const sum = tf.matMul(tf.ones([8, 8]), tf.ones([8, 8])).sum().dataSync()[0]
-if (sum !== 512) throw new Error('a product of matrices is wrong')
-console.log('TensorFlow ' + binding.TF_Version + ' on ' + binding.deviceName())
+if (sum !== 512) throw new Error('a product of two matrices came out wrong')
+console.log(JSON.stringify({ version: binding.TF_Version, device: binding.deviceName(), gpu: binding.isUsingGpuDevice() }))
 `
-const engine = () => ask(process.execPath, ['--require', join(ROOT, 'kernel', 'preload.cjs'), '-e', ENGINE])
-const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`
 
-check('Node', () => (checkNode(), process.versions.node))
-check('Python', () => ask(findPython(), ['--version']))
+function engine() {
+  const result = spawnSync(process.execPath, ['--require', PRELOAD, '-e', ENGINE], { encoding: 'utf8', cwd: ROOT })
+  const answer = result.stdout?.trim().split('\n').at(-1)
+  if (result.status !== 0 || !answer) {
+    const words = result.stderr?.match(/^\w*Error: .*$/m)?.[0] ?? result.stderr?.trim().split('\n').at(-1) ?? ''
+    throw new SetupError(
+      `TensorFlow does not start (${words || result.signal}): remove .runtime/tensorflow and .runtime/native-binding.stamp, and ${SETUP}`,
+    )
+  }
+  const { version, device, gpu } = JSON.parse(answer)
+  if (hasNvidia() && !gpu && process.env.ZEROSEARCH_DEVICE === undefined) {
+    throw new SetupError(
+      `TensorFlow ${version} runs on ${device}, though there is an NVIDIA driver. Where nvidia-smi shows a GPU, ` +
+        `remove .runtime/tensorflow and ${SETUP}`,
+    )
+  }
+  return `TensorFlow ${version} on ${device}`
+}
+
+function kernelspec() {
+  const file = join(KERNELSPEC, 'kernel.json')
+  const { argv, display_name: name } = JSON.parse(
+    need(existsSync(file) && readFileSync(file, 'utf8'), `The kernelspec is missing: ${SETUP}`),
+  )
+  need(
+    existsSync(argv[0]) && argv.includes(PRELOAD),
+    `The kernelspec is of another Node or another place of the clone: ${SETUP}`,
+  )
+  need(existsSync(join(PACKAGE_LINK, 'package.json')), `Notebooks cannot import 'zerosearch' by its name: ${SETUP}`)
+  return name
+}
+
+check('node', () => (checkNode(), process.versions.node))
+check('system', () => (checkSystem(), `${process.platform}-${process.arch}`))
+check('python', () => ask(findPython(), ['--version']))
 check('compiler', () => ask(findCompiler(), ['--version']).split('\n')[0])
-check('packages', () => must(existsSync(join(ROOT, 'node_modules', 'tslab')) ? 'installed' : undefined, 'npm packages are missing: run npm run setup'))
-check('library', () => must(LIBRARIES.every(existsSync) ? LIBRARIES[0] : undefined, "TensorFlow's library is missing: run npm run setup"))
-check('binding', () => must(existsSync(BINDING) ? BINDING : undefined, 'The native binding is missing: run npm run setup'))
-check('engine', () => must(engine(), 'TensorFlow does not start: remove .runtime/tensorflow and run npm run setup'))
-check('GPU', () => (hasNvidia() ? ask('nvidia-smi', ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader']) : 'none; everything runs on the CPU'))
-check('JupyterLab', () => must(ask(join(VENV, 'bin', 'jupyter-lab'), ['--version']), 'JupyterLab is missing: remove .runtime/venv and run npm run setup'))
-check('kernel', () =>
-  must(
-    ask(VENV_PYTHON, ['-c', 'from jupyter_client.kernelspec import get_kernel_spec as g; print(g("zerosearch").display_name)']),
-    `The kernelspec is missing from ${KERNELSPEC}: run npm run setup`,
-  ),
+check(
+  'packages',
+  () => `tfjs-node-gpu ${need(packageVersion('@tensorflow/tfjs-node-gpu'), `npm packages are missing: ${SETUP}`)}`,
 )
-say('memory', `${gigabytes(freemem())} of ${gigabytes(totalmem())} free`)
-const { bavail, bsize } = statfsSync(ROOT)
-say('disk', `${gigabytes(bavail * bsize)} free`)
-process.exit(faults > 0 ? 1 : 0)
+check('tslab', () => need(packageVersion('tslab'), `npm packages are missing: ${SETUP}`))
+check('library', () => need(LIBRARIES.every(existsSync) && LIBRARIES[0], `TensorFlow's library is missing: ${SETUP}`))
+check('binding', () => need(existsSync(BINDING) && BINDING, `The native binding is missing: ${SETUP}`))
+check('engine', engine)
+check('GPU', () =>
+  hasNvidia()
+    ? need(
+        ask('nvidia-smi', ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader']),
+        'The NVIDIA driver does not answer: nvidia-smi must list the GPU',
+      )
+    : 'none; everything runs on the CPU',
+)
+check('build', () =>
+  need(existsSync(join(ROOT, 'dist', 'index.js')) && 'dist/index.js', `The TypeScript build is missing: ${SETUP}`),
+)
+check('jupyterlab', () =>
+  need(ask(JUPYTER_LAB, ['--version']), `JupyterLab is missing: remove .runtime/venv and ${SETUP}`),
+)
+check('kernel', kernelspec)
+check('memory', () => {
+  const total = memoryGb()
+  need(
+    total >= LEAST_MEMORY_GB,
+    `${total.toFixed(1)} GB; ${LEAST_MEMORY_GB} GB are needed for the quickstart: end other programs`,
+  )
+  return `${total.toFixed(1)} GB, ${(freemem() / 1e9).toFixed(1)} GB free`
+})
+check('disk', () => {
+  const free = freeDiskGb()
+  need(free >= LEAST_DISK_GB, `${free.toFixed(1)} GB free at ${ROOT}: free some space`)
+  return `${free.toFixed(1)} GB free`
+})
+process.exitCode = faults > 0 ? 1 : 0

@@ -1,51 +1,119 @@
-"""Executes a notebook in the project's kernel, with progress, and leaves it and an HTML page.
+"""Executes a notebook in the project's kernel, with progress, and leaves the executed copy and an HTML page.
 
 Usage: python run_notebook.py NOTEBOOK OUTPUT_FOLDER
 """
 
 import pathlib
+import shutil
 import sys
 import time
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 
+CELL_TIMEOUT_S = 3600
+# Where the output is a file or a pipe, a line of progress is written this often.
+QUIET_PERIOD_S = 10
 
-class Progress(NotebookClient):
-    """Says which cell runs, and how long each took."""
+
+class Progress:
+    """One line of the terminal for the running cell: its number, first line, seconds and last line of output."""
+
+    def __init__(self) -> None:
+        self.live = sys.stdout.isatty()
+        self.label, self.started, self.drawn = "", 0.0, 0.0
+
+    def start(self, label: str) -> None:
+        self.label, self.started, self.drawn = label, time.monotonic(), time.monotonic()
+        self._write(f"… {label}")
+
+    def say(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self.drawn < (0.2 if self.live else QUIET_PERIOD_S):
+            return
+        self.drawn = now
+        self._write(f"… {self.label} ({now - self.started:.0f} s)  {text}")
+
+    def end(self, mark: str) -> None:
+        self._write(f"{mark} {self.label} ({time.monotonic() - self.started:.1f} s)")
+        if self.live:
+            print(flush=True)
+
+    def _write(self, line: str) -> None:
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[2K{line[:width]}", end="", flush=True)
+        else:
+            print(line, flush=True)
+
+
+class Runner(NotebookClient):
+    """Executes the cells in order and reports each of them."""
+
+    progress = Progress()
 
     async def async_execute_cell(self, cell, cell_index, **arguments):
         code = [c for c in self.nb.cells if c.cell_type == "code"]
-        if cell.cell_type != "code":
+        if cell.cell_type != "code" or not cell.source.strip():
             return await super().async_execute_cell(cell, cell_index, **arguments)
-        first = next((line for line in cell.source.splitlines() if line.strip()), "")
-        label = f"cell {code.index(cell) + 1}/{len(code)}  {first[:70]}"
-        print(f"… {label}", flush=True)
-        started = time.monotonic()
-        result = await super().async_execute_cell(cell, cell_index, **arguments)
-        print(f"✓ {label}  ({time.monotonic() - started:.1f} s)", flush=True)
+        first = next(line.strip() for line in cell.source.splitlines() if line.strip())
+        number = next(i for i, c in enumerate(code) if c is cell) + 1
+        self.progress.start(f"cell {number}/{len(code)}  {first[:60]}")
+        try:
+            result = await super().async_execute_cell(cell, cell_index, **arguments)
+        except BaseException:
+            self.progress.end("✗")
+            raise
+        self.progress.end("✓")
         return result
+
+    def process_message(self, message, cell, cell_index):
+        if message["msg_type"] == "stream":
+            lines = [line for line in message["content"]["text"].replace("\r", "\n").splitlines() if line.strip()]
+            if lines:
+                self.progress.say(lines[-1].strip())
+        return super().process_message(message, cell, cell_index)
+
+
+def write_page(notebook: nbformat.NotebookNode, page: pathlib.Path) -> None:
+    aside = page.with_name(page.name + ".part")
+    aside.write_text(HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
+    aside.replace(page)
 
 
 def main(path: pathlib.Path, out: pathlib.Path) -> int:
     notebook = nbformat.read(path, as_version=4)
     out.mkdir(parents=True, exist_ok=True)
-    client = Progress(notebook, kernel_name="zerosearch", timeout=3600, resources={"metadata": {"path": str(path.parent)}})
-    failed = False
+    executed = out / path.name
+    client = Runner(
+        notebook,
+        kernel_name="zerosearch",
+        timeout=CELL_TIMEOUT_S,
+        startup_timeout=120,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    status = 0
     try:
         client.execute()
     except CellExecutionError as error:
-        print(f"✗ {error}", file=sys.stderr)
-        failed = True
-    executed = out / path.name
+        print(f"\n{error}", file=sys.stderr)
+        status = 1
+    except CellTimeoutError:
+        print(f"\nThe cell did not end within {CELL_TIMEOUT_S} s.", file=sys.stderr)
+        status = 1
+    except DeadKernelError:
+        print("\nThe kernel's process ended. Too little memory is the usual cause; `npm run doctor` shows what there is.", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        status = 130
     nbformat.write(notebook, executed)
-    page = executed.with_suffix(".html")
-    page.write_text(HTMLExporter().from_notebook_node(notebook)[0])
-    print(f"executed notebook: {executed}\nHTML page:         {page}")
-    return 1 if failed else 0
+    write_page(notebook, executed.with_suffix(".html"))
+    print(f"\nexecuted notebook  {executed}\nHTML page          {executed.with_suffix('.html')}")
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])))
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])))

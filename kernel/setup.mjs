@@ -1,52 +1,67 @@
-// Sets up everything inside the clone: run by `npm start`, `npm test`, `npm run setup`. Needs nothing but Node.
-import { readdirSync } from 'node:fs'
+// Sets up everything inside the clone: run by `npm start`, `npm test`, `npm run lab` and `npm run setup`.
+// Needs nothing but Node; each step is skipped when nothing it depends on has changed.
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkDisk, checkNode, findCompiler, findPython } from './machine.mjs'
-import { BINDING, KERNELSPEC, ROOT, TENSORFLOW_LIBRARY, VENV, VENV_PYTHON } from './paths.mjs'
+import { main, run } from './command.mjs'
 import { installKernelspec, linkPackage } from './kernelspec.mjs'
-import { SetupError, run, step } from './step.mjs'
-import { LIBRARIES, buildBinding, installTensorFlow, nativeSources, tensorflowPackage } from './tensorflow.mjs'
+import { checkDisk, checkNode, checkSystem, findCompiler, findPython } from './machine.mjs'
+import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, ROOT, VENV, VENV_PYTHON } from './paths.mjs'
+import { step } from './step.mjs'
+import { BINDING_SOURCES, LIBRARIES, buildBinding, installTensorFlow, tensorflowPackage } from './tensorflow.mjs'
 
 const file = (...parts) => join(ROOT, ...parts)
 
-function sources(folder) {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+function filesUnder(folder) {
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true })
+  return entries
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .sort()
 }
 
-export async function setup() {
+const installPackages = () => run('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true })
+
+async function makeEnvironment(python, requirements, say) {
+  await run(python, ['-m', 'venv', '--clear', VENV], { quiet: true })
+  say('downloading JupyterLab')
+  await run(VENV_PYTHON, ['-m', 'pip', 'install', '--disable-pip-version-check', '-r', requirements], { quiet: true })
+}
+
+const compileTypeScript = () =>
+  run(process.execPath, [file('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], {
+    quiet: true,
+  })
+
+await main(async () => {
   checkNode()
+  checkSystem()
   const python = findPython()
   const compiler = findCompiler()
+  if (!existsSync(BINDING)) checkDisk()
+
   const lock = file('package-lock.json')
-  await step('npm packages', [lock, file('package.json')], [file('node_modules', 'tslab', 'package.json')], async () => {
-    checkDisk()
-    // Not `npm ci`: it refuses a lockfile made where a registry lacked packages of other platforms. All versions are
-    // pinned by the lockfile all the same.
-    await run('npm', ['install', '--no-audit', '--no-fund'], { quiet: true })
-  })
-  await step('TensorFlow library', [tensorflowPackage()], LIBRARIES, () => installTensorFlow(python))
-  await step('native binding', [lock, ...nativeSources(), TENSORFLOW_LIBRARY], [BINDING], () => buildBinding(compiler))
+  await step('npm packages', { files: [lock], outputs: [file('node_modules', '.package-lock.json')] }, installPackages)
+
   const requirements = file('kernel', 'requirements.txt')
-  await step('JupyterLab', [requirements], [VENV_PYTHON, join(VENV, 'bin', 'jupyter-lab')], async () => {
-    await run(python, ['-m', 'venv', VENV])
-    await run(VENV_PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements], { quiet: true })
-  })
-  await step('TypeScript build', [...sources(file('src')), file('tsconfig.json'), file('tsconfig.build.json')], [file('dist', 'index.js')], () =>
-    run(process.execPath, [file('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']),
+  await step('JupyterLab', { files: [requirements], outputs: [VENV_PYTHON, JUPYTER_LAB] }, (say) =>
+    makeEnvironment(python, requirements, say),
   )
-  await step('Jupyter kernel', [process.execPath, file('kernel', 'kernelspec.mjs')], [join(KERNELSPEC, 'kernel.json'), file('node_modules', 'zerosearch')], () => {
+
+  const library = tensorflowPackage()
+  await step('TensorFlow library', { texts: [library], outputs: LIBRARIES }, (say) => installTensorFlow(say))
+
+  const native = filesUnder(BINDING_SOURCES)
+  await step('native binding', { texts: [library, compiler], files: [lock, ...native], outputs: [BINDING] }, () =>
+    buildBinding(compiler),
+  )
+
+  const sources = [...filesUnder(file('src')), file('tsconfig.json'), file('tsconfig.build.json'), lock]
+  const built = [file('dist', 'index.js'), file('dist', 'index.d.ts')]
+  await step('TypeScript build', { files: sources, outputs: built }, compileTypeScript)
+
+  const kernel = { texts: [process.execPath], files: [file('kernel', 'kernelspec.mjs')] }
+  await step('Jupyter kernel', { ...kernel, outputs: [join(KERNELSPEC, 'kernel.json'), PACKAGE_LINK] }, () => {
     installKernelspec()
     linkPackage()
   })
-}
-
-try {
-  await setup()
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error
-  console.error(`\n✗ ${error.message}`)
-  process.exit(1)
-}
+})

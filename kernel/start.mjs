@@ -1,14 +1,15 @@
 // Executes the quickstart notebook; `npm start` runs the set-up before.
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { SetupError, main, run } from './command.mjs'
 import { OUT, QUICKSTART, ROOT, VENV_PYTHON } from './paths.mjs'
-import { SetupError, run } from './step.mjs'
 
-console.log('\nexecuting notebooks/01-quickstart.ipynb')
-try {
-  await run(VENV_PYTHON, [join(ROOT, 'kernel', 'run_notebook.py'), QUICKSTART, OUT])
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error
-  console.error(`\n✗ ${error.message}`)
-  process.exit(1)
-}
-console.log('\nTo work with it in JupyterLab: npm run lab')
+await main(async () => {
+  if (!existsSync(QUICKSTART))
+    throw new SetupError(`The notebook ${QUICKSTART} is missing: restore it with git checkout notebooks`)
+  console.log('\nExecuting notebooks/01-quickstart.ipynb')
+  await run(VENV_PYTHON, [join(ROOT, 'kernel', 'run_notebook.py'), QUICKSTART, OUT], {
+    remedy: 'The quickstart notebook did not run to its end; the cell and its error are shown above.',
+  })
+  console.log('\nTo work with it in JupyterLab: npm run lab')
+})

@@ -1,34 +1,47 @@
-// `npm test`: checks, unit and parity tests, and the notebooks with a shortened training. Run after the set-up.
+// `npm test`: checks, unit and parity tests, and the notebooks with shortened trainings. Run after the set-up.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { SetupError, main, run } from './command.mjs'
 import { OUT, ROOT, RUNTIME, VENV_PYTHON } from './paths.mjs'
-import { SetupError, run } from './step.mjs'
 
-const report = join(RUNTIME, 'vitest.json')
+const REPORT = join(RUNTIME, 'vitest.json')
 const failures = []
 
+/** Runs every stage, so that one failure does not hide the next. */
 async function stage(title, command, args, options) {
-  console.log(`\n— ${title}`)
+  console.log(`\n── ${title}`)
   const started = Date.now()
   try {
     await run(command, args, options)
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
-    console.error(`✗ ${title}: ${error.message}`)
+    console.error(`✗ ${error.message}`)
     failures.push(title)
   }
-  console.log(`  ${((Date.now() - started) / 1000).toFixed(0)} s`)
+  console.log(`   ${((Date.now() - started) / 1000).toFixed(0)} s`)
 }
 
-mkdirSync(RUNTIME, { recursive: true })
-rmSync(report, { force: true })
-await stage('format, lint, types, layers, unused code', 'npm', ['run', '--silent', 'check'])
-await stage('tests', join(ROOT, 'node_modules', '.bin', 'vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`])
-for (const notebook of readdirSync(join(ROOT, 'notebooks')).filter((name) => name.endsWith('.ipynb'))) {
-  const args = [join(ROOT, 'kernel', 'run_notebook.py'), join(ROOT, 'notebooks', notebook), join(OUT, 'test')]
-  await stage(`notebook ${notebook}`, VENV_PYTHON, args, { env: { ...process.env, ZEROSEARCH_QUICK: '1' } })
-}
-const { numPassedTests = 0, numFailedTests = 0 } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
-if (failures.length > 0) console.error(`\n✗ failed: ${failures.join('; ')}`)
-console.log(`\n${numPassedTests} passed, ${Math.max(numFailedTests, failures.length)} failed`)
-process.exit(failures.length > 0 ? 1 : 0)
+await main(async () => {
+  mkdirSync(RUNTIME, { recursive: true })
+  rmSync(REPORT, { force: true })
+  for (const check of ['format', 'lint', 'types', 'layers', 'unused']) {
+    await stage(check, 'npm', ['run', '--silent', `check:${check}`])
+  }
+
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${REPORT}`]
+  await stage('tests', process.execPath, [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...reporters])
+  const { numPassedTests = 0, numFailedTests = 0 } = existsSync(REPORT) ? JSON.parse(readFileSync(REPORT, 'utf8')) : {}
+
+  const notebooks = readdirSync(join(ROOT, 'notebooks')).filter((name) => name.endsWith('.ipynb'))
+  for (const notebook of notebooks.sort()) {
+    const args = [join(ROOT, 'kernel', 'run_notebook.py'), join(ROOT, 'notebooks', notebook), join(OUT, 'test')]
+    await stage(`notebook ${notebook}`, VENV_PYTHON, args, { env: { ...process.env, ZEROSEARCH_QUICK: '1' } })
+  }
+
+  // A stage that fails without a failed test (the format, a notebook, a test file that does not load) counts as one.
+  const others = failures.filter((title) => title !== 'tests').length
+  const failed = others + (failures.includes('tests') ? Math.max(1, numFailedTests) : 0)
+  if (failures.length > 0) console.error(`\n✗ failed: ${failures.join(', ')}`)
+  console.log(`\n${numPassedTests} passed, ${failed} failed`)
+  process.exitCode = failed > 0 ? 1 : 0
+})

@@ -84,8 +84,9 @@ function kept(shifted: Tensor, mass: Tensor, inputs: DrawInputs): Tensor {
 
 /** By bisection, the largest t in [-64, 0] for which `enough` holds of the tokens with value ≥ t; no sort is needed. */
 function threshold(shifted: Tensor, enough: (above: Tensor) => Tensor): Tensor {
-  let low = tf.fill([shifted.shape[0]], -64) as Tensor
-  let high = tf.fill([shifted.shape[0]], 0) as Tensor
+  const rows = shifted.shape[0]
+  let high: Tensor = tf.zeros([rows])
+  let low: Tensor = high.sub(64)
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = low.add(high).mul(0.5)
     const holds = enough(tf.greaterEqual(shifted, middle.expandDims(1)).toFloat())

@@ -71,7 +71,7 @@ export interface Binding {
 export interface NodeBackend {
   binding: Binding
   tensorMap: { get(dataId: object): TensorData | undefined; has(dataId: object): boolean }
-  getInputTensorIds(tensors: readonly TensorFlow.TensorInfo[]): number[]
+  getInputTensorIds: (tensors: readonly TensorFlow.TensorInfo[]) => number[]
   createOutputTensor(info: TensorInfo): TensorFlow.Tensor
 }
 

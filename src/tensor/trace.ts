@@ -9,6 +9,9 @@ const SYMBOL_BASE = 2 ** 30
 /** Ops that are computed in bfloat16 where a function asks for it. */
 const MATRIX_PRODUCTS = new Set(['BatchMatMulV2', 'BatchMatMul', 'MatMul'])
 
+/** Ops that draw random numbers from a state of their own. */
+const STATEFUL_RANDOM = /^(Random|TruncatedNormal|Multinomial|ParameterizedTruncatedNormal)/
+
 /** Ops on a variable that leave it as it is. All others change it. */
 const VARIABLE_READS = new Set(['ReadVariableOp', 'ResourceGather', 'ResourceGatherNd', 'VariableShape'])
 
@@ -30,6 +33,14 @@ export interface VariableHandle {
 }
 
 let current: Trace | undefined
+
+function frozenRandom(): never {
+  throw new Error('trace: random numbers would freeze into the function; feed them as inputs')
+}
+
+function become(trace: Trace | undefined): void {
+  current = trace
+}
 
 /** The trace that is being recorded, if any. */
 export function currentTrace(): Trace | undefined {
@@ -75,9 +86,12 @@ export class Trace {
     if (current)
       throw new Error('compile: a function is being traced already; call compiled functions outside of one another')
     const { binding, getInputTensorIds } = backend
-    current = this
+    const { random } = Math
+    become(this)
     backend.binding = this.recorder(binding)
     backend.getInputTensorIds = (tensors) => tensors.map((tensor) => this.symbolOf(tensor))
+    // tfjs draws its random numbers in JavaScript: they would freeze into the trace.
+    Math.random = frozenRandom
     try {
       tf.tidy(() => {
         body()
@@ -85,7 +99,8 @@ export class Trace {
     } finally {
       backend.binding = binding
       backend.getInputTensorIds = getInputTensorIds
-      current = undefined
+      Math.random = random
+      become(undefined)
     }
   }
 
@@ -151,8 +166,9 @@ export class Trace {
 
   private recorder(real: Binding): Binding {
     // The binding's properties are read-only and hidden, so the recorder is a copy.
-    const names = Object.getOwnPropertyNames(real) as (keyof Binding)[]
-    const recorder = Object.fromEntries(names.map((name) => [name, real[name]])) as unknown as Binding
+    const properties = real as unknown as Record<string, unknown>
+    const copy = Object.getOwnPropertyNames(real).map((name) => [name, properties[name]])
+    const recorder = Object.fromEntries(copy) as Binding
     recorder.createTensor = (shape, dtype, values) => this.constant(shape, dtype, values)
     recorder.deleteTensor = (id) => {
       if (id < SYMBOL_BASE) real.deleteTensor(id)
@@ -165,7 +181,7 @@ export class Trace {
   }
 
   private execute(name: string, attributes: OpAttribute[], inputs: number[]): TensorInfo[] {
-    if (name.startsWith('Random')) {
+    if (STATEFUL_RANDOM.test(name)) {
       throw new Error(`trace: ${name} keeps state and would not repeat; feed random numbers as inputs`)
     }
     const symbols = inputs.map((id) => this.symbol(id, name))
