@@ -5,8 +5,8 @@ import { ROOT } from './paths.mjs'
 /** A fault with its remedy: shown as it is, without a stack. */
 export class SetupError extends Error {}
 
-/** Enough of what a failed program said to see why it failed. */
-const LAST_LINES = 12
+/** Enough of what a failed program said to see why it failed: npm says it first, compilers and pip say it last. */
+const LINES = { first: 6, last: 8 }
 const KEPT_CHARACTERS = 20_000
 
 const CAUSES = [
@@ -17,6 +17,11 @@ const CAUSES = [
   ],
   [/EACCES|EPERM|Permission denied/, 'A file could not be written: the clone must belong to the user who runs this.'],
 ]
+
+function shorten(lines) {
+  if (lines.length <= LINES.first + LINES.last) return lines.join('\n')
+  return [...lines.slice(0, LINES.first), '…', ...lines.slice(-LINES.last)].join('\n')
+}
 
 /**
  * Runs a command; shows its output unless `quiet`.
@@ -34,7 +39,7 @@ export function run(command, args, { remedy = '', quiet = false, ...options } = 
     child.on('close', (code, signal) => {
       if (code === 0) return resolve()
       const cause = CAUSES.find(([pattern]) => pattern.test(said))?.[1]
-      const words = said.trim().split('\n').slice(-LAST_LINES).join('\n')
+      const words = shorten(said.trim().split('\n'))
       const name = [command.split(/[\\/]/).at(-1), ...args.filter((arg) => arg.length < 40).slice(0, 3)].join(' ')
       const what = `"${name} …" ended with ${signal ?? `code ${code}`}.`
       reject(new SetupError([what, cause, remedy, words && `\n${words}`].filter(Boolean).join(' ')))
