@@ -12,30 +12,35 @@ export function normalizeAnswer(text: string): string {
     .join(' ')
 }
 
-/** 1 where the answer equals a gold answer after normalisation, else 0. No answer is 0. */
+/**
+ * What is compared. Normalisation leaves nothing of answers that are articles or punctuation alone, such as "A" or "+";
+ * those are compared as they stand, for an empty gold answer would be contained in everything.
+ */
+function comparable(text: string): string {
+  return normalizeAnswer(text) || text.trim().toLowerCase()
+}
+
+/** 1 where the answer equals a gold answer after normalisation, else 0. No answer and an empty one are 0. */
 export function exactMatch(answer: string | null, goldAnswers: readonly string[]): number {
-  if (answer === null) return 0
-  const own = normalizeAnswer(answer)
-  return goldAnswers.some((gold) => normalizeAnswer(gold) === own) ? 1 : 0
+  const own = comparable(answer ?? '')
+  return own !== '' && goldAnswers.some((gold) => comparable(gold) === own) ? 1 : 0
 }
 
 /** 1 where the answer contains a gold answer after normalisation, else 0. The paper's code calls this exact match. */
 export function coverExactMatch(answer: string | null, goldAnswers: readonly string[]): number {
-  if (answer === null) return 0
-  const own = normalizeAnswer(answer)
-  return goldAnswers.some((gold) => own.includes(normalizeAnswer(gold))) ? 1 : 0
+  const own = comparable(answer ?? '')
+  return goldAnswers.some((gold) => comparable(gold) !== '' && own.includes(comparable(gold))) ? 1 : 0
 }
 
 /** Bag-of-words F1 after normalisation, the best over gold answers; 0 where no word is shared. */
 export function f1(answer: string | null, goldAnswers: readonly string[]): number {
-  if (answer === null) return 0
-  const own = words(answer)
+  const own = words(answer ?? '')
   return Math.max(0, ...goldAnswers.map((gold) => overlap(own, words(gold))))
 }
 
 function words(text: string): string[] {
-  const normalized = normalizeAnswer(text)
-  return normalized === '' ? [] : normalized.split(' ')
+  const compared = comparable(text)
+  return compared === '' ? [] : compared.split(' ')
 }
 
 function overlap(answer: readonly string[], gold: readonly string[]): number {
