@@ -70,7 +70,7 @@ function lastBelow(cumulative: Tensor, goal: Tensor, mass: Tensor): Tensor {
 function kept(shifted: Tensor, mass: Tensor, inputs: DrawInputs): Tensor {
   const vocabulary = shifted.shape[1]!
   const unlimited = tf.lessEqual(inputs.topK, tf.scalar(0))
-  const k = tf.where(unlimited, tf.fill(inputs.topK.shape, vocabulary), inputs.topK)
+  const k = tf.where(unlimited, tf.fill(inputs.topK.shape, vocabulary, 'int32'), inputs.topK)
   // The k-th largest value is the largest threshold with at least k tokens at or above it.
   const byCount = threshold(shifted, (above) => tf.greaterEqual(above.sum(1), k))
   const first = tf.greaterEqual(shifted, byCount.expandDims(1)).toFloat()

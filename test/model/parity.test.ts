@@ -74,10 +74,13 @@ describe.each(CHECKPOINTS)('%s against transformers', (name) => {
   })
 })
 
+/** NaN counts as infinite. */
 function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   expect(a.length).toBe(b.length)
   let largest = 0
-  // Negated, so that a NaN counts as a difference.
-  for (let i = 0; i < a.length; i++) if (!(Math.abs(a[i]! - b[i]!) <= largest)) largest = Math.abs(a[i]! - b[i]!)
-  return Number.isNaN(largest) ? Infinity : largest
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!)
+    largest = Math.max(largest, Number.isNaN(difference) ? Infinity : difference)
+  }
+  return largest
 }

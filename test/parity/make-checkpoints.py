@@ -289,7 +289,7 @@ def main():
         OUT / "llama3",
         llama,
         LlamaConfig(
-            vocab_size=305, hidden_size=48, num_attention_heads=3, num_key_value_heads=3, head_dim=16, tie_word_embeddings=False,
+            vocab_size=305, hidden_size=32, num_attention_heads=2, num_key_value_heads=2, head_dim=16, tie_word_embeddings=False,
             # Small lengths, so that all three ranges of Llama 3's scaling are met.
             rope_parameters={"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0,
                              "high_freq_factor": 4.0, "original_max_position_embeddings": 64},
