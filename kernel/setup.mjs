@@ -19,9 +19,7 @@ function filesUnder(folder) {
     .sort()
 }
 
-// Not `npm ci`: it refuses a lockfile made where the registry lacked packages of other platforms. The lockfile pins all
-// versions either way.
-const installPackages = () => run('npm', ['install', '--no-audit', '--no-fund'], { quiet: true })
+const installPackages = () => run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { quiet: true })
 
 async function makeEnvironment(python, requirements, say) {
   await run(python, ['-m', 'venv', '--clear', VENV], { quiet: true })
