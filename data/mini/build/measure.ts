@@ -1,0 +1,87 @@
+// Measures the shipped checkpoints: writes ../checkpoints/measured-<split>.json.
+// Run: npm run mini:measure [-- validation|test]   (default validation; test is looked at for shipped numbers alone)
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { MINI_DATASETS, miniCheckpoint, miniDocuments, miniQuestions } from '../../../src/dataset/mini.js'
+import { evaluate, policyMethod } from '../../../src/evaluation/evaluate.js'
+import type { Method } from '../../../src/evaluation/evaluate.js'
+import { loadPolicy } from '../../../src/policy/local-policy.js'
+import { normalizeAnswer } from '../../../src/reward/answer-metrics.js'
+import { miniProtocol } from '../../../src/rollout/protocol.js'
+import type { Quality } from '../../../src/schema/document.js'
+import type { Question } from '../../../src/schema/question.js'
+import { createBm25Engine } from '../../../src/search/bm25.js'
+import type { SearchEngine } from '../../../src/search/search-engine.js'
+import { drawQuality } from '../../../src/simulator/curriculum.js'
+import { miniSimulatorPrompt } from '../../../src/simulator/prompts.js'
+import { createSimulator } from '../../../src/simulator/simulator.js'
+
+const split = process.argv[2] === 'test' ? 'test' : 'validation'
+const protocol = miniProtocol
+const round = (value: number): number => Math.round(value * 1000) / 1000
+
+/** Whether a text holds an answer, by whole words. */
+const holds = (text: string, answer: string): boolean =>
+  ` ${normalizeAnswer(text)} `.includes(` ${normalizeAnswer(answer)} `)
+
+/** For every hop of every question, the query for it, the value it asks for, and the documents of that quality. */
+async function simulate(simulator: SearchEngine, questions: readonly Question[], quality: Quality) {
+  return Promise.all(
+    questions.flatMap((question, i) =>
+      question.supportingFacts!.map(async (fact, hop) => {
+        const [query, value] = fact.replace(/\.$/, '').split(' is ') as [string, string]
+        const documents = await simulator.search(query, { question, topK: 5, quality, seed: 1000 * i + hop })
+        return { question, value, text: documents.map((document) => document.text).join(' '), count: documents.length }
+      }),
+    ),
+  )
+}
+
+async function measureSimulator(simulator: SearchEngine, questions: readonly Question[]) {
+  const share = <T>(items: readonly T[], test: (item: T, i: number) => boolean): number =>
+    round(items.filter(test).length / items.length)
+  const useful = await simulate(simulator, questions, 'useful')
+  const noisy = await simulate(simulator, questions, 'noisy')
+  // By chance: the answer of another question of the same set.
+  const other = (i: number): string => noisy[(i + 37) % noisy.length]!.question.goldAnswers[0]!
+  return {
+    usefulHoldsWantedFact: share(useful, (item) => holds(item.text, item.value)),
+    noisyHoldsGoldAnswer: share(noisy, (item) => holds(item.text, item.question.goldAnswers[0]!)),
+    noisyHoldsGoldAnswerByChance: share(noisy, (item, i) => holds(item.text, other(i))),
+    fiveDocuments: share([...useful, ...noisy], (item) => item.count === 5),
+  }
+}
+
+const exact = async (method: Method, questions: readonly Question[]): Promise<number> => {
+  const scores = await evaluate({ methods: [method], questions })
+  return round(scores.reduce((sum, score) => sum + score.em, 0) / scores.length)
+}
+
+const engine = createBm25Engine(await miniDocuments(split))
+const simulator = createSimulator(await loadPolicy(miniCheckpoint('simulator')), { prompt: miniSimulatorPrompt })
+const results: Record<string, Record<string, unknown>> = { policy: {}, ceiling: {} }
+for (const dataset of MINI_DATASETS) {
+  const questions = await miniQuestions(dataset, split)
+  if (dataset === 'mini-nq' || dataset === 'mini-hotpotqa') {
+    results[`simulator ${dataset}`] = await measureSimulator(simulator, questions)
+    console.log(dataset, results[`simulator ${dataset}`])
+  }
+}
+for (const name of ['policy', 'ceiling'] as const) {
+  const policy = await loadPolicy(miniCheckpoint(name))
+  for (const dataset of MINI_DATASETS) {
+    const questions = await miniQuestions(dataset, split)
+    const em = {
+      bm25: await exact(policyMethod(name, policy, { searchEngine: engine, protocol }), questions),
+      closedBook: await exact(policyMethod(name, policy, { searchEngine: engine, protocol, maxSearches: 0 }), questions),
+      simulatorNoise50: await exact(
+        policyMethod(name, policy, { searchEngine: simulator, protocol, quality: (search, seed) => drawQuality(0.5, seed, search) }),
+        questions,
+      ),
+    }
+    results[name]![dataset] = em
+    console.log(name, dataset, em)
+  }
+}
+const file = fileURLToPath(new URL(`../checkpoints/measured-${split}.json`, import.meta.url))
+writeFileSync(file, `${JSON.stringify({ metric: 'greedy exact match', split, ...results }, null, 2)}\n`)
