@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import type { Document, Quality } from './document.js'
+import type { Question } from './question.js'
+import type { Score } from './score.js'
+import type { Action, FailureBoundary, Observation, Trajectory, TrajectoryStopReason, Turn } from './trajectory.js'
+
+// Validators of the records that are read from files; the interfaces beside them say what the fields mean.
+
+const text = z.string().min(1)
+const count = z.int().min(0)
+const share = z.number().min(0).max(1)
+
+const quality: z.ZodType<Quality> = z.enum(['useful', 'noisy'])
+
+export const questionSchema: z.ZodType<Question> = z.object({
+  id: text,
+  dataset: text,
+  question: text,
+  goldAnswers: z.array(text).min(1),
+  supportingFacts: z.array(text).exactOptional(),
+})
+
+export const documentSchema: z.ZodType<Document> = z.object({
+  title: z.string().exactOptional(),
+  text: z.string(),
+  rank: z.int().min(1),
+  score: z.number().exactOptional(),
+})
+
+const action: z.ZodType<Action> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('search'), query: z.string() }),
+  z.object({ kind: z.literal('answer'), answer: z.string() }),
+  z.object({ kind: z.literal('invalid'), cause: z.string() }),
+])
+
+const observation: z.ZodType<Observation> = z.object({
+  text: z.string(),
+  documents: z.array(documentSchema),
+  quality: quality.exactOptional(),
+})
+
+const turn: z.ZodType<Turn> = z.object({ text: z.string(), action, observation: observation.exactOptional() })
+
+const boundary: z.ZodType<FailureBoundary> = z.enum(['policy', 'search', 'parse', 'reward'])
+const stopReason: z.ZodType<TrajectoryStopReason> = z.enum(['answer', 'maxTurns', 'maxTokens', 'failed'])
+
+export const trajectorySchema: z.ZodType<Trajectory> = z
+  .object({
+    question: questionSchema,
+    turns: z.array(turn),
+    ids: z.array(count),
+    lossMask: z.array(z.union([z.literal(0), z.literal(1)])),
+    logprobs: z.array(z.number()),
+    promptLength: count,
+    answer: z.string().nullable(),
+    stopReason,
+    failure: z.object({ boundary, message: z.string() }).exactOptional(),
+    searches: count,
+    seed: z.int(),
+  })
+  .superRefine(({ ids, lossMask, logprobs, promptLength }, context) => {
+    const add = (field: string, message: string): void => context.addIssue({ code: 'custom', path: [field], message })
+    for (const [field, list] of Object.entries({ lossMask, logprobs })) {
+      if (list.length !== ids.length) add(field, `there must be one for each of ${ids.length} ids, got ${list.length}`)
+    }
+    const early = lossMask.findIndex((mask, i) => mask === 1 && i < promptLength)
+    if (early >= 0) add('lossMask', `must be 0 on the prompt's ${promptLength} ids, is 1 at ${early}`)
+  })
+
+export const scoreSchema: z.ZodType<Score> = z.object({
+  method: text,
+  dataset: text,
+  questionId: text,
+  answer: z.string().nullable(),
+  em: share,
+  coverEm: share,
+  f1: share,
+  searches: count,
+  answered: share,
+})
