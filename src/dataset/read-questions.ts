@@ -1,36 +1,43 @@
 import { z } from 'zod'
 import { readJsonl } from '../schema/jsonl.js'
 import type { Question } from '../schema/question.js'
-
-const answers = z.array(z.string()).min(1)
-
-const question = z.object({
-  id: z.string(),
-  dataset: z.string(),
-  question: z.string().min(1),
-  goldAnswers: answers,
-  supportingFacts: z.array(z.string()).optional(),
-})
+import { questionSchema } from '../schema/record-schemas.js'
 
 /** A line of FlashRAG's sets; column names are theirs. */
-const flashRag = z.object({ id: z.string(), question: z.string().min(1), golden_answers: answers })
+const flashRag = z.object({
+  id: z.string().min(1),
+  question: z.string().min(1),
+  golden_answers: z.array(z.string().min(1)).min(1),
+})
 
 /**
  * Reads a question set: JSONL of this project's questions, or in FlashRAG's columns (id, question, golden_answers).
- * @param dataset Name for sets that do not carry one.
+ * FlashRAG's ids begin anew in each set (`test_0`), so they are prefixed with the set's name.
+ * @param dataset Name of the set; questions that carry one of their own keep it.
  */
 export async function readQuestions(path: string, dataset: string): Promise<Question[]> {
-  const row = z.unknown().transform((value, context): Question => {
-    const foreign = value !== null && typeof value === 'object' && 'golden_answers' in value
-    const result = foreign ? flashRag.safeParse(value) : question.safeParse(value)
-    if (!result.success) {
-      for (const { path: field, message } of result.error.issues)
-        context.addIssue({ code: 'custom', path: field, message })
+  const questions = await readJsonl(path, row(dataset), 'question set')
+  const seen = new Set<string>()
+  for (const { id } of questions) {
+    if (seen.has(id)) throw new Error(`read question set ${path}: ids must be unique, got ${id} twice; renumber them`)
+    seen.add(id)
+  }
+  return questions
+}
+
+function row(dataset: string): z.ZodType<Question> {
+  return z.unknown().transform((value, context): Question => {
+    const report = (error: z.ZodError): never => {
+      for (const issue of error.issues) context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
       return z.NEVER
     }
-    const data = result.data
-    if (!('golden_answers' in data)) return data as Question
-    return { id: `${dataset}-${data.id}`, dataset, question: data.question, goldAnswers: data.golden_answers }
+    if (value === null || typeof value !== 'object' || !('golden_answers' in value)) {
+      const own = questionSchema.safeParse(value)
+      return own.success ? own.data : report(own.error)
+    }
+    const foreign = flashRag.safeParse(value)
+    if (!foreign.success) return report(foreign.error)
+    const { id, question, golden_answers: goldAnswers } = foreign.data
+    return { id: `${dataset}-${id}`, dataset, question, goldAnswers }
   })
-  return readJsonl(path, row)
 }
