@@ -38,10 +38,12 @@ export function run(command, args, { remedy = '', quiet = false, ...options } = 
     child.on('error', (error) => reject(new SetupError(`${command} could not be started (${error.code}). ${remedy}`)))
     child.on('close', (code, signal) => {
       if (code === 0) return resolve()
+      // What the command showed needs no second showing.
+      if (!quiet && remedy) return reject(new SetupError(remedy))
       const cause = CAUSES.find(([pattern]) => pattern.test(said))?.[1]
-      const words = shorten(said.trim().split('\n'))
       const name = [command.split(/[\\/]/).at(-1), ...args.filter((arg) => arg.length < 40).slice(0, 3)].join(' ')
       const what = `"${name} …" ended with ${signal ?? `code ${code}`}.`
+      const words = shorten(said.trim().split('\n'))
       reject(new SetupError([what, cause, remedy, words && `\n${words}`].filter(Boolean).join(' ')))
     })
   })

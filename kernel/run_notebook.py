@@ -95,8 +95,11 @@ def main(path: pathlib.Path, out: pathlib.Path) -> int:
         resources={"metadata": {"path": str(path.parent)}},
     )
     status = 0
+    log = out / f"{path.stem}.log"
     try:
-        client.execute()
+        # TensorFlow's notes to its developers go to the log, not between the lines of progress.
+        with log.open("wb") as stream:
+            client.execute(stderr=stream)
     except CellExecutionError as error:
         print(f"\n{error}", file=sys.stderr)
         status = 1
@@ -104,7 +107,9 @@ def main(path: pathlib.Path, out: pathlib.Path) -> int:
         print(f"\nThe cell did not end within {CELL_TIMEOUT_S} s.", file=sys.stderr)
         status = 1
     except DeadKernelError:
-        print("\nThe kernel's process ended. Too little memory is the usual cause; `npm run doctor` shows what there is.", file=sys.stderr)
+        words = log.read_text(errors="replace").strip().splitlines()[-8:]
+        print("\nThe kernel's process ended. Its last words:", *words, sep="\n", file=sys.stderr)
+        print("Too little memory is the usual cause; `npm run doctor` shows what there is.", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)

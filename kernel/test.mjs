@@ -12,7 +12,7 @@ async function stage(title, command, args, options) {
   console.log(`\n── ${title}`)
   const started = Date.now()
   try {
-    await run(command, args, options)
+    await run(command, args, { remedy: `${title} failed; see above.`, ...options })
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
     console.error(`✗ ${error.message}`)
