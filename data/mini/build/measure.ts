@@ -73,9 +73,16 @@ for (const name of ['policy', 'ceiling'] as const) {
     const questions = await miniQuestions(dataset, split)
     const em = {
       bm25: await exact(policyMethod(name, policy, { searchEngine: engine, protocol }), questions),
-      closedBook: await exact(policyMethod(name, policy, { searchEngine: engine, protocol, maxSearches: 0 }), questions),
+      closedBook: await exact(
+        policyMethod(name, policy, { searchEngine: engine, protocol, maxSearches: 0 }),
+        questions,
+      ),
       simulatorNoise50: await exact(
-        policyMethod(name, policy, { searchEngine: simulator, protocol, quality: (search, seed) => drawQuality(0.5, seed, search) }),
+        policyMethod(name, policy, {
+          searchEngine: simulator,
+          protocol,
+          quality: (search, seed) => drawQuality(0.5, seed, search),
+        }),
         questions,
       ),
     }

@@ -1,0 +1,120 @@
+// npm run bench [-- --write] [-- --small]: this project against torch, transformers and TRL on the CPU, all cores on both
+// sides, one after the other in one run. Prints ratios; --write puts the table into RESULTS.md.
+import { spawnSync } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { HALF_BILLION, SMALL, randomCheckpoint } from './random-checkpoint.js'
+import type { Shape } from './random-checkpoint.js'
+
+interface Case {
+  title: string
+  kind: 'train' | 'decode' | 'grpo'
+  shape: Shape
+  own: Record<string, number | boolean>
+  torch: Record<string, number | boolean>
+  /** What is aimed at: torch's time over ours. */
+  aim: number
+}
+
+interface Measured {
+  ms: number
+  firstMs: number
+  tokensPerSecond?: number
+}
+
+const here = fileURLToPath(new URL('./', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const python = `${root}.parity/venv/bin/python`
+
+const step = { batch: 16, time: 128 }
+const big = { batch: 1, time: 64, repeats: 3 }
+const cases: Case[] = [
+  { title: 'training step, float32', kind: 'train', shape: SMALL, own: step, torch: step, aim: 1.2 },
+  {
+    title: "training step, bfloat16 against torch's float32",
+    kind: 'train',
+    shape: SMALL,
+    own: { ...step, bfloat16: true },
+    torch: step,
+    aim: 1.5,
+  },
+  {
+    title: 'training step, bfloat16',
+    kind: 'train',
+    shape: SMALL,
+    own: { ...step, bfloat16: true },
+    torch: { ...step, bfloat16: true },
+    aim: 1,
+  },
+  ...[1, 8, 32, 64].map((batch): Case => ({
+    title: `decoding, batch ${batch}`,
+    kind: 'decode',
+    shape: SMALL,
+    own: { batch, repeats: 3 },
+    torch: { batch, repeats: 3 },
+    aim: 2,
+  })),
+  {
+    title: 'GRPO update, 16 prompts × 5 × 64 tokens',
+    kind: 'grpo',
+    shape: SMALL,
+    own: { batch: 80, time: 64, tokens: 64, repeats: 3 },
+    torch: { batch: 80, time: 64, tokens: 64, repeats: 3 },
+    aim: 2,
+  },
+  {
+    title: "training step, Qwen2.5-0.5B's shape, float32",
+    kind: 'train',
+    shape: HALF_BILLION,
+    own: big,
+    torch: big,
+    aim: 2,
+  },
+  {
+    title: "decoding, Qwen2.5-0.5B's shape, batch 1",
+    kind: 'decode',
+    shape: HALF_BILLION,
+    own: { batch: 1, time: 64, tokens: 32, repeats: 2, tokensPerCall: 1 },
+    torch: { batch: 1, time: 64, tokens: 32, repeats: 2 },
+    aim: 2,
+  },
+]
+
+function measure(command: string, args: string[]): Measured {
+  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1e8 })
+  const line = result.stdout?.trim().split('\n').pop() ?? ''
+  if (result.status !== 0 || !line.startsWith('{'))
+    throw new Error(`bench: ${args.join(' ')} failed:\n${result.stderr?.slice(-2000)}`)
+  return JSON.parse(line) as Measured
+}
+
+const rows: string[] = []
+for (const item of cases.filter(({ shape }) => !process.argv.includes('--small') || shape === SMALL)) {
+  const folder = await randomCheckpoint(item.shape)
+  const own = measure(`${root}node_modules/.bin/tsx`, [
+    `${here}measure-own.ts`,
+    item.kind,
+    folder,
+    JSON.stringify(item.own),
+  ])
+  const torch = measure(python, [`${here}measure_torch.py`, item.kind, folder, JSON.stringify(item.torch)])
+  const ratio = torch.ms / own.ms
+  const row = [
+    item.title,
+    `${own.ms.toFixed(0)} ms`,
+    `${torch.ms.toFixed(0)} ms`,
+    `${ratio.toFixed(2)}×`,
+    `${item.aim}×`,
+    ratio >= item.aim ? 'yes' : 'no',
+    `${(own.firstMs / 1000).toFixed(1)} s`,
+  ]
+  rows.push(`| ${row.join(' | ')} |`)
+  console.log(rows[rows.length - 1])
+}
+const head = ['work', 'zerosearch', 'torch', 'ratio', 'aim', 'reached', 'first call (trace and compile)']
+const table = [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows].join('\n')
+if (process.argv.includes('--write')) {
+  const machine = `${cpus().length} × ${cpus()[0]!.model}, Node ${process.versions.node}`
+  appendFileSync(`${here}RESULTS.md`, `\n## ${new Date().toISOString().slice(0, 10)}, ${machine}\n\n${table}\n`)
+}

@@ -1,0 +1,104 @@
+// This project's side of the benchmark: one measurement a process, so that memory and threads start clean.
+// Usage: tsx measure-own.ts KIND FOLDER JSON   → one JSON line
+import { exactMatch } from '../../src/reward/answer-metrics.js'
+import { loadPolicy } from '../../src/policy/local-policy.js'
+import type { Trajectory } from '../../src/schema/trajectory.js'
+import { compileCount } from '../../src/tensor/compile.js'
+import { createGrpo } from '../../src/train/grpo.js'
+import { trainSupervised } from '../../src/train/supervised.js'
+
+const [kind, folder, text] = process.argv.slice(2) as [string, string, string]
+const options = JSON.parse(text) as Record<string, number> & { bfloat16?: boolean }
+const { batch = 1, time = 128, tokens = 128, repeats = 5, tokensPerCall = 8 } = options
+const ids = (count: number, seed: number): number[] =>
+  Array.from({ length: count }, (_, i) => 10 + ((i * 7919 + seed * 104_729) % 2000))
+const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+const policy = await loadPolicy(folder, { slots: kind === 'train' ? 1 : batch, tokensPerCall })
+const report = (result: object): void => console.log(JSON.stringify({ ...result, compiled: compileCount() }))
+
+if (kind === 'train') {
+  const times: number[] = []
+  let last = performance.now()
+  await trainSupervised(policy.config, policy.weights, {
+    steps: repeats + 2,
+    bfloat16: options.bfloat16 ?? false,
+    microbatchTokens: batch * time,
+    batch: () =>
+      Array.from({ length: batch }, (_, i) => ({ ids: ids(time, i), weights: new Array<number>(time).fill(1) })),
+    learningRate: () => 1e-5,
+    onStep: () => {
+      times.push(performance.now() - last)
+      last = performance.now()
+    },
+  })
+  report({ ms: median(times.slice(2)), firstMs: times[0] })
+}
+
+if (kind === 'decode') {
+  const times: number[] = []
+  for (let repeat = 0; repeat < repeats + 1; repeat++) {
+    const started = performance.now()
+    await Promise.all(
+      Array.from({ length: batch }, async (_, i) => {
+        const conversation = await policy.start({ temperature: 1, topP: 1, topK: 0 }, repeat * 1000 + i)
+        let made = 0
+        let next = ids(time, i)
+        // The vocabulary's end token may be drawn: go on until the tokens are made.
+        while (made < tokens) {
+          const generation = await conversation.generate(next, { maxTokens: tokens - made, stop: [] })
+          made += generation.ids.length
+          next = [11]
+        }
+        conversation.end()
+      }),
+    )
+    times.push(performance.now() - started)
+  }
+  report({
+    ms: median(times.slice(1)),
+    firstMs: times[0],
+    tokensPerSecond: (batch * tokens) / (median(times.slice(1)) / 1000),
+  })
+}
+
+if (kind === 'grpo') {
+  const grpo = await createGrpo(policy, {
+    clip: 0.2,
+    klCoef: 0.001,
+    temperature: 1,
+    lossAggregation: 'token',
+    microbatchTokens: 8192,
+    bfloat16: options.bfloat16 ?? false,
+    maxGradNorm: 1,
+    weightDecay: 0,
+  })
+  const times: number[] = []
+  for (let repeat = 0; repeat < repeats + 1; repeat++) {
+    const started = performance.now()
+    const trajectories = await Promise.all(
+      Array.from({ length: batch }, async (_, i): Promise<Trajectory> => {
+        const prompt = ids(time, Math.floor(i / 5))
+        const conversation = await policy.start({ temperature: 1, topP: 1, topK: 0 }, repeat * 1000 + i)
+        const generation = await conversation.generate(prompt, { maxTokens: tokens, stop: [] })
+        conversation.end()
+        return {
+          question: { id: String(i), dataset: 'bench', question: '', goldAnswers: [''] },
+          turns: [],
+          ids: [...prompt, ...generation.ids],
+          lossMask: [...prompt.map(() => 0), ...generation.ids.map(() => 1)],
+          logprobs: [...prompt.map(() => 0), ...generation.logprobs],
+          promptLength: prompt.length,
+          answer: generation.text,
+          stopReason: 'answer',
+          searches: 0,
+          seed: i,
+        }
+      }),
+    )
+    const advantages = trajectories.map(({ answer }, i) => exactMatch(answer, ['x']) + ((i % 5) - 2) / 2)
+    await grpo.step(trajectories, advantages, 1e-6)
+    times.push(performance.now() - started)
+  }
+  report({ ms: median(times.slice(1)), firstMs: times[0] })
+}
+process.exit(0)

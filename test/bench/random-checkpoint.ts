@@ -1,0 +1,77 @@
+// Writes a randomly initialised checkpoint of a given shape, for both sides of a benchmark to load.
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { writeCheckpoint } from '../../src/model/checkpoint.js'
+import { parseModelConfig } from '../../src/model/config.js'
+import { expectedShapes } from '../../src/model/weight-names.js'
+import { createRandom } from '../../src/schema/seeded-random.js'
+
+export interface Shape {
+  name: string
+  vocabulary: number
+  hidden: number
+  layers: number
+  heads: number
+  kvHeads: number
+  intermediate: number
+}
+
+export const SMALL: Shape = {
+  name: 'small',
+  vocabulary: 2048,
+  hidden: 256,
+  layers: 4,
+  heads: 8,
+  kvHeads: 4,
+  intermediate: 768,
+}
+export const HALF_BILLION: Shape = {
+  name: 'qwen2.5-0.5b-shape',
+  vocabulary: 151_936,
+  hidden: 896,
+  layers: 24,
+  heads: 14,
+  kvHeads: 2,
+  intermediate: 4864,
+}
+
+const CACHE = fileURLToPath(new URL('../../.cache/bench/', import.meta.url))
+const TOKENIZER = fileURLToPath(new URL('../../data/mini/tokenizer/', import.meta.url))
+
+/** @returns the folder; made once, with the mini world's tokenizer */
+export async function randomCheckpoint(shape: Shape): Promise<string> {
+  const folder = `${CACHE}${shape.name}`
+  if (existsSync(folder)) return folder
+  const json = {
+    architectures: ['Qwen2ForCausalLM'],
+    model_type: 'qwen2',
+    vocab_size: shape.vocabulary,
+    hidden_size: shape.hidden,
+    num_hidden_layers: shape.layers,
+    num_attention_heads: shape.heads,
+    num_key_value_heads: shape.kvHeads,
+    intermediate_size: shape.intermediate,
+    hidden_act: 'silu',
+    rms_norm_eps: 1e-6,
+    rope_theta: 1e6,
+    max_position_embeddings: 2048,
+    tie_word_embeddings: true,
+    dtype: 'float32',
+  }
+  const files: Record<string, string> = { 'config.json': JSON.stringify(json) }
+  for (const name of ['tokenizer.json', 'tokenizer_config.json']) files[name] = readFileSync(TOKENIZER + name, 'utf8')
+  const random = createRandom(1)
+  const tensors = function* () {
+    for (const [key, dims] of Object.entries(expectedShapes(parseModelConfig(json)))) {
+      const size = dims.reduce((a, b) => a * b, 1)
+      const norm = key.toLowerCase().endsWith('norm')
+      // The cheap draw matters at half a billion weights: a table of random numbers, walked with a stride.
+      const table = Float32Array.from({ length: 4099 }, () => (random() - 0.5) * 0.07)
+      const data = new Float32Array(size)
+      for (let i = 0; i < size; i++) data[i] = norm ? 1 : table[(i * 31) % table.length]!
+      yield { key, shape: dims, data }
+    }
+  }
+  await writeCheckpoint(folder, { files, tensors: tensors(), dtype: 'float32' })
+  return folder
+}
