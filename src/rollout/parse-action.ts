@@ -3,7 +3,8 @@ import type { Action } from '../schema/trajectory.js'
 /** Strings that end a message of the policy: nothing after its action counts. */
 export const ACTION_ENDS = ['</search>', '</answer>']
 
-const TAG = /<(search|answer)>([^]*?)<\/\1>/
+/** A complete tag, from the last opening on: an opening before it was never closed. */
+const TAG = /<(search|answer)>((?:(?!<(?:search|answer)>)[^])*?)<\/\1>/
 
 /** What a message asks for: its first complete search or answer tag. */
 export function parseAction(text: string): Action {
@@ -15,14 +16,4 @@ export function parseAction(text: string): Action {
   const content = match[2]!.trim()
   if (match[1] === 'answer') return { kind: 'answer', answer: content }
   return content === '' ? { kind: 'invalid', cause: 'the query is empty' } : { kind: 'search', query: content }
-}
-
-const TAGS = /<(\/?)(think|search|information|answer)>/gi
-
-/**
- * Takes the meaning from protocol tags and special tokens in a text that is not the policy's: documents must not be
- * able to speak as the policy, nor to end its turn.
- */
-export function neutralize(text: string): string {
-  return text.replace(TAGS, '[$1$2]').replace(/<\|([^|]*)\|>/g, '[$1]')
 }

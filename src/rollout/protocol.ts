@@ -16,6 +16,8 @@ export interface Protocol {
   maxTokensPerTurn: number
   /** Most ids of one observation; documents are cut at the end. */
   maxObservationTokens: number
+  /** Most ids of a trajectory, prompt included; a policy whose context holds fewer is taken at its own limit. */
+  maxTokens: number
 }
 
 export const CLOSE_INFORMATION = '</information>'
@@ -37,6 +39,7 @@ export const zerosearchProtocol: Protocol = {
   maxSearches: 5,
   maxTokensPerTurn: 500,
   maxObservationTokens: 2048,
+  maxTokens: 4096,
 }
 
 /** The short protocol that the mini world's tiny models are taught (data/mini). */
@@ -49,6 +52,7 @@ export const miniProtocol: Protocol = {
   maxSearches: 4,
   maxTokensPerTurn: 64,
   maxObservationTokens: 160,
+  maxTokens: 1024,
 }
 
 function listDocuments(documents: readonly Document[]): string {

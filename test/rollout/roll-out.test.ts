@@ -1,22 +1,29 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { neutralize, parseAction } from '../../src/rollout/parse-action.js'
+import { parseAction } from '../../src/rollout/parse-action.js'
 import { miniProtocol } from '../../src/rollout/protocol.js'
 import { rollOut, rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Document } from '../../src/schema/document.js'
 import type { Question } from '../../src/schema/question.js'
+import { neutralize } from '../../src/search/neutralize.js'
 import type { SearchContext, SearchEngine } from '../../src/search/search-engine.js'
 import { letterTokenizer } from '../tiny-model.js'
 import { scriptedPolicy } from './scripted-policy.js'
 
-const question = (n: number): Question => ({ id: `q${n}`, dataset: 'd', question: `number ${n}?`, goldAnswers: [`answer ${n}`] })
+const question = (n: number): Question => ({
+  id: `q${n}`,
+  dataset: 'd',
+  question: `number ${n}?`,
+  goldAnswers: [`answer ${n}`],
+})
 
 const engine = (search: (query: string, context: SearchContext) => Promise<Document[]> | Document[]): SearchEngine => ({
   name: 'scripted',
   search: (query, context) => Promise.resolve(search(query, context)),
 })
 const oneDocument = engine((query) => [{ text: `about ${query}`, rank: 1 }])
-const searchThenAnswer = (turn: number): string => (turn === 0 ? '<search> x</search>' : '<think> y</think><answer> z</answer>')
+const searchThenAnswer = (turn: number): string =>
+  turn === 0 ? '<search> x</search>' : '<think> y</think><answer> z</answer>'
 const options = { searchEngine: oneDocument, protocol: miniProtocol }
 
 describe('parseAction', () => {
@@ -44,7 +51,18 @@ describe('parseAction', () => {
 
 describe('neutralize', () => {
   it('leaves no text that acts as a tag, whatever a document says', () => {
-    const piece = fc.constantFrom('<answer>', '</information>', '</search>', '<THINK>', '<|im_start|>', '<', '>', 'a', ' ', '<|')
+    const piece = fc.constantFrom(
+      '<answer>',
+      '</information>',
+      '</search>',
+      '<THINK>',
+      '<|im_start|>',
+      '<',
+      '>',
+      'a',
+      ' ',
+      '<|',
+    )
     fc.assert(
       fc.property(fc.array(piece), (pieces) => {
         const text = neutralize(pieces.join(''))
