@@ -40,3 +40,12 @@ export type { Example, SupervisedOptions, SupervisedRecord } from './train/super
 
 export { evaluate, policyMethod } from './evaluation/evaluate.js'
 export type { Method } from './evaluation/evaluate.js'
+
+export { comparisonTable } from './table/comparison-table.js'
+export { scoreTable } from './table/score-table.js'
+export { trainingTable } from './table/training-table.js'
+export { toDataFrame } from './table/danfo.js'
+export * as plot from './plot/index.js'
+export { display, liveDisplay } from './display/notebook.js'
+export { liveTraining } from './display/live-training.js'
+export { toMimeBundle } from './display/mime-bundle.js'

@@ -8,10 +8,10 @@ import type { DataFrame } from 'danfojs-node'
  * drawing figures from them must not need.
  */
 export async function toDataFrame(table: ColumnTable): Promise<DataFrame> {
-  restoreRemovedNodeHelpers()
+  // First: it mends what Danfo's TensorFlow needs on newer Nodes.
+  await import('../tensor/runtime.js')
   const danfo = await import('danfojs-node')
   const columns = Object.fromEntries(table.columnNames().map((name) => [name, [...table.array(name)]]))
   return new danfo.DataFrame(columns)
 }
 
-function restoreRemovedNodeHelpers(): void {}

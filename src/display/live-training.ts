@@ -1,0 +1,72 @@
+import type { UpdateRecord } from '../schema/update-record.js'
+import { escapeHtml } from './html.js'
+import type { Html } from './mime-bundle.js'
+import { liveDisplay } from './notebook.js'
+
+const WIDTH = 210
+const HEIGHT = 90
+
+interface Curve {
+  name: string
+  colour: string
+  value(record: UpdateRecord): number
+  /** Upper end of the axis; default: the largest value. */
+  most?: number
+}
+
+const CURVES: Curve[] = [
+  { name: 'reward', colour: '#0072B2', value: (r) => r.reward, most: 1 },
+  { name: 'EM', colour: '#009E73', value: (r) => r.em, most: 1 },
+  { name: 'noise threshold', colour: '#E69F00', value: (r) => r.noiseThreshold, most: 1 },
+  { name: 'searches per question', colour: '#CC79A7', value: (r) => r.searchesPerQuestion },
+  { name: 'KL', colour: '#D55E00', value: (r) => r.kl },
+]
+
+/**
+ * A progress bar with curves that grow in place, for `train`'s `onUpdate`. They are small hand-made pictures: an update
+ * costs little, and the notebook keeps the last one alone.
+ * @param updates Number of updates of the run.
+ */
+export function liveTraining(updates: number): (record: UpdateRecord) => Promise<undefined> {
+  const live = liveDisplay()
+  const records: UpdateRecord[] = []
+  const started = performance.now()
+  return async (record) => {
+    records.push(record)
+    await live.update(progress(records, updates, (performance.now() - started) / 1000))
+    return undefined
+  }
+}
+
+function progress(records: readonly UpdateRecord[], updates: number, seconds: number): Html {
+  const last = records[records.length - 1]!
+  const done = records.length
+  const each = seconds / done
+  const left = done < updates ? `, about ${Math.ceil((updates - done) * each)} s left` : ''
+  const text = `update ${last.update}/${updates}, ${each.toFixed(1)} s each${left}: reward ${last.reward.toFixed(3)}, EM ${last.em.toFixed(3)}`
+  const bar =
+    done < updates
+      ? `<div style="width: 100%; height: 6px; background: rgba(128,128,128,.25);"><div style="width: ${(100 * done) / updates}%; height: 6px; background: #0072B2;"></div></div>`
+      : ''
+  const pictures = CURVES.map(
+    (curve) =>
+      `<img alt="${curve.name}" src="data:image/svg+xml;base64,${Buffer.from(picture(curve, records)).toString('base64')}">`,
+  )
+  return { html: `<div>${escapeHtml(text)}${bar}<div>${pictures.join('')}</div></div>`, text }
+}
+
+function picture({ name, colour, value, most }: Curve, records: readonly UpdateRecord[]): string {
+  const values = records.map(value)
+  const top = most ?? Math.max(1e-9, ...values)
+  const x = (i: number): number => 6 + (i * (WIDTH - 12)) / Math.max(1, values.length - 1)
+  const y = (v: number): number => HEIGHT - 6 - (Math.min(v, top) * (HEIGHT - 28)) / top
+  const points = values.map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`).join(' ')
+  const last = values[values.length - 1] ?? 0
+  const label = `${name} ${last < 0.01 ? last.toExponential(1) : last.toFixed(2)}`
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}">` +
+    `<text x="6" y="14" font-family="sans-serif" font-size="12" fill="#7a7a7a">${label}</text>` +
+    `<line x1="6" x2="${WIDTH - 6}" y1="${HEIGHT - 6}" y2="${HEIGHT - 6}" stroke="#7a7a7a" stroke-opacity=".4"/>` +
+    `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="2"/></svg>`
+  )
+}

@@ -1,0 +1,29 @@
+/** A Plotly figure as plain JSON: traces and layout. */
+export interface Figure {
+  data: Record<string, unknown>[]
+  layout: Record<string, unknown>
+}
+
+/** Okabe and Ito's palette: told apart without colour vision, on light and dark paper. */
+export const COLOURS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#8A8A8A']
+
+const GRID = 'rgba(128, 128, 128, 0.25)'
+
+/** Axis settings shared by all figures: thin grid, no heavy lines. */
+export const axis = (title: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  title: { text: title, standoff: 8 },
+  gridcolor: GRID,
+  zeroline: false,
+  automargin: true,
+  ...more,
+})
+
+/** Layout shared by all figures: transparent paper, so that light and dark pages both work. */
+export const layout = (title: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  title: { text: title, x: 0, xref: 'paper', font: { size: 16 } },
+  paper_bgcolor: 'rgba(0,0,0,0)',
+  plot_bgcolor: 'rgba(0,0,0,0)',
+  font: { family: 'Inter, sans-serif', size: 12, color: '#7a7a7a' },
+  margin: { l: 60, r: 20, t: 60, b: 50 },
+  ...more,
+})

@@ -1,0 +1,3 @@
+export { comparison } from './comparison.js'
+export { trainingCurves } from './training-curves.js'
+export type { Figure } from './figure.js'

@@ -1,0 +1,69 @@
+import type { ColumnTable } from 'arquero'
+import { COLOURS, axis, layout } from './figure.js'
+import type { Figure } from './figure.js'
+
+interface Panel {
+  title: string
+  series: [column: string, name: string][]
+  range?: [number, number]
+}
+
+const PANELS: Panel[] = [
+  {
+    title: 'reward and exact match',
+    series: [
+      ['reward', 'reward (F1)'],
+      ['em', 'EM, training'],
+      ['validationEm', 'EM, validation'],
+    ],
+    range: [0, 1],
+  },
+  { title: 'noise threshold', series: [['noiseThreshold', 'noise threshold']], range: [0, 1] },
+  { title: 'searches per question', series: [['searchesPerQuestion', 'searches']] },
+  { title: 'KL to the reference (nats per token)', series: [['kl', 'KL']] },
+]
+
+/**
+ * What a training run did, update by update, as four small panels.
+ * @param table As `trainingTable` makes it. Columns that hold no number are left out.
+ */
+export function trainingCurves(table: ColumnTable): Figure {
+  const updates = [...table.array('update')]
+  const data: Figure['data'] = []
+  const axes: Record<string, unknown> = {}
+  let colour = 0
+  PANELS.forEach((panel, i) => {
+    const n = i === 0 ? '' : String(i + 1)
+    axes[`xaxis${n}`] = axis('update', { anchor: `y${n}` })
+    axes[`yaxis${n}`] = axis(panel.title, { anchor: `x${n}`, ...(panel.range && { range: panel.range }) })
+    for (const [column, name] of panel.series) {
+      const values = [...table.array(column)] as (number | null)[]
+      if (values.every((value) => value === null)) continue
+      data.push({
+        type: 'scatter',
+        mode: values.filter((value) => value !== null).length > 1 ? 'lines' : 'markers',
+        name,
+        x: updates,
+        y: values,
+        connectgaps: true,
+        xaxis: `x${n}`,
+        yaxis: `y${n}`,
+        showlegend: panel.series.length > 1,
+        line: { color: COLOURS[colour++ % COLOURS.length], width: 2 },
+      })
+    }
+  })
+  const grid = { rows: 2, columns: 2, pattern: 'independent', xgap: 0.16, ygap: 0.24 }
+  const legend = { orientation: 'h', x: 0, y: 1.1, yanchor: 'bottom' }
+  return {
+    data,
+    layout: layout('Training', {
+      ...axes,
+      grid,
+      legend,
+      width: 900,
+      height: 560,
+      margin: { l: 60, r: 20, t: 90, b: 50 },
+    }),
+  }
+}
