@@ -12,6 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
+from nbformat.sign import NotebookNotary
 
 CELL_TIMEOUT_S = 3600
 # Where the output is a file or a pipe, a line of progress is written this often.
@@ -77,10 +78,11 @@ class Runner(NotebookClient):
         return super().process_message(message, cell, cell_index)
 
 
-def write_page(notebook: nbformat.NotebookNode, page: pathlib.Path) -> None:
-    aside = page.with_name(page.name + ".part")
-    aside.write_text(HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
-    aside.replace(page)
+def write_whole(path: pathlib.Path, text: str) -> None:
+    """Aside, then renamed: what was there before stays good until the new one is complete."""
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
 
 
 def main(path: pathlib.Path, out: pathlib.Path) -> int:
@@ -92,6 +94,8 @@ def main(path: pathlib.Path, out: pathlib.Path) -> int:
         kernel_name="zerosearch",
         timeout=CELL_TIMEOUT_S,
         startup_timeout=120,
+        # One output for all that a cell prints, not one a line.
+        coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
     status = 0
@@ -114,8 +118,10 @@ def main(path: pathlib.Path, out: pathlib.Path) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         status = 130
-    nbformat.write(notebook, executed)
-    write_page(notebook, executed.with_suffix(".html"))
+    # JupyterLab shows the HTML of notebooks that were executed here: they are signed as trusted.
+    NotebookNotary().sign(notebook)
+    write_whole(executed, nbformat.writes(notebook) + "\n")
+    write_whole(executed.with_suffix(".html"), HTMLExporter().from_notebook_node(notebook)[0])
     print(f"\nexecuted notebook  {executed}\nHTML page          {executed.with_suffix('.html')}")
     return status
 

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { SetupError, main, run } from './command.mjs'
+import { jupyterEnvironment } from './jupyter.mjs'
 import { OUT, ROOT, RUNTIME, VENV_PYTHON } from './paths.mjs'
 
 const REPORT = join(RUNTIME, 'vitest.json')
@@ -35,7 +36,7 @@ await main(async () => {
   const notebooks = readdirSync(join(ROOT, 'notebooks')).filter((name) => name.endsWith('.ipynb'))
   for (const notebook of notebooks.sort()) {
     const args = [join(ROOT, 'kernel', 'run_notebook.py'), join(ROOT, 'notebooks', notebook), join(OUT, 'test')]
-    await stage(`notebook ${notebook}`, VENV_PYTHON, args, { env: { ...process.env, ZEROSEARCH_QUICK: '1' } })
+    await stage(`notebook ${notebook}`, VENV_PYTHON, args, { env: jupyterEnvironment({ ZEROSEARCH_QUICK: '1' }) })
   }
 
   // A stage that fails without a failed test (the format, a notebook, a test file that does not load) counts as one.
