@@ -24,7 +24,10 @@ export function comparison(table: ColumnTable): Figure {
       type: 'bar',
       name: method,
       // Two levels: the domain below the names of its sets.
-      x: [own.map((row) => row.domain), own.map((row) => row.dataset.replace(/^mini-/, ''))],
+      x: [
+        own.map((row) => row.domain),
+        own.map((row) => row.dataset.replace(/^mini-/, '').replace('wikimultihopqa', 'wiki')),
+      ],
       y: own.map((row) => row.em),
       error_y: {
         type: 'data',
@@ -40,11 +43,12 @@ export function comparison(table: ColumnTable): Figure {
   })
   return {
     data,
-    layout: layout('Exact match', {
+    layout: layout('Exact match by question set, with 95 % intervals', {
       barmode: 'group',
-      xaxis: axis(''),
-      yaxis: axis('exact match, with 95 % interval', { range: [0, 1] }),
+      xaxis: axis({ tickangle: 0, showgrid: false, showdividers: false }),
+      yaxis: axis({ range: [0, 1] }),
       legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
+      margin: { l: 60, r: 20, t: 80, b: 60 },
       width: 900,
       height: 460,
     }),

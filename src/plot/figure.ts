@@ -9,13 +9,25 @@ export const COLOURS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '
 
 const GRID = 'rgba(128, 128, 128, 0.25)'
 
-/** Axis settings shared by all figures: thin grid, no heavy lines. */
-export const axis = (title: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
-  title: { text: title, standoff: 8 },
+/** Axis settings shared by all figures: thin grid, no heavy lines. Margins are fixed, for a drawing without a browser cannot measure boxes. */
+export const axis = (more: Record<string, unknown> = {}): Record<string, unknown> => ({
   gridcolor: GRID,
   zeroline: false,
-  automargin: true,
   ...more,
+})
+
+/** A label at a place of the figure, in shares of its plotting area; `y` is its lower end. */
+export const label = (text: string, x: number, y: number): Record<string, unknown> => ({
+  text,
+  x,
+  y,
+  xref: 'paper',
+  yref: 'paper',
+  xanchor: 'left',
+  yanchor: 'bottom',
+  align: 'left',
+  showarrow: false,
+  font: { size: 13 },
 })
 
 /** Layout shared by all figures: transparent paper, so that light and dark pages both work. */

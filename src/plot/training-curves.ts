@@ -1,5 +1,5 @@
 import type { ColumnTable } from 'arquero'
-import { COLOURS, axis, layout } from './figure.js'
+import { COLOURS, axis, label, layout } from './figure.js'
 import type { Figure } from './figure.js'
 
 interface Panel {
@@ -20,7 +20,7 @@ const PANELS: Panel[] = [
   },
   { title: 'noise threshold', series: [['noiseThreshold', 'noise threshold']], range: [0, 1] },
   { title: 'searches per question', series: [['searchesPerQuestion', 'searches']] },
-  { title: 'KL to the reference (nats per token)', series: [['kl', 'KL']] },
+  { title: 'KL to the reference, nats per token', series: [['kl', 'KL']] },
 ]
 
 /**
@@ -31,11 +31,15 @@ export function trainingCurves(table: ColumnTable): Figure {
   const updates = [...table.array('update')]
   const data: Figure['data'] = []
   const axes: Record<string, unknown> = {}
+  const annotations: Record<string, unknown>[] = []
   let colour = 0
   PANELS.forEach((panel, i) => {
     const n = i === 0 ? '' : String(i + 1)
-    axes[`xaxis${n}`] = axis('update', { anchor: `y${n}` })
-    axes[`yaxis${n}`] = axis(panel.title, { anchor: `x${n}`, ...(panel.range && { range: panel.range }) })
+    const [left, right] = i % 2 === 0 ? [0, 0.45] : [0.55, 1]
+    const [low, high] = i < 2 ? [0.57, 1] : [0, 0.43]
+    axes[`xaxis${n}`] = axis({ anchor: `y${n}`, domain: [left, right] })
+    axes[`yaxis${n}`] = axis({ anchor: `x${n}`, domain: [low, high], ...(panel.range && { range: panel.range }) })
+    annotations.push(label(`${panel.title}, by update`, left!, high!))
     for (const [column, name] of panel.series) {
       const values = [...table.array(column)] as (number | null)[]
       if (values.every((value) => value === null)) continue
@@ -53,17 +57,16 @@ export function trainingCurves(table: ColumnTable): Figure {
       })
     }
   })
-  const grid = { rows: 2, columns: 2, pattern: 'independent', xgap: 0.16, ygap: 0.24 }
-  const legend = { orientation: 'h', x: 0, y: 1.1, yanchor: 'bottom' }
+  const legend = { orientation: 'h', x: 0, y: 1.06, yanchor: 'bottom' }
   return {
     data,
     layout: layout('Training', {
       ...axes,
-      grid,
+      annotations,
       legend,
       width: 900,
       height: 560,
-      margin: { l: 60, r: 20, t: 90, b: 50 },
+      margin: { l: 50, r: 20, t: 100, b: 40 },
     }),
   }
 }
