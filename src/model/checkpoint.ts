@@ -90,10 +90,12 @@ function checkShapes(
 /**
  * Writes a checkpoint that transformers can load. All of it is written into a sibling folder first, which then takes
  * the place of `folder`: whatever was there stays whole until then.
- * @throws where a weight is missing, has another shape or is written twice, or the disk is full
+ * @throws where a weight is missing, has another shape or is written twice, where `folder` holds something that is no
+ * checkpoint, or the disk is full
  */
 export async function writeCheckpoint(folder: string, contents: CheckpointContents): Promise<void> {
   const target = resolve(folder)
+  await checkTarget(target)
   const aside = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.partial`)
   try {
     await mkdir(aside, { recursive: true })
@@ -107,6 +109,16 @@ export async function writeCheckpoint(folder: string, contents: CheckpointConten
     await rm(aside, { recursive: true, force: true })
     throw writeError(target, error)
   }
+}
+
+/** A mistyped folder must not cost what is in it. */
+async function checkTarget(target: string): Promise<void> {
+  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [] as string[]
+    throw new Error(`write checkpoint: ${target} is no folder`, { cause: error })
+  })
+  if (names.length === 0 || names.includes('config.json')) return
+  throw new Error(`write checkpoint: ${target} holds files but no checkpoint (config.json); choose another folder`)
 }
 
 /** Files of a checkpoint that are neither weights nor an index of them. */

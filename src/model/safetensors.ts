@@ -129,7 +129,7 @@ async function readHeader(file: FileHandle, path: string): Promise<Map<string, E
   if (!parsed.success) throw broken(`the header is broken: ${z.prettifyError(parsed.error)}`)
   const entries = new Map<string, Entry>()
   for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(parsed.data)) {
-    if (!(dtype in bytesPerValue)) throw broken(`'${name}' has dtype ${dtype}; supported are F32, BF16 and F16`)
+    if (!Object.hasOwn(bytesPerValue, dtype)) throw broken(`'${name}' has dtype ${dtype}; supported are F32, BF16 and F16`)
     const format = dtype as FloatFormat
     const [begin, end] = offsets
     const expected = shape.reduce((product, dim) => product * dim, bytesPerValue[format])
@@ -142,6 +142,11 @@ async function readHeader(file: FileHandle, path: string): Promise<Map<string, E
       throw broken(`'${name}' ends at byte ${start + end}, the file at ${size}: the file is truncated`)
     entries.set(name, { format, shape, begin: start + begin, end: start + end })
   }
+  const inOrder = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
+  inOrder.forEach(([name, entry], i) => {
+    const before = inOrder[i - 1]
+    if (before && before[1].end > entry.begin) throw broken(`the ranges of '${before[0]}' and '${name}' overlap`)
+  })
   return entries
 }
 

@@ -1,0 +1,44 @@
+import { Template } from '@huggingface/jinja'
+import { readText } from './read-file.js'
+import type { Json } from './read-file.js'
+import type { SpecialTokens } from './special-tokens.js'
+import type { Message } from './tokenizer.js'
+
+/** Messages to the model's prompt text, ending where the assistant speaks. */
+export type ChatTemplate = (messages: readonly Message[]) => string
+
+/** The chat template of a folder: chat_template.jinja or a field of tokenizer_config.json; base models have none. */
+export async function readChatTemplate(
+  folder: string,
+  config: Json,
+  special: SpecialTokens,
+): Promise<ChatTemplate | undefined> {
+  const source = (await readText(folder, 'chat_template.jinja')) ?? templateOfConfig(config['chat_template'])
+  if (source === undefined) return undefined
+  const failed = (what: string, error: unknown): Error =>
+    new Error(`chat template of ${folder}: ${what}: ${(error as Error).message}`, { cause: error })
+  let template: Template
+  try {
+    template = new Template(source)
+  } catch (error) {
+    throw failed('cannot be parsed', error)
+  }
+  return (messages) => {
+    try {
+      return template.render({
+        messages: messages.map((message) => ({ ...message })),
+        add_generation_prompt: true,
+        ...special,
+      })
+    } catch (error) {
+      throw failed(`refuses the messages (${messages.map(({ role }) => role).join(', ')})`, error)
+    }
+  }
+}
+
+/** One template, or several by name. */
+function templateOfConfig(field: unknown): string | undefined {
+  if (typeof field === 'string') return field
+  if (!Array.isArray(field)) return undefined
+  return (field as { name: string; template: string }[]).find(({ name }) => name === 'default')?.template
+}
