@@ -11,6 +11,7 @@ test.each([
   [['<answer></answer>'], ''],
   [['<answer>open'], null],
   [['</answer>Lima<answer>'], null],
+  [['<answer> a </answer>', 'then <answer>b</answer> and <answer> c</answer> <answer> open'], 'c'],
   [['no tags'], null],
   [[], null],
 ])('%j gives %j', (messages, answer) => {
@@ -28,4 +29,12 @@ test('whatever was written before, the last answer is found', () => {
       expect(extractAnswer([...before, `<answer>${answer}</answer>${after}`])).toBe(answer.trim())
     }),
   )
+})
+
+test('a whole transcript answers with the prompt’s example, which is why only the policy’s messages are given (defect 2)', () => {
+  const prompt = 'Write the answer between <answer> and </answer>, such as <answer> Beijing </answer>. Question: who?'
+  const correction = 'To answer, write it between <answer> and </answer>.'
+  expect(extractAnswer([prompt + 'I do not know.'])).toBe('Beijing')
+  expect(extractAnswer([prompt + 'hm' + correction + 'hm'])).toBe('and')
+  expect(extractAnswer(['hm', 'I do not know.'])).toBeNull()
 })
