@@ -15,15 +15,32 @@ const upward = layers.flatMap((layer, i) => {
   const higher = layers.slice(i + 1).flat()
   return higher.length === 0
     ? []
-    : [{ name: `layer-${i}-imports-up`, severity: 'error', from: { path: folder(layer) }, to: { path: folder(higher) } }]
+    : [
+        {
+          name: `layer-${i}-imports-up`,
+          severity: 'error',
+          from: { path: folder(layer) },
+          to: { path: folder(higher) },
+        },
+      ]
 })
 
 const sideways = layers.flatMap((layer) =>
   layer.flatMap((room) => {
-    const others = layer.filter((other) => other !== room && !(room === 'plot' && other === 'table') && !(room === 'tensor' && other === 'schema'))
+    const others = layer.filter(
+      (other) =>
+        other !== room && !(room === 'plot' && other === 'table') && !(room === 'tensor' && other === 'schema'),
+    )
     return others.length === 0
       ? []
-      : [{ name: `${room}-imports-beside`, severity: 'error', from: { path: folder([room]) }, to: { path: folder(others) } }]
+      : [
+          {
+            name: `${room}-imports-beside`,
+            severity: 'error',
+            from: { path: folder([room]) },
+            to: { path: folder(others) },
+          },
+        ]
   }),
 )
 
@@ -38,14 +55,33 @@ module.exports = {
       from: { path: '^src', pathNot: '^src/(tensor|model|algorithm|policy|train)/' },
       to: { path: '@tensorflow/' },
     },
-    { name: 'danfo-in-one-file', severity: 'error', from: { path: '^src', pathNot: '^src/table/danfo\\.ts$' }, to: { path: 'danfojs' } },
-    { name: 'tslab-only-in-display', severity: 'error', from: { path: '^src', pathNot: '^src/display/' }, to: { path: 'node_modules/tslab' } },
-    { name: 'pure-rooms', severity: 'error', from: { path: '^src/(algorithm|reward)/' }, to: { path: '^(fs|net|http|https)$|^src/(model|policy)/' } },
+    {
+      name: 'danfo-in-one-file',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/table/danfo\\.ts$' },
+      to: { path: 'danfojs' },
+    },
+    {
+      name: 'tslab-only-in-display',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/display/' },
+      to: { path: 'node_modules/tslab' },
+    },
+    {
+      name: 'pure-rooms',
+      severity: 'error',
+      from: { path: '^src/(algorithm|reward)/' },
+      to: { path: '^(fs|net|http|https)$|^src/(model|policy)/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], exportsFields: ['exports'], conditionNames: ['import', 'types', 'node'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node'],
+    },
   },
 }

@@ -1,21 +1,14 @@
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
+const scripts = ['**/*.mjs', '**/*.cjs', 'kernel/tfjs-node/*.js', 'eslint.config.js']
+/** What the scripts use of Node without importing it. */
+const globals = Object.fromEntries(
+  ['process', 'console', 'URL', 'setInterval', 'clearInterval', 'require', 'module'].map((name) => [name, 'readonly']),
+)
+
 export default tseslint.config(
-  {
-    ignores: [
-      'dist/',
-      'node_modules/',
-      '.runtime/',
-      '.parity/',
-      '.cache/',
-      '**/*.mjs',
-      '**/*.cjs',
-      'kernel/tfjs-node/',
-      'eslint.config.js',
-      'vitest.config.ts',
-    ],
-  },
+  { ignores: ['dist/', 'node_modules/', '.runtime/', '.parity/', '.cache/'] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {
@@ -31,7 +24,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/cli/**', 'src/schema/settings.ts', 'data/**', 'test/**'],
+    files: ['src/cli/**', 'src/schema/settings.ts', 'data/**', 'test/**', ...scripts],
     rules: { 'no-restricted-properties': 'off' },
   },
+  {
+    files: scripts,
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: { ...tseslint.configs.disableTypeChecked.languageOptions, globals },
+  },
+  { files: ['**/*.cjs', 'kernel/tfjs-node/*.js'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
+  { files: ['vitest.config.ts'], ...tseslint.configs.disableTypeChecked },
 )

@@ -5,7 +5,7 @@ import { freemem } from 'node:os'
 import { join } from 'node:path'
 import { SetupError, ask } from './command.mjs'
 import { checkNode, checkSystem, findCompiler, findPython, freeDiskGb, hasNvidia, memoryGb } from './machine.mjs'
-import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, PRELOAD, ROOT, VENV_PYTHON } from './paths.mjs'
+import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, PRELOAD, ROOT } from './paths.mjs'
 import { LIBRARIES } from './tensorflow.mjs'
 
 const SETUP = 'run npm run setup'

@@ -1,11 +1,12 @@
 // Sets up everything inside the clone: run by `npm start`, `npm test`, `npm run lab` and `npm run setup`.
-// Needs nothing but Node; each step is skipped when nothing it depends on has changed.
-import { existsSync, readdirSync } from 'node:fs'
+// Needs nothing but Node; each step is skipped when nothing it depends on has changed. The clone's own place (ROOT) counts
+// for the steps that write absolute paths: a moved clone gets them anew, and keeps its packages and TensorFlow.
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { main, run } from './command.mjs'
 import { installKernelspec, linkPackage } from './kernelspec.mjs'
 import { checkDisk, checkNode, checkSystem, findCompiler, findPython } from './machine.mjs'
-import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, ROOT, VENV, VENV_PYTHON } from './paths.mjs'
+import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, ROOT, RUNTIME, VENV, VENV_PYTHON } from './paths.mjs'
 import { step } from './step.mjs'
 import { BINDING_SOURCES, LIBRARIES, buildBinding, installTensorFlow, tensorflowWheels } from './tensorflow.mjs'
 
@@ -23,8 +24,16 @@ const installPackages = () => run('npm', ['ci', '--no-audit', '--no-fund', '--lo
 
 async function makeEnvironment(python, requirements, say) {
   await run(python, ['-m', 'venv', '--clear', VENV], { quiet: true })
+  // JupyterLab brings scripts in CommonJS, which the package.json of the clone would make ES modules.
+  writeFileSync(join(RUNTIME, 'package.json'), '{ "type": "commonjs" }\n')
   say('downloading JupyterLab')
-  await run(VENV_PYTHON, ['-m', 'pip', 'install', '--disable-pip-version-check', '-r', requirements], { quiet: true })
+  await run(VENV_PYTHON, ['-m', 'pip', 'install', '--disable-pip-version-check', '-r', requirements], {
+    quiet: true,
+    onLine(line) {
+      const [doing] = /(?:Collecting|Downloading) \S+|Installing collected packages/.exec(line) ?? []
+      if (doing) say(doing)
+    },
+  })
 }
 
 const compileTypeScript = () =>
@@ -43,9 +52,8 @@ await main(async () => {
   await step('npm packages', { files: [lock], outputs: [file('node_modules', '.package-lock.json')] }, installPackages)
 
   const requirements = file('kernel', 'requirements.txt')
-  await step('JupyterLab', { files: [requirements], outputs: [VENV_PYTHON, JUPYTER_LAB] }, (say) =>
-    makeEnvironment(python, requirements, say),
-  )
+  const environment = { texts: [ROOT], files: [requirements], outputs: [VENV_PYTHON, JUPYTER_LAB] }
+  await step('JupyterLab', environment, (say) => makeEnvironment(python, requirements, say))
 
   const library = tensorflowWheels().join(' ')
   await step('TensorFlow library', { texts: [library], outputs: LIBRARIES }, (say) => installTensorFlow(say))
@@ -59,7 +67,7 @@ await main(async () => {
   const built = [file('dist', 'index.js'), file('dist', 'index.d.ts')]
   await step('TypeScript build', { files: sources, outputs: built }, compileTypeScript)
 
-  const kernel = { texts: [process.execPath], files: [file('kernel', 'kernelspec.mjs')] }
+  const kernel = { texts: [ROOT, process.execPath], files: [file('kernel', 'kernelspec.mjs')] }
   await step('Jupyter kernel', { ...kernel, outputs: [join(KERNELSPEC, 'kernel.json'), PACKAGE_LINK] }, () => {
     installKernelspec()
     linkPackage()

@@ -1,15 +1,14 @@
 // A step of the set-up: skipped when its inputs have not changed since it last succeeded.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { progress } from './progress.mjs'
 import { ROOT, RUNTIME } from './paths.mjs'
 
-/** Where the clone lies is an input of every step: environments, kernelspec and binding hold absolute paths. */
 function stampOf(texts, files) {
-  const hash = createHash('sha256').update(ROOT)
+  const hash = createHash('sha256')
   for (const text of texts) hash.update('\0').update(text)
-  for (const file of files) hash.update('\0').update(file).update('\0').update(readFileSync(file))
+  for (const file of files) hash.update('\0').update(relative(ROOT, file)).update('\0').update(readFileSync(file))
   return hash.digest('hex')
 }
 
