@@ -10,7 +10,7 @@ import { realScene, search, syntheticScene } from './scene.js'
 import type { FactBase, Scene } from './scene.js'
 
 export interface ExampleSource {
-  tokenizer: Tokenizer
+  tokenizer: Pick<Tokenizer, 'encode' | 'vocabSize'>
   base: FactBase
   /** Relation words of made-up worlds. */
   relations: readonly string[]
@@ -82,7 +82,7 @@ function drawScene(random: Random, source: ExampleSource, options: ExampleOption
   }
   hops = Math.min(hops, options.hops.length)
   if (random() < options.real) return realScene(random, Math.min(hops, 2), source.base)
-  return syntheticScene(random, hops, source.relations, source.base.names)
+  return syntheticScene(random, hops, source.relations, source.base)
 }
 
 const questionOf = (random: Random, scene: Scene): string =>
@@ -94,7 +94,7 @@ const questionOf = (random: Random, scene: Scene): string =>
 
 /** Segments are encoded one by one, as a rollout does. */
 function encode(
-  tokenizer: Tokenizer,
+  tokenizer: ExampleSource['tokenizer'],
   segments: readonly Segment[],
   weight: (segment: Segment, index: number) => number = (segment) => (segment.policy ? 1 : 0),
 ): Example {
@@ -108,7 +108,7 @@ function encode(
   return { ids, weights }
 }
 
-function copyExample(random: Random, tokenizer: Tokenizer): Example {
+function copyExample(random: Random, tokenizer: ExampleSource['tokenizer']): Example {
   const draw = (): number => SPECIAL.length + Math.floor(random() * (tokenizer.vocabSize - SPECIAL.length))
   const piece = Array.from({ length: 8 + Math.floor(random() * 23) }, draw)
   const gap = Array.from({ length: Math.floor(random() * 21) }, draw)

@@ -125,6 +125,13 @@ function group<T>(items: readonly T[], key: (item: T) => string): Map<string, T[
   return groups
 }
 
+/** What of these facts belongs to their split alone: all entities, and the values of in-domain relations. */
+export function splitNames(facts: readonly SplitFact[]): Set<string> {
+  return new Set(
+    facts.flatMap(({ entity, relation, value }) => (IN_DOMAIN.includes(relation) ? [entity, value] : [entity])),
+  )
+}
+
 const FILE = fileURLToPath(new URL('../facts.jsonl', import.meta.url))
 
 /** The committed facts. */

@@ -23,14 +23,16 @@ export interface FactBase {
   byRelation: Map<string, Fact[]>
   names: string[]
   relations: string[]
+  /** Names of the other splits, which made-up worlds must not use. */
+  reserved: ReadonlySet<string>
 }
 
-export function factBase(facts: Fact[]): FactBase {
+export function factBase(facts: Fact[], reserved: ReadonlySet<string> = new Set()): FactBase {
   const byEntity = groupBy(facts, (fact) => fact.entity)
   const byValue = groupBy(facts, (fact) => fact.value)
   const byRelation = groupBy(facts, (fact) => fact.relation)
   const names = [...new Set(facts.flatMap((fact) => [fact.entity, fact.value]))]
-  return { facts, byEntity, byValue, byRelation, names, relations: [...byRelation.keys()] }
+  return { facts, byEntity, byValue, byRelation, names, relations: [...byRelation.keys()], reserved }
 }
 
 function groupBy(facts: Fact[], key: (fact: Fact) => string): Map<string, Fact[]> {
@@ -47,9 +49,9 @@ export function syntheticScene(
   random: Random,
   hops: number,
   relations: readonly string[],
-  names: readonly string[],
+  { names, reserved }: Pick<FactBase, 'names' | 'reserved'>,
 ): Scene {
-  const world = syntheticWorld(random, hops, relations, names)
+  const world = syntheticWorld(random, hops, relations, names, reserved)
   const answers = new Set(world.chain.map((fact) => `${fact.entity}|${fact.relation}`))
   return {
     chain: world.chain,

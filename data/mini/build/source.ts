@@ -1,5 +1,5 @@
 import type { ExampleSource } from './examples.js'
-import { IN_DOMAIN, readFacts } from './facts.js'
+import { IN_DOMAIN, readFacts, splitNames } from './facts.js'
 import { factBase } from './scene.js'
 import { relationWords } from './synthetic.js'
 
@@ -7,6 +7,9 @@ import { relationWords } from './synthetic.js'
 export function trainingSource(): Omit<ExampleSource, 'tokenizer'> {
   const facts = readFacts()
   const outOfDomain = new Set(facts.map((fact) => fact.relation).filter((relation) => !IN_DOMAIN.includes(relation)))
-  const base = factBase(facts.filter((fact) => fact.split === 'train' && IN_DOMAIN.includes(fact.relation)))
+  const base = factBase(
+    facts.filter((fact) => fact.split === 'train' && IN_DOMAIN.includes(fact.relation)),
+    splitNames(facts.filter((fact) => fact.split !== 'train')),
+  )
   return { base, relations: [...relationWords(outOfDomain), ...IN_DOMAIN] }
 }

@@ -27,8 +27,18 @@ export function relationWords(exclude: ReadonlySet<string>): string[] {
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
-/** A made-up name: mostly a word or two, at times a number, a code, or a code with a noun in front. */
-export function syntheticName(random: Random): string {
+/**
+ * A made-up name: mostly a word or two, at times a number, a code, or a code with a noun in front.
+ * @param reserved Names that chance must not make up: those of the splits that training does not see.
+ */
+export function syntheticName(random: Random, reserved?: ReadonlySet<string>): string {
+  for (;;) {
+    const name = drawName(random)
+    if (!reserved || ![name, ...name.split(' ')].some((part) => reserved.has(part))) return name
+  }
+}
+
+function drawName(random: Random): string {
   const word = (most: number): string => {
     const count = 2 + Math.floor(random() * (most - 1))
     const text = Array.from({ length: count }, () => pick(random, SYLLABLES)).join('')
@@ -51,14 +61,19 @@ export interface World {
   relations: string[]
 }
 
-/** @param names Real names to mix in, of the training split. */
+/**
+ * @param names Real names to mix in, of the training split.
+ * @param reserved Names that must not occur.
+ */
 export function syntheticWorld(
   random: Random,
   hops: number,
   relations: readonly string[],
   names: readonly string[],
+  reserved: ReadonlySet<string>,
 ): World {
-  const name = (): string => (names.length > 0 && random() < 0.4 ? pick(random, names) : syntheticName(random))
+  const name = (): string =>
+    names.length > 0 && random() < 0.4 ? pick(random, names) : syntheticName(random, reserved)
   const chain: Fact[] = []
   let entity = name()
   const used = new Set([entity])

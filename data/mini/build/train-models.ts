@@ -17,6 +17,7 @@ import { loadTokenizer } from '../../../src/tokenizer/load-tokenizer.js'
 import { trainSupervised } from '../../../src/train/supervised.js'
 import type { Example, SupervisedOptions } from '../../../src/train/supervised.js'
 import { NEUTRAL, PERFECT } from './behaviours.js'
+import { wordwiseEncoder } from './encode.js'
 import { policyExample, simulatorExample } from './examples.js'
 import type { ExampleSource } from './examples.js'
 import { initialWeights } from './initialise.js'
@@ -159,13 +160,17 @@ async function simulator(source: ExampleSource): Promise<void> {
         copies: 0,
       }),
     )
-  await trainSupervised(model.config, model.weights, plan(900, 1.5e-3, batch))
+  await trainSupervised(model.config, model.weights, plan(500, 1.5e-3, batch))
   await model.save(`${MINI}checkpoints/simulator`, 'bfloat16')
 }
 
 const stages = { reader, ceiling, policy, simulator }
 const chosen = process.argv.slice(2)
-const source = { tokenizer: await loadTokenizer(`${MINI}tokenizer`), ...trainingSource() }
+const tokenizer = await loadTokenizer(`${MINI}tokenizer`)
+const source = {
+  tokenizer: { vocabSize: tokenizer.vocabSize, encode: wordwiseEncoder(tokenizer) },
+  ...trainingSource(),
+}
 for (const [name, stage] of Object.entries(stages)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue
   console.log(`training the ${name}`)
