@@ -1,7 +1,8 @@
 import type { Policy } from '../policy/policy.js'
-import type { Document } from '../schema/document.js'
 import { createRandom, hash, shuffle } from '../schema/seeded-random.js'
+import { neutralize } from '../search/neutralize.js'
 import type { SearchEngine } from '../search/search-engine.js'
+import { parseDocuments } from './parse-documents.js'
 import { zerosearchSimulatorPrompt } from './prompts.js'
 import type { SimulatorPrompt } from './prompts.js'
 
@@ -17,33 +18,28 @@ export interface SimulatorOptions {
 /**
  * An LLM that plays the search engine: it writes documents for a query, useful or noisy as the context asks (default
  * useful). The same context and seed give the same documents. Their order is shuffled, so that place tells nothing.
+ * Text without documents is an empty list, as where nothing was found.
  */
 export function createSimulator(llm: Policy, options: SimulatorOptions = {}): SearchEngine {
   const { prompt = zerosearchSimulatorPrompt, temperature = 0.8, maxTokens = 600 } = options
   return {
     name: `simulator ${llm.name}`,
     async search(query, { question, topK, quality = 'useful', seed = 0 }) {
-      const ids = prompt.render(llm.tokenizer, query, question, quality, topK)
+      const ids = prompt.render(llm.tokenizer, neutralize(query), question, quality, topK)
+      if (ids.length >= llm.contextLength) {
+        throw new Error(
+          `simulate: the prompt must be shorter than the simulator's context of ${llm.contextLength} ids, ` +
+            `got ${ids.length}; take a simulator with a longer context, or limit the policy's queries`,
+        )
+      }
       const conversation = await llm.start({ temperature, topP: 1, topK: 0 }, hash(seed, 1))
       try {
         const { text } = await conversation.generate(ids, { maxTokens, stop: prompt.stop })
-        const documents = parseDocuments(text).slice(0, topK)
-        const order = shuffle(createRandom(hash(seed, 2)), documents)
+        const order = shuffle(createRandom(hash(seed, 2)), parseDocuments(text).slice(0, topK))
         return order.map((document, i) => ({ ...document, rank: i + 1 }))
       } finally {
         conversation.end()
       }
     },
   }
-}
-
-/** Documents of a text in which each begins with "Doc i:"; whatever stands before the first one is dropped. */
-export function parseDocuments(text: string): Document[] {
-  const body = text.split('</information>')[0]!
-  const parts = body.split(/(?:^|\s)Doc\s*\d+\s*:/)
-  return parts
-    .slice(1)
-    .map((part) => part.trim().replace(/\s+/g, ' '))
-    .filter((part) => part !== '')
-    .map((part, i) => ({ text: part, rank: i + 1 }))
 }
