@@ -20,7 +20,7 @@ export interface NamedTensor {
 export interface Checkpoint {
   config: ModelConfig
   /** Every weight, one at a time. May be called again. */
-  tensors(): AsyncIterable<NamedTensor>
+  tensors: () => AsyncIterable<NamedTensor>
 }
 
 /** What a written checkpoint consists of. */

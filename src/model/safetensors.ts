@@ -129,7 +129,8 @@ async function readHeader(file: FileHandle, path: string): Promise<Map<string, E
   if (!parsed.success) throw broken(`the header is broken: ${z.prettifyError(parsed.error)}`)
   const entries = new Map<string, Entry>()
   for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(parsed.data)) {
-    if (!Object.hasOwn(bytesPerValue, dtype)) throw broken(`'${name}' has dtype ${dtype}; supported are F32, BF16 and F16`)
+    if (!Object.hasOwn(bytesPerValue, dtype))
+      throw broken(`'${name}' has dtype ${dtype}; supported are F32, BF16 and F16`)
     const format = dtype as FloatFormat
     const [begin, end] = offsets
     const expected = shape.reduce((product, dim) => product * dim, bytesPerValue[format])
