@@ -48,17 +48,10 @@ export const BINDING_SOURCES = join(ROOT, 'src', 'tensor', 'native')
 
 const megabytes = (bytes) => Math.round(Number(bytes) / 1e6)
 
-const BYTES_EVERY_MS = process.stdout.isTTY ? 1000 : 15_000
-
 /** Says how far a program is that writes `… N of M`, in bytes. */
-function byteProgress(say, title) {
-  let told = 0
-  return (line) => {
-    const [, done, total] = /(\d+) of (\d+)/.exec(line) ?? []
-    if (total === undefined || Date.now() - told < BYTES_EVERY_MS) return
-    told = Date.now()
-    say(`${title}: ${megabytes(done)} of ${megabytes(total)} MB`)
-  }
+const byteProgress = (say, title) => (line) => {
+  const [, done, total] = /(\d+) of (\d+)/.exec(line) ?? []
+  if (total !== undefined) say(`${title}: ${megabytes(done)} of ${megabytes(total)} MB`)
 }
 
 /** @returns {Promise<string>} the path of the wheel */
