@@ -1,0 +1,210 @@
+import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ListFileEntry } from '@huggingface/hub'
+import { readModelConfig } from './config.js'
+import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
+import type { RemoteFile, Send } from './fetch-file.js'
+import { cachedSnapshot, cachePlaces, linkBlob, shardNames, writeRef } from './hub-cache.js'
+import type { CachePlaces } from './hub-cache.js'
+import { writeError } from './safetensors-writer.js'
+
+export interface ResolveModelOptions {
+  /** Default: the cache that Python's libraries use (`HF_HUB_CACHE`, `HF_HOME`, or in the home folder). */
+  cacheDir?: string
+  /** Default https://huggingface.co. */
+  hubUrl?: string
+  /** Branch, tag or commit; default 'main'. */
+  revision?: string
+  /** Needed for private and gated models; sent to the hub only. */
+  token?: string
+  onProgress?: (progress: DownloadProgress) => void
+  /** Stops the download; what has arrived is kept for the next call. */
+  signal?: AbortSignal
+}
+
+export interface DownloadProgress {
+  /** The file that is being fetched. */
+  file: string
+  /** Bytes on the disk, of all files. */
+  bytes: number
+  totalBytes: number
+}
+
+interface HubFile extends RemoteFile {
+  name: string
+}
+
+/** What one download carries around. */
+interface Download {
+  name: string
+  hubUrl: string
+  commit: string
+  places: CachePlaces
+  send: Send
+}
+
+const NAME = /^\w[\w.-]*(\/\w[\w.-]*)?$/
+const REVISION = /^\w[\w.-]*(\/\w[\w.-]*)*$/
+const INDEX = 'model.safetensors.index.json'
+const PROGRESS_EVERY_MS = 100
+
+/**
+ * The folder of a model: a folder is taken as it is; a name (`Qwen/Qwen2.5-0.5B`) is looked for in the cache, and
+ * fetched from the hub where it is not there whole. A cut download goes on where it was cut.
+ * @throws where there is no such model, access is refused, its architecture is not supported, the network or the disk
+ * fails, or a checksum is wrong; no message holds the token
+ */
+export async function resolveModel(nameOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
+  const there = await stat(nameOrFolder).catch(() => undefined)
+  if (there?.isDirectory()) return nameOrFolder
+  if (there) throw new Error(`resolve model: ${nameOrFolder} is a file; name the folder that holds config.json`)
+  if (!NAME.test(nameOrFolder)) {
+    throw new Error(
+      `resolve model: there is no folder ${nameOrFolder}, and a model of the hub is named like 'Qwen/Qwen2.5-0.5B'`,
+    )
+  }
+  const { revision = 'main', token } = options
+  if (!REVISION.test(revision))
+    throw new Error(`resolve model: revision must be a branch, tag or commit, got '${revision}'`)
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new Error('resolve model: the token must be one word of plain characters; was more copied than the token?')
+  }
+  const hub = await import('@huggingface/hub')
+  const hubUrl = (options.hubUrl ?? hub.HUB_URL).replace(/\/+$/, '')
+  const cacheDir = options.cacheDir ?? hub.getHFHubCachePath()
+  const places = cachePlaces(cacheDir, nameOrFolder)
+  const cached = await cachedSnapshot(places, revision)
+  if (cached !== undefined) return cached
+  try {
+    return await downloadModel(nameOrFolder, { ...options, hubUrl, revision, cacheDir }, places)
+  } catch (error) {
+    if (options.signal?.aborted) throw error
+    throw explain(nameOrFolder, hubUrl, cacheDir, error)
+  }
+}
+
+type Settled = ResolveModelOptions & Required<Pick<ResolveModelOptions, 'hubUrl' | 'revision' | 'cacheDir'>>
+
+async function downloadModel(name: string, options: Settled, places: CachePlaces): Promise<string> {
+  const { listFiles, modelInfo } = await import('@huggingface/hub')
+  const { hubUrl, revision } = options
+  const send = authorized(options)
+  const { sha: commit } = await modelInfo({ name, hubUrl, revision, additionalFields: ['sha'], fetch: send })
+  if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error(`the hub names commit '${commit}', which is none`)
+  const download: Download = { name, hubUrl, commit, places, send }
+  const listed = new Map<string, HubFile>()
+  for await (const entry of listFiles({ repo: { type: 'model', name }, revision: commit, hubUrl, fetch: send })) {
+    if (entry.type === 'file' && isWanted(entry.path)) listed.set(entry.path, hubFile(download, entry))
+  }
+  for (const needed of ['config.json', 'tokenizer.json']) {
+    if (!listed.has(needed)) throw new Error(`the model has no ${needed}`)
+  }
+  await mkdir(places.blobs, { recursive: true })
+  // The smallest files first: they tell whether the model is supported and which weights it has.
+  await fetchFiles(download, [listed.get('config.json')!, ...(listed.has(INDEX) ? [listed.get(INDEX)!] : [])])
+  const folder = places.snapshot(commit)
+  await readModelConfig(folder)
+  const weights = listed.has(INDEX) ? shardNames(await readFile(join(folder, INDEX), 'utf8')) : ['model.safetensors']
+  const files = [...listed.values()].filter((file) => !file.name.endsWith('.safetensors'))
+  for (const weight of weights) {
+    const file = listed.get(weight)
+    if (!file) throw new Error(`the model has no ${weight}; only weights in safetensors are read`)
+    files.push(file)
+  }
+  await checkSpace(options.cacheDir, places, files)
+  await fetchFiles(download, files, options.onProgress)
+  await writeRef(places, revision, commit)
+  return folder
+}
+
+/** fetch with the token, for requests to the hub itself; after a redirect to another host fetch drops it. */
+function authorized({ hubUrl, token, signal }: Settled): typeof fetch {
+  const { origin } = new URL(hubUrl)
+  return async (input, init) => {
+    const headers = new Headers(init?.headers)
+    const url = new URL(input instanceof Request ? input.url : input)
+    if (token !== undefined && url.origin === origin) headers.set('authorization', `Bearer ${token}`)
+    return fetch(input, { ...init, headers, ...(signal ? { signal } : {}) })
+  }
+}
+
+/** Texts and weights of the top folder; consolidated or converted copies of the weights are left out. */
+function isWanted(path: string): boolean {
+  return /^[\w-][\w.-]*\.(json|jinja|txt|model)$/.test(path) || /^model[\w.-]*\.safetensors$/.test(path)
+}
+
+function hubFile({ hubUrl, name, commit }: Download, entry: ListFileEntry): HubFile {
+  const hex = entry.lfs?.oid ?? entry.oid ?? ''
+  const algorithm = entry.lfs ? 'sha256' : 'git-sha1'
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hex)) throw new Error(`the hub lists ${entry.path} without a checksum`)
+  return {
+    name: entry.path,
+    url: `${hubUrl}/${name}/resolve/${commit}/${encodeURIComponent(entry.path)}`,
+    size: entry.lfs?.size ?? entry.size,
+    checksum: { algorithm, hex },
+  }
+}
+
+async function fetchFiles(
+  download: Download,
+  files: readonly HubFile[],
+  onProgress: (progress: DownloadProgress) => void = () => {},
+): Promise<void> {
+  const { places, commit, send } = download
+  const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
+  let before = 0
+  let shownAt = 0
+  for (const file of files) {
+    const blob = places.blob(file.checksum.hex)
+    const there = await stat(blob).catch(() => undefined)
+    if (there?.size !== file.size) {
+      await fetchFile(send, file, blob, (bytes) => {
+        if (Date.now() - shownAt < PROGRESS_EVERY_MS) return
+        shownAt = Date.now()
+        onProgress({ file: file.name, bytes: before + bytes, totalBytes })
+      })
+    }
+    await linkBlob(blob, join(places.snapshot(commit), file.name))
+    before += file.size
+    onProgress({ file: file.name, bytes: before, totalBytes })
+  }
+}
+
+/** Says before the first byte, not after hours, that the disk is too small. */
+async function checkSpace(cacheDir: string, places: CachePlaces, files: readonly HubFile[]): Promise<void> {
+  let needed = 0
+  for (const { checksum, size } of files) {
+    const blob = places.blob(checksum.hex)
+    const there = (await stat(blob).catch(() => undefined)) ?? (await stat(partialPath(blob)).catch(() => undefined))
+    needed += Math.max(0, size - (there?.size ?? 0))
+  }
+  const { bavail, bsize } = await statfs(cacheDir)
+  if (needed <= bavail * bsize) return
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`
+  throw new Error(
+    `${gigabytes(needed)} are to be written to ${cacheDir}, ${gigabytes(bavail * bsize)} are free; ` +
+      'free some or name another cacheDir',
+  )
+}
+
+/** What went wrong, in words for the person who asked for the model. */
+function explain(name: string, hubUrl: string, cacheDir: string, error: unknown): Error {
+  const fault = (what: string): Error => new Error(`resolve model ${name}: ${what}`, { cause: error })
+  const { statusCode: status } = error as { statusCode?: number }
+  if (status === 401 || status === 403) {
+    return fault(
+      `${hubUrl} refuses access (status ${status}): the name is wrong, or the model is private or gated; ` +
+        `then accept its terms at ${hubUrl}/${name} and give a token`,
+    )
+  }
+  if (status === 404) return fault(`neither a folder here nor a model, in this revision, at ${hubUrl}`)
+  if (status !== undefined) return fault(`${hubUrl} answered with status ${status}; try again later`)
+  if (isNetworkError(error)) {
+    const { code } = (error as { cause: { code: unknown } }).cause
+    return fault(
+      `${hubUrl} cannot be reached or cut the transfer (${String(code)}); look at the network and call again, ` +
+        'what has arrived is kept; or give a folder',
+    )
+  }
+  return fault(writeError(cacheDir, error).message)
+}
