@@ -19,7 +19,11 @@ const CAUSES = [
   [/EACCES|EPERM|Permission denied/, 'A file could not be written: the clone must belong to the user who runs this.'],
 ]
 
-function shorten(lines) {
+/** The lines of a stack say nothing to who sets this up. */
+const STACK = /^(npm error)?\s*at \S/
+
+function shorten(text) {
+  const lines = text.split('\n').filter((line) => !STACK.test(line))
   if (lines.length <= LINES.first + LINES.last) return lines.join('\n')
   return [...lines.slice(0, LINES.first), '…', ...lines.slice(-LINES.last)].join('\n')
 }
@@ -45,7 +49,7 @@ export function run(command, args, { remedy = '', quiet = false, onLine, ...opti
       const cause = CAUSES.find(([pattern]) => pattern.test(said))?.[1]
       const name = [command.split(/[\\/]/).at(-1), ...args.filter((arg) => arg.length < 40).slice(0, 3)].join(' ')
       const what = `"${name} …" ended with ${signal ?? `code ${code}`}.`
-      const words = shorten(said.trim().split('\n'))
+      const words = shorten(said.trim())
       reject(new SetupError([what, cause, remedy, words && `\n${words}`].filter(Boolean).join(' ')))
     })
   })
