@@ -22,7 +22,7 @@ export { createBm25Engine } from './search/bm25.js'
 export type { SearchContext, SearchEngine } from './search/search-engine.js'
 export { createSimulator } from './simulator/simulator.js'
 export { miniSimulatorPrompt, zerosearchSimulatorPrompt } from './simulator/prompts.js'
-export { noiseThreshold } from './simulator/curriculum.js'
+export { drawQuality, noiseThreshold } from './simulator/curriculum.js'
 export type { Curriculum } from './simulator/curriculum.js'
 
 export { miniProtocol, zerosearchProtocol } from './rollout/protocol.js'

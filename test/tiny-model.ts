@@ -30,7 +30,11 @@ export async function tinyWeights(config: ModelConfig, seed: number): Promise<We
   for (const [key, shape] of Object.entries(expectedShapes(config))) {
     const size = shape.reduce((a, b) => a * b, 1)
     const norm = key.toLowerCase().endsWith('norm')
-    weights[key] = await uploadWeight(key, shape, Float32Array.from({ length: size }, () => (norm ? 1 : random() - 0.5)))
+    weights[key] = await uploadWeight(
+      key,
+      shape,
+      Float32Array.from({ length: size }, () => (norm ? 1 : random() - 0.5)),
+    )
   }
   return weights
 }

@@ -25,8 +25,8 @@ function alignment(rows: readonly Record<string, unknown>[], name: string): 'lef
 
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return ''
-  if (typeof value !== 'number')
-    return typeof value === 'object' ? JSON.stringify(value) : String(value as string | boolean)
+  if (typeof value === 'string') return value
+  if (typeof value !== 'number') return JSON.stringify(value)
   if (Number.isInteger(value)) return String(value)
   return Math.abs(value) < 0.001 ? value.toExponential(2) : value.toFixed(3)
 }

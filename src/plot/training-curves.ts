@@ -39,7 +39,7 @@ export function trainingCurves(table: ColumnTable): Figure {
     const [low, high] = i < 2 ? [0.57, 1] : [0, 0.43]
     axes[`xaxis${n}`] = axis({ anchor: `y${n}`, domain: [left, right] })
     axes[`yaxis${n}`] = axis({ anchor: `x${n}`, domain: [low, high], ...(panel.range && { range: panel.range }) })
-    annotations.push(label(`${panel.title}, by update`, left!, high!))
+    annotations.push(label(`${panel.title}, by update`, left, high))
     for (const [column, name] of panel.series) {
       const values = [...table.array(column)] as (number | null)[]
       if (values.every((value) => value === null)) continue

@@ -8,7 +8,9 @@ import type { HostTensor } from '../../src/tensor/host-tensor.js'
 
 type Inputs = Record<'logits' | 'uniform' | 'temperature' | 'topP' | 'topK', HostTensor>
 const compiled = (truncate: boolean) =>
-  compile(`draw ${truncate}`, (inputs: Traced<Inputs>) => draw(inputs.logits, inputs as unknown as DrawInputs, truncate))
+  compile(`draw ${truncate}`, (inputs: Traced<Inputs>) =>
+    draw(inputs.logits, inputs as unknown as DrawInputs, truncate),
+  )
 const plain = compiled(false)
 const truncated = compiled(true)
 
@@ -39,7 +41,15 @@ async function drawMany(uniforms: number[], options: { temperature?: number; top
 const grid = Array.from({ length: 500 }, (_, i) => (i + 0.5) / 500)
 
 /** Probabilities by definition, in float64. */
-function reference({ temperature = 1, topP = 1, topK = 0 }: { temperature?: number; topP?: number; topK?: number }): number[] {
+function reference({
+  temperature = 1,
+  topP = 1,
+  topK = 0,
+}: {
+  temperature?: number
+  topP?: number
+  topK?: number
+}): number[] {
   const mass = logits.map((logit) => Math.exp(logit / temperature))
   const order = mass.map((_, i) => i).sort((a, b) => mass[b]! - mass[a]!)
   const first = new Set(topK > 0 ? order.slice(0, topK) : order)
@@ -60,7 +70,12 @@ describe('draw', () => {
     async (options) => {
       const probabilities = reference(options)
       const { tokens, logprobs } = await drawMany(grid, options)
-      const cumulative = probabilities.map(((sum) => (p: number) => (sum += p))(0))
+      const cumulative = probabilities.map(
+        (
+          (sum) => (p: number) =>
+            (sum += p)
+        )(0),
+      )
       grid.forEach((uniform, i) => {
         const token = tokens[i]!
         expect(probabilities[token]).toBeGreaterThan(0)

@@ -55,8 +55,12 @@ beforeAll(async () => {
 
 describe('generation with a cache', () => {
   it('gives the tokens and log-probabilities of whole sequences, over several turns of different lengths', async () => {
-    const conversations = await Promise.all(Array.from({ length: 8 }, (_, i) => scheduler.start(i % 2 ? WARM : GREEDY, i)))
-    const first = await Promise.all(conversations.map((c, i) => c.generate(prompt(i), { maxTokens: 9 + (i % 4), stop: [] })))
+    const conversations = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => scheduler.start(i % 2 ? WARM : GREEDY, i)),
+    )
+    const first = await Promise.all(
+      conversations.map((c, i) => c.generate(prompt(i), { maxTokens: 9 + (i % 4), stop: [] })),
+    )
     const more = conversations.map((_, i) => letterTokenizer.encode('and then?'.repeat(i % 4)))
     const second = await Promise.all(conversations.map((c, i) => c.generate(more[i]!, NO_STOP)))
     for (let i = 0; i < conversations.length; i++) {
@@ -82,7 +86,10 @@ describe('generation with a cache', () => {
     alone.end()
     const others = await Promise.all([1, 2, 3].map((seed) => scheduler.start(WARM, seed)))
     const again = await scheduler.start(WARM, 77)
-    const [result] = await Promise.all([again.generate(prompt(5), NO_STOP), ...others.map((c, i) => c.generate(prompt(i), NO_STOP))])
+    const [result] = await Promise.all([
+      again.generate(prompt(5), NO_STOP),
+      ...others.map((c, i) => c.generate(prompt(i), NO_STOP)),
+    ])
     expect(result.ids).toEqual(expected.ids)
     ;[again, ...others].forEach((c) => c.end())
   })

@@ -158,8 +158,8 @@ describe('compile', () => {
   it('keeps the event loop free: a 5 ms timer never gaps by more than 50 ms during a long step, reads included', async () => {
     const size = 1024
     const work = compile('long', ({ x }: Traced<Values>) => {
-      let y = x as TensorFlow.Tensor2D
-      for (let i = 0; i < 60; i++) y = tf.matMul(y, x as TensorFlow.Tensor2D).mul(1 / size) as TensorFlow.Tensor2D
+      let y: TensorFlow.Tensor = x
+      for (let i = 0; i < 60; i++) y = tf.matMul(y as TensorFlow.Tensor2D, x as TensorFlow.Tensor2D).mul(1 / size)
       return { y }
     })
     const values = float32(new Float32Array(size * size).fill(0.5), [size, size])

@@ -31,7 +31,8 @@ async function logprobs(ids: readonly number[]): Promise<number[]> {
   return [0, ...[...result.logprobs.data].slice(0, -1)]
 }
 
-const policy = (): LocalPolicy => ({ name: 'tiny', config: tinyConfig, weights, tokenizer: letterTokenizer }) as LocalPolicy
+const policy = (): LocalPolicy =>
+  ({ name: 'tiny', config: tinyConfig, weights, tokenizer: letterTokenizer }) as LocalPolicy
 
 const OPTIONS = {
   clip: 0.2,
@@ -143,7 +144,8 @@ describe('GRPO', () => {
     const start = await cloneWeights(weights)
     const results: Float32Array[] = []
     for (const microbatchTokens of [32, 4096]) {
-      for (const [key, variable] of Object.entries(weights)) await setWeight(variable, await downloadWeight(start[key]!))
+      for (const [key, variable] of Object.entries(weights))
+        await setWeight(variable, await downloadWeight(start[key]!))
       const grpo = await createGrpo(policy(), { ...OPTIONS, microbatchTokens })
       await grpo.step(batch, advantages, 1e-3)
       results.push(await downloadWeight(weights['layers.0.q.weight']!))
