@@ -9,7 +9,7 @@ const HEIGHT = 90
 interface Curve {
   name: string
   colour: string
-  value(record: UpdateRecord): number
+  value: (record: UpdateRecord) => number
   /** Upper end of the axis; default: the largest value. */
   most?: number
 }
