@@ -1,4 +1,4 @@
-import type { Policy } from '../policy/policy.js'
+import type { Policy, Sampling } from '../policy/policy.js'
 import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
 import { rollOutMany } from '../rollout/roll-out.js'
 import type { RolloutOptions } from '../rollout/roll-out.js'
@@ -9,13 +9,16 @@ import type { Trajectory } from '../schema/trajectory.js'
 /** Something that answers questions. */
 export interface Method {
   name: string
-  /** Answers in the order of the questions. */
-  answer(questions: readonly Question[], onAnswer?: () => void): Promise<Trajectory[]>
+  /** Answers in the order of the questions; a failure is a trajectory too. */
+  answer(questions: readonly Question[], onAnswer?: (trajectory: Trajectory) => void): Promise<Trajectory[]>
 }
 
-/** A policy that may search. Sampling defaults to greedy, as evaluations are run. */
+/** How evaluations sample: always the likeliest token. */
+export const GREEDY: Sampling = { temperature: 0, topP: 1, topK: 0 }
+
+/** A policy that may search. Sampling defaults to greedy. */
 export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed'>): Method {
-  const sampling = options.sampling ?? { temperature: 0, topP: 1, topK: 0 }
+  const sampling = options.sampling ?? GREEDY
   return {
     name,
     answer: (questions, onAnswer) =>
@@ -33,15 +36,32 @@ export interface EvaluateOptions {
   /** Questions of any number of sets; all of them are asked. */
   questions: readonly Question[]
   onProgress?: (done: number, total: number) => void
+  /** Each trajectory as it ends, failures included. */
+  onTrajectory?: (method: string, trajectory: Trajectory) => void
 }
 
-/** Scores every method on every question. A failed rollout counts as no answer. */
-export async function evaluate({ methods, questions, onProgress }: EvaluateOptions): Promise<Score[]> {
+/**
+ * Scores every method on every question, one method after the other, its questions side by side. The scores have the
+ * order of methods and questions. A failed rollout counts as no answer.
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
+  const { methods, questions, onProgress, onTrajectory } = options
+  const names = methods.map((method) => method.name)
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) throw new Error(`evaluate: methods must have different names, got ${twice} twice`)
   const scores: Score[] = []
   const total = methods.length * questions.length
   let done = 0
   for (const method of methods) {
-    const trajectories = await method.answer(questions, () => onProgress?.(++done, total))
+    const trajectories = await method.answer(questions, (trajectory) => {
+      onTrajectory?.(method.name, trajectory)
+      onProgress?.(++done, total)
+    })
+    if (trajectories.length !== questions.length) {
+      throw new Error(
+        `evaluate: ${method.name} must answer all ${questions.length} questions, got ${trajectories.length}`,
+      )
+    }
     scores.push(...trajectories.map((trajectory) => score(method.name, trajectory)))
   }
   return scores

@@ -1,10 +1,10 @@
 import type { Policy } from '../policy/policy.js'
-import type { Document, Quality } from '../schema/document.js'
+import type { Quality } from '../schema/document.js'
 import { hash } from '../schema/seeded-random.js'
 import type { Observation, Trajectory, Turn } from '../schema/trajectory.js'
-import { neutralize } from '../search/neutralize.js'
+import { neutralizeDocument } from '../search/neutralize.js'
 import type { SearchEngine } from '../search/search-engine.js'
-import { CLOSE_INFORMATION } from './protocol.js'
+import { fitObservation } from './fit-observation.js'
 import type { Protocol } from './protocol.js'
 
 /** How a rollout searches. */
@@ -48,22 +48,7 @@ export async function observe(
   const quality = options.quality?.(search, seed)
   const context = { question, topK, seed: hash(seed, search), ...(quality && { quality }) }
   const documents = (await searchEngine.search(turn.action.query, context)).slice(0, topK)
-  const text = protocol.observation(documents.map(harmless))
   const limit = Math.max(empty.length, Math.min(protocol.maxObservationTokens, room))
-  const whole = tokenizer.encode(text)
-  const ids = whole.length <= limit ? whole : cut(policy, text, limit)
-  const seen = ids === whole ? text : tokenizer.decode(ids)
-  return { observation: { text: seen, documents, ...(quality && { quality }) }, ids }
-}
-
-function harmless(document: Document): Document {
-  const { title, text } = document
-  return { ...document, text: neutralize(text), ...(title !== undefined && { title: neutralize(title) }) }
-}
-
-/** Cut at the end of the documents, so that question and earlier turns stay; the closing tag stays as well. */
-function cut({ tokenizer }: Policy, text: string, limit: number): number[] {
-  const end = text.lastIndexOf(CLOSE_INFORMATION)
-  const close = tokenizer.encode(text.slice(end))
-  return [...tokenizer.encode(text.slice(0, end)).slice(0, limit - close.length), ...close]
+  const { text, ids } = fitObservation(tokenizer, protocol.observation(documents.map(neutralizeDocument)), limit)
+  return { observation: { text, documents, ...(quality && { quality }) }, ids }
 }

@@ -1,3 +1,5 @@
+import type { Document } from '../schema/document.js'
+
 /** Anything between angle brackets that a tokenizer could know as a token of its own: tags, `<|im_end|>`, `</s>`. */
 const TOKEN = /<([^<>\s]{1,64})>/g
 
@@ -7,4 +9,10 @@ const TOKEN = /<([^<>\s]{1,64})>/g
  */
 export function neutralize(text: string): string {
   return text.replace(TOKEN, '[$1]')
+}
+
+/** A document whose title and text are harmless. */
+export function neutralizeDocument(document: Document): Document {
+  const { title, text } = document
+  return { ...document, text: neutralize(text), ...(title !== undefined && { title: neutralize(title) }) }
 }
