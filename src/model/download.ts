@@ -180,9 +180,9 @@ async function checkSpace(cacheDir: string, places: CachePlaces, files: readonly
   }
   const { bavail, bsize } = await statfs(cacheDir)
   if (needed <= bavail * bsize) return
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`
+  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
   throw new Error(
-    `${gigabytes(needed)} are to be written to ${cacheDir}, ${gigabytes(bavail * bsize)} are free; ` +
+    `${megabytes(needed)} are to be written to ${cacheDir}, ${megabytes(bavail * bsize)} are free; ` +
       'free some or name another cacheDir',
   )
 }
