@@ -33,9 +33,10 @@ await main(async () => {
   await stage('tests', process.execPath, [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...reporters])
   const { numPassedTests = 0, numFailedTests = 0 } = existsSync(REPORT) ? JSON.parse(readFileSync(REPORT, 'utf8')) : {}
 
-  const notebooks = readdirSync(join(ROOT, 'notebooks')).filter((name) => name.endsWith('.ipynb'))
+  const folder = join(ROOT, 'notebooks')
+  const notebooks = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.ipynb')) : []
   for (const notebook of notebooks.sort()) {
-    const args = [join(ROOT, 'kernel', 'run_notebook.py'), join(ROOT, 'notebooks', notebook), join(OUT, 'test')]
+    const args = [join(ROOT, 'kernel', 'run_notebook.py'), join(folder, notebook), join(OUT, 'test')]
     await stage(`notebook ${notebook}`, VENV_PYTHON, args, { env: jupyterEnvironment({ ZEROSEARCH_QUICK: '1' }) })
   }
 
