@@ -87,8 +87,8 @@ describe('the built package', () => {
     const program = ts.createProgram(files, {
       module: ts.ModuleKind.ESNext,
       moduleResolution: ts.ModuleResolutionKind.NodeJs,
-      target: ts.ScriptTarget.ES2020,
-      lib: ['lib.es2023.d.ts'],
+      target: ts.ScriptTarget.ES2022,
+      lib: ['lib.es2022.d.ts'],
       esModuleInterop: true,
       skipLibCheck: false,
       noEmit: true,
