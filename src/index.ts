@@ -14,6 +14,7 @@ export { MINI_DATASETS, miniCheckpoint, miniDocuments, miniQuestions } from './d
 
 export { loadTokenizer } from './tokenizer/load-tokenizer.js'
 export type { Tokenizer } from './tokenizer/tokenizer.js'
+export { resolveModel } from './model/download.js'
 export { loadPolicy } from './policy/local-policy.js'
 export type { LocalPolicy, LocalPolicyOptions } from './policy/local-policy.js'
 export type { Policy, Sampling } from './policy/policy.js'

@@ -1,15 +1,18 @@
 import { basename } from 'node:path'
 import { readCheckpoint, writeCheckpoint } from '../model/checkpoint.js'
 import type { ModelConfig } from '../model/config.js'
+import { resolveModel } from '../model/download.js'
+import type { ResolveModelOptions } from '../model/download.js'
 import { disposeWeights, downloadWeights, uploadWeight } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
+import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js'
 import { decoderFor } from './decoder.js'
 import type { Policy } from './policy.js'
 import { Scheduler } from './scheduler.js'
 
 export interface LocalPolicyOptions {
-  /** Shown in tables; default: the folder's name. */
+  /** Shown in tables; default: the last part of folder or name. */
   name?: string
   /** Conversations that run side by side; further ones wait. Default 64. */
   slots?: number
@@ -19,6 +22,8 @@ export interface LocalPolicyOptions {
   tokensPerCall?: number
   /** Ids per row of a prefill call; default 32. */
   prefillChunk?: number
+  /** How a model is downloaded: cache folder, token, progress. */
+  download?: ResolveModelOptions
 }
 
 /** A policy whose weights are in this process, so that it can be trained. */
@@ -31,17 +36,16 @@ export interface LocalPolicy extends Policy {
   dispose(): Promise<void>
 }
 
-/** Loads a model folder in Hugging Face's layout (Qwen2, Qwen2.5, Qwen3, Llama 3.x). */
-export async function loadPolicy(folder: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
+/**
+ * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x): a folder in Hugging Face's layout, or a name of the hub, which is
+ * downloaded once.
+ */
+export async function loadPolicy(model: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
+  const folder = await resolveModel(model, options.download)
   const checkpoint = await readCheckpoint(folder)
   const { config } = checkpoint
   const tokenizer = await loadTokenizer(folder)
-  if (tokenizer.vocabSize > config.vocabSize) {
-    throw new Error(
-      `load policy ${folder}: the tokenizer has ${tokenizer.vocabSize} ids, the model ${config.vocabSize} embedding rows; ` +
-        'they do not belong together',
-    )
-  }
+  checkTokenizer(tokenizer, config)
   const weights: Weights = {}
   for await (const { key, shape, data } of checkpoint.tensors()) weights[key] = await uploadWeight(key, shape, data)
   const {
@@ -53,7 +57,7 @@ export async function loadPolicy(folder: string, options: LocalPolicyOptions = {
   const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
   const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, contextLength, prefillChunk })
   return {
-    name: options.name ?? basename(folder),
+    name: options.name ?? basename(model),
     tokenizer,
     contextLength,
     config,
