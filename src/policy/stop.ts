@@ -16,12 +16,13 @@ export function takeTokens(
 ): { count: number; stopReason: Generation['stopReason'] | undefined; text: string } {
   const budget = limits.maxTokens - earlier.length
   const most = Math.min(tokens.length, budget, room)
-  const eos = tokens.findIndex((token) => tokenizer.eosIds.includes(token))
-  const beforeEos = eos >= 0 && eos < most ? eos : most
+  const found = tokens.slice(0, most).findIndex((token) => tokenizer.eosIds.includes(token))
+  const ended = found >= 0
+  const beforeEos = ended ? found : most
   const stop = firstStop(tokenizer, earlier, tokens.slice(0, beforeEos), limits.stop)
   if (stop !== undefined) return { count: stop.count, stopReason: 'stop', text: stop.text }
   const text = (count: number): string => tokenizer.decode([...earlier, ...tokens.slice(0, count)])
-  if (beforeEos === eos) return { count: eos + 1, stopReason: 'eos', text: text(eos) }
+  if (ended) return { count: found + 1, stopReason: 'eos', text: text(found) }
   if (most === budget) return { count: most, stopReason: 'length', text: text(most) }
   if (most === room) return { count: most, stopReason: 'full', text: text(most) }
   return { count: most, stopReason: undefined, text: '' }

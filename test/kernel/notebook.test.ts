@@ -1,0 +1,79 @@
+/** Notebooks executed in the project's kernel: needs the set-up, as `npm test` makes it. */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const root = join(import.meta.dirname, '..', '..')
+const { jupyterEnvironment } = (await import(join(root, 'kernel', 'jupyter.mjs'))) as {
+  jupyterEnvironment: (more?: Record<string, string>) => NodeJS.ProcessEnv
+}
+
+interface Cell {
+  execution_count?: number | null
+  outputs?: { output_type: string; name?: string; text?: string[]; data?: Record<string, string[]> }[]
+}
+
+// Inside the clone, so that the cells find its packages.
+const folder = mkdtempSync(join(root, '.runtime', 'test-'))
+const out = mkdtempSync(join(tmpdir(), 'zerosearch-'))
+afterAll(() => {
+  for (const path of [folder, out]) rmSync(path, { recursive: true })
+})
+
+function execute(name: string): { status: number | null; said: string; cells: Cell[]; page: string } {
+  const source = join(folder, name)
+  copyFileSync(join(import.meta.dirname, 'fixtures', name), source)
+  const before = readFileSync(source, 'utf8')
+  const python = join(root, '.runtime', 'venv', 'bin', 'python')
+  const runner = join(root, 'kernel', 'run_notebook.py')
+  const env = jupyterEnvironment({ ZEROSEARCH_QUICK: '1' })
+  const { status, stdout, stderr } = spawnSync(python, [runner, source, out], { encoding: 'utf8', env })
+  expect(readFileSync(source, 'utf8'), 'the notebook itself is left as it was').toBe(before)
+  const { cells } = JSON.parse(readFileSync(join(out, name), 'utf8')) as { cells: Cell[] }
+  const page = readFileSync(join(out, name.replace('.ipynb', '.html')), 'utf8')
+  return { status, said: stdout + stderr, cells, page }
+}
+
+describe('a notebook that runs', () => {
+  let run: ReturnType<typeof execute>
+  beforeAll(() => {
+    run = execute('runs.ipynb')
+  })
+  const textOf = (index: number): string | undefined => run.cells[index]?.outputs?.[0]?.text?.join('')
+
+  it('ends well and says how far it is', () => {
+    expect(run.status).toBe(0)
+    expect(run.said).toContain('✓ cell 4/4')
+  })
+
+  it('keeps what cells print as one output', () => {
+    expect(run.cells[1]?.outputs).toHaveLength(1)
+    expect(textOf(1)).toBe('hello\n5\n')
+  })
+
+  it('keeps HTML, in the page too', () => {
+    expect(run.cells[2]?.outputs?.[0]?.data?.['text/html']?.join('')).toBe('<b>bold</b>')
+    expect(run.page).toContain('<b>bold</b>')
+  })
+
+  it('awaits at the top level, with the settings of the caller', () => {
+    expect(textOf(3)).toBe('1\n')
+  })
+
+  it('imports the package by its name, with its types', () => {
+    expect(textOf(4)).toBe('paris\n')
+  })
+})
+
+describe('a notebook of which a cell fails', () => {
+  it('ends with the error shown, and keeps what ran before', () => {
+    const { status, said, cells } = execute('fails.ipynb')
+    expect(status).toBe(1)
+    expect(said).toContain('Error: planted failure')
+    expect(said).toContain('✗ cell 2/3')
+    expect(cells.map((cell) => cell.execution_count ?? null)).toEqual([1, 2, null])
+    expect(cells[2]?.outputs).toEqual([])
+  })
+})
