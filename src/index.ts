@@ -40,7 +40,8 @@ export { trainSupervised } from './train/supervised.js'
 export type { Example, SupervisedOptions, SupervisedRecord } from './train/supervised.js'
 
 export { evaluate, policyMethod } from './evaluation/evaluate.js'
-export { directMethod, ragMethod } from './evaluation/methods.js'
+export { directMethod, ragMethod } from './evaluation/baselines.js'
+export { miniBaselinePrompts, zerosearchBaselinePrompts } from './evaluation/baseline-prompts.js'
 export { comparePaired } from './evaluation/compare.js'
 export type { Method } from './evaluation/evaluate.js'
 
