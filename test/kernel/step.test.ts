@@ -6,11 +6,11 @@ import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 
 const root = join(import.meta.dirname, '..', '..')
 const { step } = (await import(join(root, 'kernel', 'step.mjs'))) as {
-  step(
+  step: (
     title: string,
     needs: { texts?: string[]; files?: string[]; outputs: string[] },
     work: () => void,
-  ): Promise<boolean>
+  ) => Promise<boolean>
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'zerosearch-'))
