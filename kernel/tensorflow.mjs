@@ -62,7 +62,7 @@ async function download(wheels, requirement, say) {
     ['-m', 'pip', 'download', '--disable-pip-version-check', ...choice, '-d', wheels, requirement],
     {
       quiet: true,
-      remedy: `The wheel ${requirement} could not be fetched from PyPI.`,
+      remedy: `The wheel ${requirement} could not be fetched: the package index was not reached, or has none for ${process.platform} ${process.arch}.`,
       onLine: byteProgress(say, `downloading ${requirement}`),
     },
   )

@@ -14,4 +14,3 @@ export async function toDataFrame(table: ColumnTable): Promise<DataFrame> {
   const columns = Object.fromEntries(table.columnNames().map((name) => [name, [...table.array(name)]]))
   return new danfo.DataFrame(columns)
 }
-
