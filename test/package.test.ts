@@ -105,7 +105,7 @@ describe('the built package', () => {
   it('is loaded by its name with require(), as a cell does', () => {
     const script = "process.stdout.write(Object.keys(require('zerosearch')).join())"
     const preload = join(root, 'kernel', 'preload.cjs')
-    const cwd = join(root, 'notebooks')
+    const cwd = join(root, 'test')
     const names = execFileSync(process.execPath, ['--require', preload, '-e', script], { cwd, encoding: 'utf8' })
     expect(names.split(',')).toEqual(expect.arrayContaining(['loadPolicy', 'rollOut', 'train', 'evaluate']))
   })
