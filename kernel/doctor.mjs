@@ -58,7 +58,8 @@ function engine() {
     )
   }
   const { version, device, gpu } = JSON.parse(answer)
-  if (hasNvidia() && !gpu && process.env.ZEROSEARCH_DEVICE === undefined) {
+  const wanted = process.env.ZEROSEARCH_DEVICE ?? process.env.ZEROSEARCH_TENSORFLOW
+  if (hasNvidia() && !gpu && wanted !== 'cpu') {
     throw new SetupError(
       `TensorFlow ${version} runs on ${device}, though there is an NVIDIA driver. Where nvidia-smi shows a GPU, ` +
         `remove .runtime/tensorflow and ${SETUP}`,
