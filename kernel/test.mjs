@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:f
 import { join } from 'node:path'
 import { SetupError, main, run } from './command.mjs'
 import { jupyterEnvironment } from './jupyter.mjs'
-import { OUT, ROOT, RUNTIME, VENV_PYTHON } from './paths.mjs'
+import { OUT, QUICKSTART, ROOT, RUNTIME, VENV_PYTHON } from './paths.mjs'
 
 const REPORT = join(RUNTIME, 'vitest.json')
 const failures = []
@@ -34,7 +34,8 @@ await main(async () => {
   const { numPassedTests = 0, numFailedTests = 0 } = existsSync(REPORT) ? JSON.parse(readFileSync(REPORT, 'utf8')) : {}
 
   const folder = join(ROOT, 'notebooks')
-  const notebooks = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.ipynb')) : []
+  const notebooks = readdirSync(folder).filter((name) => name.endsWith('.ipynb'))
+  if (!existsSync(QUICKSTART)) failures.push('notebooks/01-quickstart.ipynb is missing')
   for (const notebook of notebooks.sort()) {
     const args = [join(ROOT, 'kernel', 'run_notebook.py'), join(folder, notebook), join(OUT, 'test')]
     await stage(`notebook ${notebook}`, VENV_PYTHON, args, { env: jupyterEnvironment({ ZEROSEARCH_QUICK: '1' }) })

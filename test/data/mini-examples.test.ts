@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { NEUTRAL, PERFECT } from '../../data/mini/build/behaviours.js'
-import type { Mixture } from '../../data/mini/build/behaviours.js'
+import type { Odds } from '../../data/mini/build/behaviours.js'
 import { wordwiseEncoder } from '../../data/mini/build/encode.js'
 import { policyExample, policyText, simulatorExample } from '../../data/mini/build/examples.js'
 import { IN_DOMAIN, readFacts, splitNames } from '../../data/mini/build/facts.js'
@@ -18,14 +18,15 @@ const source = {
 }
 const facts = readFacts()
 const outOfDomain = [...new Set(facts.map((fact) => fact.relation))].filter((relation) => !IN_DOMAIN.includes(relation))
-const options = (mixture: Mixture): Parameters<typeof policyExample>[2] => ({
-  mixture,
+const options = (odds: Odds): Parameters<typeof policyExample>[2] => ({
+  odds,
   noise: 0.2,
   documents: 5,
   real: 0.4,
   hops: [0.55, 0.37, 0.08],
   informationWeight: 0.1,
   copies: 0,
+  drills: 0,
 })
 
 /** A whole policy text: thoughts and a search or an answer, each search with its documents, one answer at the end. */
@@ -91,9 +92,14 @@ describe('training text of the policy', () => {
     }
   })
 
-  it('is right at times, wrong at times, in the neutral mixture', () => {
-    expect(NEUTRAL.reduce((sum, [, share]) => sum + share, 0)).toBeCloseTo(1)
-    expect(new Map(NEUTRAL).get('right')).toBe(0.4)
+  it('decides as the odds say', () => {
+    const random = createRandom(8)
+    const texts = Array.from({ length: 1000 }, () => policyText(random, source, { ...options(NEUTRAL), hops: [1] }))
+    const share = texts.filter((text) => text.includes('<search>')).length / texts.length
+    expect(share).toBeGreaterThan(NEUTRAL.search - 0.06)
+    expect(share).toBeLessThan(NEUTRAL.search + 0.06)
+    const perfect = Array.from({ length: 200 }, () => policyText(random, source, options(PERFECT)))
+    expect(perfect.every((text) => text.includes('<search>') && !/I guess|I know this/.test(text))).toBe(true)
   })
 })
 

@@ -1,36 +1,22 @@
-// What a training text of the policy may do. Every behaviour writes well-formed tags.
+// How likely a training text of the policy decides well, wherever it decides. All of them write well-formed tags.
 
-export type Behaviour =
-  /** Searches hop by hop, again after noise, and answers what it read. */
-  | 'right'
-  /** Answers without a search. */
-  | 'noSearch'
-  /** Stops one hop early. */
-  | 'oneTooFew'
-  /** Searches once more although it has read the answer. */
-  | 'oneTooMany'
-  /** Asks for something else. */
-  | 'anotherQuery'
-  /** Answers with another document's value. */
-  | 'anotherDocument'
-  /** Answers from the first documents, relevant or not, with the first value it sees. */
-  | 'earlyAnswer'
-  /** Does not search again after noise. */
-  | 'givesUp'
-
-export type Mixture = readonly (readonly [Behaviour, number])[]
+export interface Odds {
+  /** Searches, instead of answering at once. */
+  search: number
+  /** Asks for the fact that it needs, instead of something else. */
+  query: number
+  /** Takes the value of the document that it needs, instead of another's. */
+  read: number
+  /** Searches again when no document helps, instead of guessing. */
+  again: number
+  /** Goes on to the next hop, instead of answering early. */
+  next: number
+  /** Answers when the last fact has been read, instead of searching for it once more. */
+  stop: number
+}
 
 /** For the ceiling. */
-export const PERFECT: Mixture = [['right', 1]]
+export const PERFECT: Odds = { search: 1, query: 1, read: 1, again: 1, next: 1, stop: 1 }
 
-/** For the policy that reinforcement learning starts from: it can do all of it, and does the right thing at times. */
-export const NEUTRAL: Mixture = [
-  ['right', 0.4],
-  ['noSearch', 0.12],
-  ['oneTooFew', 0.08],
-  ['oneTooMany', 0.08],
-  ['anotherQuery', 0.08],
-  ['anotherDocument', 0.08],
-  ['earlyAnswer', 0.08],
-  ['givesUp', 0.08],
-]
+/** For the policy that reinforcement learning starts from: it can do all of it, and has not learned when. */
+export const NEUTRAL: Odds = { search: 0.5, query: 0.8, read: 0.8, again: 0.5, next: 0.5, stop: 0.5 }

@@ -1,11 +1,12 @@
 // Training examples of the mini world's two models, without end and repeatable by seed.
 import type { Example } from '../../../src/train/supervised.js'
+import { pick, shuffle } from '../../../src/schema/seeded-random.js'
 import type { Random } from '../../../src/schema/seeded-random.js'
 import type { Tokenizer } from '../../../src/tokenizer/tokenizer.js'
 import { carrier, inDomainQuestion, queryFor, sentence } from './language.js'
 import { policySegments } from './policy-text.js'
 import type { PolicyTextOptions, Segment } from './policy-text.js'
-import { END_OF_TEXT, SPECIAL, policyPrompt, simulatorPrompt } from './prompts.js'
+import { END_OF_TEXT, SPECIAL, information, policyPrompt, simulatorPrompt } from './prompts.js'
 import { realScene, search, syntheticScene } from './scene.js'
 import type { FactBase, Scene } from './scene.js'
 
@@ -25,11 +26,14 @@ export interface ExampleOptions extends PolicyTextOptions {
   informationWeight: number
   /** Share of examples that only repeat random ids: they teach to copy. */
   copies: number
+  /** Share of examples that read document after document: they teach to tell documents apart. */
+  drills: number
 }
 
 export function policyExample(random: Random, source: ExampleSource, options: ExampleOptions): Example {
   if (random() < options.copies) return copyExample(random, source.tokenizer)
   const scene = drawScene(random, source, options)
+  if (random() < options.drills) return drillExample(random, source, scene)
   const prompt = policyPrompt(questionOf(random, scene))
   const segments: Segment[] = [{ text: prompt, policy: false }, ...policySegments(random, scene, options)]
   const end: Segment = { text: END_OF_TEXT, policy: true }
@@ -114,6 +118,24 @@ function copyExample(random: Random, tokenizer: ExampleSource['tokenizer']): Exa
   const gap = Array.from({ length: Math.floor(random() * 21) }, draw)
   const ids = [...piece, ...gap, ...piece]
   return { ids, weights: ids.map((_, i) => (i > piece.length + gap.length ? 1 : 0)) }
+}
+
+/** Documents, and what each says for its entity and relation, in another order; the values alone count. */
+function drillExample(random: Random, source: ExampleSource, scene: Scene): Example {
+  const wanted = pick(random, scene.chain)
+  const facts = new Map([[`${wanted.entity}|${wanted.relation}`, wanted]])
+  for (let draws = 0; draws < 9; draws++) {
+    const fact = scene.distractor(random, wanted.entity, wanted.relation)
+    const key = `${fact.entity}|${fact.relation}`
+    if (!facts.has(key)) facts.set(key, fact)
+  }
+  const shown = shuffle(random, [...facts.values()])
+  const thoughts = shuffle(random, shown).flatMap(({ entity, relation, value }): Segment[] => [
+    { text: `<think> ${entity}'s ${relation} is`, policy: false },
+    { text: ` ${value}.</think>`, policy: true },
+  ])
+  const documents: Segment = { text: information(shown.map((fact) => sentence(random, fact))), policy: false }
+  return encode(source.tokenizer, [documents, ...thoughts])
 }
 
 /** A text as a person would read it, for the tokenizer's training and for looking at. */

@@ -33,6 +33,10 @@ export function subject(entity: string, relations: readonly string[]): string {
   return rest.reduce((phrase, relation) => `the ${relation} of ${phrase}`, `${entity}'s ${first}`)
 }
 
+/** "the capital of Peru", "the capital of the country of Iquitos", … */
+export const ofSubject = (entity: string, relations: readonly string[]): string =>
+  relations.reduce((phrase, relation) => `the ${relation} of ${phrase}`, entity)
+
 const ASK = [
   (s: string) => `What is ${s}?`,
   (s: string) => `Tell me ${s}.`,
@@ -45,18 +49,31 @@ const ASK = [
   (s: string) => `Look up ${s}.`,
 ]
 
-/** Words for made-up prefixes, so that a policy reads the subject and not the frame around it. */
+/** Words for made-up frames, so that a policy reads the subject and not what stands around it. */
 const WORDS = (
   'please can someone tell us say we would like get me give now just show report state describe about what where how who ' +
-  'they looking for my friend asks today really then explain write need help with quiz name find out question answer is it'
+  'they looking for my friend asks today really then explain write need help with quiz name find out question answer is it ' +
+  'so also maybe if that this which when why because could should must will may let know learn hear see check search list ' +
+  'spell read recall guess try one of all any some here there again first last next soon later all right people teacher'
 ).split(' ')
+
+/** Pieces of words that mean nothing. */
+const PIECES = 'an ar be co de do el en er fa ga ho in ing ka le lo ma ne or pa re ri sa so ta ti un ve wo'.split(' ')
+
+const frameWord = (random: Random): string =>
+  random() < 0.75
+    ? pick(random, WORDS)
+    : Array.from({ length: 1 + Math.floor(random() * 3) }, () => pick(random, PIECES)).join('')
+
+const frameWords = (random: Random, most: number): string =>
+  Array.from({ length: 1 + Math.floor(random() * most) }, () => frameWord(random)).join(' ')
 
 /** A question as training and the in-domain sets ask it. */
 export function inDomainQuestion(random: Random, entity: string, relations: readonly string[]): string {
-  const s = subject(entity, relations)
-  if (random() >= 0.4) return pick(random, ASK)(s)
-  const prefix = Array.from({ length: 1 + Math.floor(random() * 4) }, () => pick(random, WORDS)).join(' ')
-  return `${capital(prefix)} ${s}${pick(random, ['.', '?', '', '!'])}`
+  const s = (random() < 0.7 ? subject : ofSubject)(entity, relations)
+  if (random() < 0.5) return pick(random, ASK)(s)
+  const suffix = random() < 0.2 ? ` ${frameWords(random, 3)}` : ''
+  return `${capital(frameWords(random, 6))} ${s}${suffix}${pick(random, ['.', '?', '', '!'])}`
 }
 
-const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1)
+export const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1)

@@ -1,7 +1,7 @@
 // Scripted trajectories of the policy: what supervised fine-tuning imitates.
 import { pick } from '../../../src/schema/seeded-random.js'
 import type { Random } from '../../../src/schema/seeded-random.js'
-import type { Behaviour, Mixture } from './behaviours.js'
+import type { Odds } from './behaviours.js'
 import { carrier, queryFor, sentence } from './language.js'
 import type { Fact } from './language.js'
 import { information } from './prompts.js'
@@ -15,20 +15,20 @@ export interface Segment {
 }
 
 export interface PolicyTextOptions {
-  mixture: Mixture
+  odds: Odds
   /** Probability that a search is answered with noise, drawn anew for each. */
   noise: number
   /** Documents per search. */
   documents: number
 }
 
-/** Searches of one fact before a right policy says that it found nothing. */
-const TRIES = 3
+/** Searches for one fact before a policy says that it found nothing. */
+const TRIES = 4
 
-export function policySegments(random: Random, scene: Scene, options: PolicyTextOptions): Segment[] {
-  const behaviour = draw(random, options.mixture)
+export function policySegments(random: Random, scene: Scene, { odds, noise, documents }: PolicyTextOptions): Segment[] {
   const segments: Segment[] = []
   let pending = ''
+  const decide = (odd: number): boolean => random() < odd
   const think = (thought: string): void => void (pending += `<think> ${thought}</think>`)
   const answer = (value: string): Segment[] => {
     segments.push({ text: `${pending}<answer> ${value}</answer>`, policy: true })
@@ -37,33 +37,28 @@ export function policySegments(random: Random, scene: Scene, options: PolicyText
   const ask = (entity: string, relation: string): { facts: Fact[]; found: Fact | undefined } => {
     segments.push({ text: `${pending}<search> ${queryFor(entity, relation)}</search>`, policy: true })
     pending = ''
-    const result = search(random, scene, entity, relation, { ...options, noisy: random() < options.noise })
+    const result = search(random, scene, entity, relation, { documents, noisy: random() < noise })
     segments.push({ text: information(result.facts.map((fact) => sentence(random, fact))), policy: false })
     return result
   }
   const first = scene.chain[0]!
   const last = scene.chain[scene.chain.length - 1]!
   const near = (): Fact => scene.distractor(random, first.entity, first.relation)
-  if (behaviour === 'noSearch' || (behaviour === 'oneTooFew' && scene.chain.length === 1)) {
+  if (!decide(odds.search)) {
     think('I know this.')
     return answer(near().value)
   }
   think('I need to search.')
   for (const fact of scene.chain) {
-    const asked = behaviour === 'anotherQuery' ? { ...near(), entity: fact.entity } : fact
     for (let tries = 1; ; tries++) {
-      const { facts, found } = ask(asked.entity, asked.relation)
-      if (behaviour === 'earlyAnswer') {
-        think('I take the first document.')
-        return answer(facts[0]!.value)
-      }
-      if (behaviour === 'anotherDocument' && fact === last) {
-        const other = pick(random, facts.filter((f) => f !== found).concat(found && facts.length === 1 ? [found] : []))
+      const { facts, found } = ask(fact.entity, decide(odds.query) ? fact.relation : near().relation)
+      if (found) {
+        if (decide(odds.read)) break
+        const other = pick(random, facts.length === 1 ? facts : facts.filter((document) => document !== found))
         think(carrier(other))
         return answer(other.value)
       }
-      if (found) break
-      if (behaviour === 'givesUp' || behaviour === 'anotherQuery') {
+      if (!decide(odds.again)) {
         think('I guess.')
         return answer(pick(random, facts).value)
       }
@@ -74,20 +69,11 @@ export function policySegments(random: Random, scene: Scene, options: PolicyText
       think('The documents do not help.')
     }
     think(carrier(fact))
-    if (behaviour === 'oneTooFew' && fact === scene.chain[scene.chain.length - 2]) return answer(fact.value)
-    if (behaviour === 'oneTooMany' && fact === last) {
+    if (fact !== last && !decide(odds.next)) return answer(fact.value)
+    if (fact === last && !decide(odds.stop)) {
       ask(fact.entity, fact.relation)
       think(carrier(fact))
     }
   }
   return answer(last.value)
-}
-
-function draw(random: Random, mixture: Mixture): Behaviour {
-  let left = random()
-  for (const [behaviour, share] of mixture) {
-    left -= share
-    if (left < 0) return behaviour
-  }
-  return mixture[0]![0]
 }

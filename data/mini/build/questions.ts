@@ -6,7 +6,7 @@ import { createRandom, pick, shuffle } from '../../../src/schema/seeded-random.j
 import type { Random } from '../../../src/schema/seeded-random.js'
 import { IN_DOMAIN, readFacts } from './facts.js'
 import type { Split } from './facts.js'
-import { carrier, inDomainQuestion, sentence, subject } from './language.js'
+import { capital, carrier, inDomainQuestion, ofSubject, sentence, subject } from './language.js'
 import type { Fact } from './language.js'
 
 interface QuestionSet {
@@ -17,14 +17,10 @@ interface QuestionSet {
   ask(random: Random, entity: string, relations: readonly string[]): string
 }
 
-/** Subject phrases that training never uses: every hop with "of". */
-const ofPhrase = (entity: string, relations: readonly string[]): string =>
-  relations.reduce((phrase, relation) => `the ${relation} of ${phrase}`, entity)
-
 const frames =
   (frames: readonly string[], phrase: typeof subject) =>
   (random: Random, entity: string, relations: readonly string[]): string =>
-    pick(random, frames).replace('*', phrase(entity, relations))
+    capital(pick(random, frames).replace('*', phrase(entity, relations)))
 
 const EVALUATION = { validation: 200, test: 200 }
 
@@ -50,14 +46,14 @@ const SETS: QuestionSet[] = [
   {
     name: 'mini-triviaqa',
     sizes: EVALUATION,
-    paths: [['city'], ['country'], ['region'], ['currency'], ['atomic number']],
+    paths: [['currency'], ['calling code'], ['language'], ['elevation']],
     ask: frames(['Name * for the quiz.', 'In this round we ask for *.', 'The host wants to hear *.'], subject),
   },
   {
     name: 'mini-popqa',
     sizes: EVALUATION,
-    paths: [['icao code'], ['elevation'], ['currency'], ['calling code'], ['atomic number']],
-    ask: frames(['What is *?'], ofPhrase),
+    paths: [['icao code'], ['elevation'], ['atomic number'], ['calling code']],
+    ask: frames(['* was asked for.'], ofSubject),
   },
   {
     name: 'mini-2wikimultihopqa',
@@ -68,28 +64,28 @@ const SETS: QuestionSet[] = [
       ['airport', 'icao code'],
       ['airport', 'elevation'],
     ],
-    ask: frames(['What is *?', 'Which is *?'], subject),
+    ask: frames(['Of interest would be *.', 'Which one did they call *?'], subject),
   },
   {
     name: 'mini-musique',
     sizes: EVALUATION,
     paths: [
-      ['city', 'country', 'capital'],
       ['city', 'country', 'currency'],
+      ['city', 'country', 'language'],
       ['country', 'capital', 'airport'],
-      ['country', 'capital', 'region'],
+      ['capital', 'airport', 'icao code'],
+      ['country', 'capital', 'airport', 'elevation'],
     ],
-    ask: frames(['What is *?', 'Tell me *.'], subject),
+    ask: frames(['What turns out to be *?', 'One would have to work out *.'], subject),
   },
   {
     name: 'mini-bamboogle',
     sizes: EVALUATION,
     paths: [
-      ['city', 'country'],
-      ['country', 'capital'],
-      ['capital', 'icao code'],
       ['country', 'language'],
+      ['country', 'currency'],
       ['country', 'calling code'],
+      ['airport', 'elevation'],
     ],
     ask: frames(['Could anybody work out *?', 'I have been wondering about *.'], subject),
   },

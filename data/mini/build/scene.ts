@@ -12,8 +12,8 @@ export interface Scene {
 }
 
 /** What a search for one fact finds besides it: other facts of its entity, facts whose value the entity is, … */
-const SAME_ENTITY = 0.4
-const AS_VALUE = 0.2
+const SAME_ENTITY = 0.5
+const AS_VALUE = 0.15
 
 /** Real facts of the training split, indexed. */
 export interface FactBase {
@@ -21,6 +21,8 @@ export interface FactBase {
   byEntity: Map<string, Fact[]>
   byValue: Map<string, Fact[]>
   byRelation: Map<string, Fact[]>
+  /** By the last word of the entity. */
+  byLastWord: Map<string, Fact[]>
   names: string[]
   relations: string[]
   /** Names of the other splits, which made-up worlds must not use. */
@@ -31,9 +33,12 @@ export function factBase(facts: Fact[], reserved: ReadonlySet<string> = new Set(
   const byEntity = groupBy(facts, (fact) => fact.entity)
   const byValue = groupBy(facts, (fact) => fact.value)
   const byRelation = groupBy(facts, (fact) => fact.relation)
+  const byLastWord = groupBy(facts, (fact) => lastWord(fact.entity))
   const names = [...new Set(facts.flatMap((fact) => [fact.entity, fact.value]))]
-  return { facts, byEntity, byValue, byRelation, names, relations: [...byRelation.keys()], reserved }
+  return { facts, byEntity, byValue, byRelation, byLastWord, names, relations: [...byRelation.keys()], reserved }
 }
+
+const lastWord = (name: string): string => name.slice(name.lastIndexOf(' ') + 1)
 
 function groupBy(facts: Fact[], key: (fact: Fact) => string): Map<string, Fact[]> {
   const groups = new Map<string, Fact[]>()
@@ -97,6 +102,11 @@ export function realDistractor(
   const kind = random()
   if (own.length > 0 && kind < SAME_ENTITY) return pick(random, own)
   if (reverse.length > 0 && kind >= SAME_ENTITY && kind < SAME_ENTITY + AS_VALUE) return pick(random, reverse)
+  if (entity.includes(' ') && random() < 0.5) {
+    const cousins = base.byLastWord.get(lastWord(entity)) ?? []
+    const others = cousins.filter((fact) => fact.entity !== entity && fact.relation === relation && !isIn(chain, fact))
+    if (others.length > 0) return pick(random, others)
+  }
   const alike = base.byRelation.get(relation) ?? base.facts
   for (;;) {
     const fact = pick(random, alike)
@@ -118,8 +128,12 @@ export function search(
   const found = options.noisy
     ? undefined
     : scene.chain.find((fact) => fact.entity === entity && fact.relation === relation)
-  const others = Array.from({ length: options.documents - (found ? 1 : 0) }, () =>
-    scene.distractor(random, entity, relation),
-  )
-  return { facts: shuffle(random, found ? [found, ...others] : others), found }
+  // An engine does not show a document twice; a small world may have no other.
+  const others = new Map<string, Fact>()
+  const wanted = options.documents - (found ? 1 : 0)
+  for (let draws = 0; others.size < wanted; draws++) {
+    const fact = scene.distractor(random, entity, relation)
+    others.set(`${fact.entity}|${fact.relation}|${draws < 20 ? '' : draws}`, fact)
+  }
+  return { facts: shuffle(random, found ? [found, ...others.values()] : [...others.values()]), found }
 }

@@ -1,5 +1,5 @@
 // Made-up worlds for training: random names and many relation words teach to read documents rather than to remember.
-import { pick } from '../../../src/schema/seeded-random.js'
+import { createRandom, pick } from '../../../src/schema/seeded-random.js'
 import type { Random } from '../../../src/schema/seeded-random.js'
 import type { Fact } from './language.js'
 
@@ -19,10 +19,20 @@ const MODIFIERS =
   'main old birth home web first sacred royal lowest trade summer tax national local former second'.split(' ')
 const HEADS = 'place code month date river leader group tongue border title station office symbol number'.split(' ')
 
-/** Relation words of made-up worlds. `exclude` keeps those of the out-of-domain sets out. */
+/**
+ * Relation words of made-up worlds: nouns, pairs of them, and words that mean nothing, so that a policy takes a relation
+ * from the question whatever it is. `exclude` keeps those of the out-of-domain sets out.
+ */
 export function relationWords(exclude: ReadonlySet<string>): string[] {
+  const random = createRandom(21)
   const compound = MODIFIERS.flatMap((modifier) => HEADS.map((head) => `${modifier} ${head}`))
-  return [...NOUNS, ...compound].filter((relation) => !exclude.has(relation))
+  const pairs = Array.from({ length: 400 }, () => `${pick(random, NOUNS)} ${pick(random, [...NOUNS, ...HEADS])}`)
+  const madeUp = Array.from({ length: 400 }, () => {
+    const word = Array.from({ length: 2 + Math.floor(random() * 2) }, () => pick(random, SYLLABLES)).join('')
+    return random() < 0.5 ? word : random() < 0.5 ? `${word} ${pick(random, HEADS)}` : `${pick(random, NOUNS)} ${word}`
+  })
+  const words = [...NOUNS, ...NOUNS, ...compound, ...pairs, ...madeUp]
+  return words.filter((relation) => ![...exclude].some((other) => relation.includes(other)))
 }
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
@@ -84,6 +94,12 @@ export function syntheticWorld(
     chain.push({ entity, relation: pick(random, relations), value })
     entity = value
   }
-  const others = Array.from({ length: 12 }, name).filter((other) => !used.has(other))
+  // Names that share a word with those of the chain: a policy must read all of a name.
+  const cousin = (): string => {
+    const words = pick(random, [...used]).split(' ')
+    const own = name().split(' ')[0]!
+    return random() < 0.6 ? `${own} ${words[words.length - 1]}` : `${words[0]} ${own}`
+  }
+  const others = Array.from({ length: 12 }, (_, i) => (i < 3 ? cousin() : name())).filter((other) => !used.has(other))
   return { chain, names: others, relations: Array.from({ length: 6 }, () => pick(random, relations)) }
 }

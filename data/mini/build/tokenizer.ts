@@ -14,13 +14,14 @@ const folder = fileURLToPath(new URL('../tokenizer/', import.meta.url))
 const random = createRandom(1)
 const source = trainingSource()
 const options = {
-  mixture: PERFECT,
+  odds: PERFECT,
   noise: 0.2,
   documents: 5,
   real: 0.5,
   hops: [0.6, 0.3, 0.1],
   informationWeight: 0,
   copies: 0,
+  drills: 0,
 }
 const texts = Array.from({ length: 6000 }, () => policyText(random, source, options))
 for (const name of source.base.names) texts.push(` ${name}`, ` ${name}`)

@@ -88,7 +88,7 @@ async function reader(source: ExampleSource): Promise<void> {
   const batch = (step: number): Example[] =>
     examples(() =>
       policyExample(random, source, {
-        mixture: PERFECT,
+        odds: PERFECT,
         // One document and one hop first; noise when there is something to tell it from.
         noise: step > 400 ? 0.15 : 0,
         documents: Math.min(5, 1 + Math.floor(step / 80)),
@@ -96,6 +96,7 @@ async function reader(source: ExampleSource): Promise<void> {
         hops: step < 240 ? [1] : [0.6, 0.33, 0.07],
         informationWeight: random() < 0.2 ? 0.1 : 0,
         copies: 0.15,
+        drills: step < 240 ? 0 : 0.35,
       }),
     )
   const options = plan(1000, 2e-3, batch)
@@ -112,17 +113,24 @@ async function ceiling(source: ExampleSource): Promise<void> {
   const batch = (): Example[] =>
     examples(() =>
       policyExample(random, source, {
-        mixture: PERFECT,
+        odds: PERFECT,
         noise: 0.15,
         documents: 5,
         real: 0.4,
-        hops: [0.55, 0.37, 0.08],
-        informationWeight: random() < 0.2 ? 0.1 : 0,
-        copies: 0.05,
+        hops: [0.5, 0.36, 0.1, 0.04],
+        informationWeight: 0,
+        copies: 0.02,
+        drills: 0.35,
       }),
     )
-  const options = plan(1500, 2e-3, batch)
-  await trainSupervised(model.config, model.weights, options)
+  const options = plan(2400, 2e-3, batch)
+  await trainSupervised(model.config, model.weights, {
+    ...options,
+    async onStep(record) {
+      await options.onStep?.(record)
+      if ((record.step + 1) % 500 === 0) await model.save(`${MINI}checkpoints/ceiling`, 'bfloat16')
+    },
+  })
   await model.save(`${MINI}checkpoints/ceiling`, 'bfloat16')
 }
 
@@ -132,13 +140,14 @@ async function policy(source: ExampleSource): Promise<void> {
   const batch = (): Example[] =>
     examples(() =>
       policyExample(random, source, {
-        mixture: NEUTRAL,
+        odds: NEUTRAL,
         noise: 0.3,
         documents: 5,
         real: 0.5,
         hops: [0.55, 0.38, 0.07],
         informationWeight: 0,
         copies: 0,
+        drills: 0,
       }),
     )
   await trainSupervised(model.config, model.weights, plan(240, 5e-4, batch))
@@ -151,13 +160,14 @@ async function simulator(source: ExampleSource): Promise<void> {
   const batch = (): Example[] =>
     examples(() =>
       simulatorExample(random, source, {
-        mixture: PERFECT,
+        odds: PERFECT,
         noise: 0,
         documents: 5,
         real: 0.5,
         hops: [0.55, 0.38, 0.07],
         informationWeight: 0,
         copies: 0,
+        drills: 0,
       }),
     )
   await trainSupervised(model.config, model.weights, plan(500, 1.5e-3, batch))
