@@ -26,6 +26,10 @@ export interface LocalPolicyOptions {
   download?: ResolveModelOptions
 }
 
+/** A model of fewer parameters spends its time on the cache, so few rows share one; a larger one on its weights. */
+const SMALL = 2e7
+const SMALL_ROWS = 32
+
 /** A policy whose weights are in this process, so that it can be trained. */
 export interface LocalPolicy extends Policy {
   readonly config: ModelConfig
@@ -55,7 +59,9 @@ export async function loadPolicy(model: string, options: LocalPolicyOptions = {}
     prefillChunk = 32,
   } = options
   const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
-  const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, contextLength, prefillChunk })
+  const parameters = Object.values(weights).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const rows = Math.min(slots, parameters < SMALL ? SMALL_ROWS : slots)
+  const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength, prefillChunk })
   return {
     name: options.name ?? basename(model),
     tokenizer,
@@ -66,7 +72,7 @@ export async function loadPolicy(model: string, options: LocalPolicyOptions = {}
     save: (target, dtype = 'float32') =>
       writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype }),
     async dispose() {
-      await scheduler.dispose()
+      scheduler.dispose()
       disposeWeights(weights)
     },
   }

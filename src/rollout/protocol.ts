@@ -49,10 +49,10 @@ export const miniProtocol: Protocol = {
   observation: (documents) =>
     `<information> ${documents.map((document, i) => `Doc ${i + 1}: ${document.text}`).join(' ')}${CLOSE_INFORMATION}`,
   correction: `<information> Nothing found.${CLOSE_INFORMATION}`,
-  maxSearches: 4,
+  maxSearches: 6,
   maxTokensPerTurn: 64,
   maxObservationTokens: 160,
-  maxTokens: 1024,
+  maxTokens: 768,
 }
 
 function listDocuments(documents: readonly Document[]): string {

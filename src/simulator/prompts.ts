@@ -7,6 +7,8 @@ export interface SimulatorPrompt {
   render(tokenizer: Tokenizer, query: string, question: Question, quality: Quality, documents: number): number[]
   /** Strings that end its text. */
   stop: string[]
+  /** Most ids of all documents together. */
+  maxTokens: number
 }
 
 /** For instruction-tuned LLMs: query, question and a gold answer, as the paper has it (arXiv 2505.04588, table 2). */
@@ -23,6 +25,8 @@ export const zerosearchSimulatorPrompt: SimulatorPrompt = {
     return tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content }]))
   },
   stop: [],
+  // As in the paper.
+  maxTokens: 600,
 }
 
 /**
@@ -36,4 +40,5 @@ export const miniSimulatorPrompt: SimulatorPrompt = {
     return tokenizer.encode(`${head}${facts}<information>`)
   },
   stop: ['</information>'],
+  maxTokens: 160,
 }

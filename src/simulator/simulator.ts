@@ -11,8 +11,6 @@ export interface SimulatorOptions {
   prompt?: SimulatorPrompt
   /** Default 0.8, as in the paper. */
   temperature?: number
-  /** Most ids of all documents together; default 600, as in the paper. */
-  maxTokens?: number
 }
 
 /**
@@ -21,7 +19,7 @@ export interface SimulatorOptions {
  * Text without documents is an empty list, as where nothing was found.
  */
 export function createSimulator(llm: Policy, options: SimulatorOptions = {}): SearchEngine {
-  const { prompt = zerosearchSimulatorPrompt, temperature = 0.8, maxTokens = 600 } = options
+  const { prompt = zerosearchSimulatorPrompt, temperature = 0.8 } = options
   return {
     name: `simulator ${llm.name}`,
     async search(query, { question, topK, quality = 'useful', seed = 0 }) {
@@ -34,7 +32,7 @@ export function createSimulator(llm: Policy, options: SimulatorOptions = {}): Se
       }
       const conversation = await llm.start({ temperature, topP: 1, topK: 0 }, hash(seed, 1))
       try {
-        const { text } = await conversation.generate(ids, { maxTokens, stop: prompt.stop })
+        const { text } = await conversation.generate(ids, { maxTokens: prompt.maxTokens, stop: prompt.stop })
         const order = shuffle(createRandom(hash(seed, 2)), parseDocuments(text).slice(0, topK))
         return order.map((document, i) => ({ ...document, rank: i + 1 }))
       } finally {

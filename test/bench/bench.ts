@@ -20,7 +20,8 @@ interface Case {
 interface Measured {
   ms: number
   firstMs: number
-  tokensPerSecond?: number
+  /** A call with sequences of another length, after the first ones. */
+  otherLengthMs?: number
 }
 
 const here = fileURLToPath(new URL('./', import.meta.url))
@@ -72,6 +73,14 @@ const cases: Case[] = [
     aim: 2,
   },
   {
+    title: "training step, Qwen2.5-0.5B's shape, bfloat16 against torch's float32",
+    kind: 'train',
+    shape: HALF_BILLION,
+    own: { ...big, bfloat16: true },
+    torch: big,
+    aim: 1.5,
+  },
+  {
     title: "decoding, Qwen2.5-0.5B's shape, batch 1",
     kind: 'decode',
     shape: HALF_BILLION,
@@ -108,11 +117,21 @@ for (const item of cases.filter(({ shape }) => !process.argv.includes('--small')
     `${item.aim}×`,
     ratio >= item.aim ? 'yes' : 'no',
     `${(own.firstMs / 1000).toFixed(1)} s`,
+    own.otherLengthMs === undefined ? '' : `${own.otherLengthMs.toFixed(0)} ms`,
   ]
   rows.push(`| ${row.join(' | ')} |`)
   console.log(rows[rows.length - 1])
 }
-const head = ['work', 'zerosearch', 'torch', 'ratio', 'aim', 'reached', 'first call (trace and compile)']
+const head = [
+  'work',
+  'zerosearch',
+  'torch',
+  'ratio',
+  'aim',
+  'reached',
+  'first call (trace and compile)',
+  'another length',
+]
 const table = [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows].join('\n')
 if (process.argv.includes('--write')) {
   const machine = `${cpus().length} × ${cpus()[0]!.model}, Node ${process.versions.node}`

@@ -19,13 +19,14 @@ const NO_STOP = { maxTokens: 20, stop: [] }
 
 let weights: Weights
 let scheduler: Scheduler
-const make = (slots: number): Scheduler =>
+const make = (slots: number, rows = slots): Scheduler =>
   new Scheduler({
     config: tinyConfig,
     weights,
     tokenizer: letterTokenizer,
     decoder: decoderFor(tinyConfig, letterTokenizer.vocabSize, 4),
     slots,
+    rows,
     contextLength: 300,
     prefillChunk: 16,
   })
@@ -124,7 +125,20 @@ describe('generation with a cache', () => {
     const at = prompt(1).length + before.ids.length + 1
     expect(after.ids).toEqual(whole.best.slice(at - 1, at - 1 + after.ids.length))
     waits.end()
-    await small.dispose()
+    small.dispose()
+  })
+
+  it('spreads conversations over blocks, and each is what it is alone', async () => {
+    const blocks = make(5, 2)
+    const run = async (i: number, of: Scheduler): Promise<number[]> => {
+      const conversation = await of.start(WARM, 40 + i)
+      const { ids } = await conversation.generate(prompt(i), { maxTokens: 10 + 20 * i, stop: [] })
+      conversation.end()
+      return ids
+    }
+    const together = await Promise.all(Array.from({ length: 9 }, (_, i) => run(i, blocks)))
+    for (let i = 0; i < 9; i++) expect(together[i]).toEqual(await run(i, scheduler))
+    blocks.dispose()
   })
 
   it('ends at stop strings, keeping the token that completes one, at the limit, and when the context is full', async () => {
