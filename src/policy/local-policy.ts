@@ -37,7 +37,7 @@ export interface LocalPolicy extends Policy {
   /** Writes a model folder that transformers loads. The folder appears when it is complete. */
   save(folder: string, dtype?: 'float32' | 'bfloat16'): Promise<void>
   /** Frees the weights and the cache. */
-  dispose(): Promise<void>
+  dispose(): void
 }
 
 /**
@@ -71,7 +71,7 @@ export async function loadPolicy(model: string, options: LocalPolicyOptions = {}
     start: (sampling, seed) => scheduler.start(sampling, seed),
     save: (target, dtype = 'float32') =>
       writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype }),
-    async dispose() {
+    dispose() {
       scheduler.dispose()
       disposeWeights(weights)
     },

@@ -13,7 +13,7 @@ import { train } from '../../src/train/train.js'
 
 const questions = [...(await miniQuestions('mini-nq', 'train')), ...(await miniQuestions('mini-hotpotqa', 'train'))]
 const open: LocalPolicy[] = []
-afterAll(() => Promise.all(open.map((policy) => policy.dispose())))
+afterAll(() => open.forEach((policy) => policy.dispose()))
 
 async function load(name: 'policy' | 'simulator'): Promise<LocalPolicy> {
   const policy = await loadPolicy(miniCheckpoint(name), { slots: 96 })

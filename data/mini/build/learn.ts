@@ -81,7 +81,7 @@ for (const seed of seeds) {
   const after = await measure(policy)
   console.log(`seed ${seed}, after ${trainingSeconds} s`, after)
   runs.push({ seed, trainingSeconds, before, after })
-  await policy.dispose()
+  policy.dispose()
 }
 const file = fileURLToPath(new URL(`../checkpoints/learned-${split}.json`, import.meta.url))
 writeFileSync(file, `${JSON.stringify({ metric: 'greedy exact match, in-domain', split, runs }, null, 2)}\n`)
