@@ -68,7 +68,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
 }
 
 /** Metrics of one trajectory. */
-export function score(method: string, { question, answer, searches }: Trajectory): Score {
+export function score(method: string, { question, answer, searches, failure }: Trajectory): Score {
   const { goldAnswers, dataset, id } = question
   return {
     method,
@@ -80,5 +80,6 @@ export function score(method: string, { question, answer, searches }: Trajectory
     f1: f1(answer, goldAnswers),
     searches,
     answered: answer === null ? 0 : 1,
+    ...(failure && { failure: `${failure.boundary}: ${failure.message}` }),
   }
 }

@@ -77,4 +77,5 @@ export const scoreSchema: z.ZodType<Score> = z.object({
   f1: share,
   searches: count,
   answered: share,
+  failure: z.string().exactOptional(),
 })

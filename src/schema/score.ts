@@ -14,4 +14,6 @@ export interface Score {
   searches: number
   /** 1 where an `<answer>` was given. */
   answered: number
+  /** Why the rollout failed, where it did: its metrics are those of no answer. */
+  failure?: string
 }

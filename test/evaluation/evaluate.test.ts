@@ -62,6 +62,7 @@ describe('evaluate', () => {
       [0, 0, null],
     ])
     expect(failures).toEqual([['frail', 'out of memory']])
+    expect(scores.map(({ failure }) => failure)).toEqual([undefined, 'policy: out of memory'])
   })
 
   test('two methods of one name, and a method that leaves questions out, are refused', async () => {
