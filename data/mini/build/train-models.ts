@@ -170,7 +170,7 @@ async function simulator(source: ExampleSource): Promise<void> {
         drills: 0,
       }),
     )
-  await trainSupervised(model.config, model.weights, plan(500, 1.5e-3, batch))
+  await trainSupervised(model.config, model.weights, plan(900, 1.5e-3, batch))
   await model.save(`${MINI}checkpoints/simulator`, 'bfloat16')
 }
 
