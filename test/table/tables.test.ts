@@ -1,0 +1,142 @@
+import { describe, expect, it, test } from 'vitest'
+import type { Score } from '../../src/schema/score.js'
+import type { UpdateRecord } from '../../src/schema/update-record.js'
+import { comparisonTable } from '../../src/table/comparison-table.js'
+import type { ComparisonRow } from '../../src/table/comparison-table.js'
+import { toDataFrame } from '../../src/table/danfo.js'
+import { scoreTable } from '../../src/table/score-table.js'
+import { trainingTable } from '../../src/table/training-table.js'
+import { meanInterval, wilsonInterval } from '../../src/table/wilson-interval.js'
+
+const score = (method: string, dataset: string, i: number, em: number): Score => ({
+  method,
+  dataset,
+  questionId: `${dataset}-${i}`,
+  answer: em ? 'Lima' : null,
+  em,
+  coverEm: em,
+  f1: em,
+  searches: i % 3,
+  answered: em,
+})
+const scores = (method: string, dataset: string, right: number, n: number): Score[] =>
+  Array.from({ length: n }, (_, i) => score(method, dataset, i, i < right ? 1 : 0))
+const rowsOf = (all: readonly Score[]): ComparisonRow[] => comparisonTable(all).objects() as ComparisonRow[]
+
+describe('Wilson interval', () => {
+  // Roots of (p - x)² = z² x (1 - x) / n, worked out apart from the code.
+  it.each([
+    [5, 10, 0.236593, 0.763407],
+    [0, 10, 0, 0.277533],
+    [10, 10, 0.722467, 1],
+    [81, 263, 0.255289, 0.36621],
+  ])('%i of %i', (count, n, low, high) => {
+    const interval = wilsonInterval(count / n, n)
+    expect(interval.low).toBeCloseTo(low, 5)
+    expect(interval.high).toBeCloseTo(high, 5)
+  })
+
+  it('says what is wrong', () => {
+    expect(() => wilsonInterval(1.2, 10)).toThrow('proportion must lie in [0, 1], got 1.2')
+    expect(() => wilsonInterval(0.5, 0)).toThrow('n must be at least 1, got 0')
+  })
+
+  it('of a mean: one part is itself; equal parts narrow by the root of their number', () => {
+    const part = { proportion: 0.4, low: 0.3, high: 0.6 }
+    const own = meanInterval([part])
+    expect(own.low).toBeCloseTo(0.3)
+    expect(own.high).toBeCloseTo(0.6)
+    const four = meanInterval([part, part, part, part])
+    expect(four.low).toBeCloseTo(0.4 - 0.1 / 2)
+    expect(four.high).toBeCloseTo(0.4 + 0.2 / 2)
+  })
+})
+
+describe('comparison', () => {
+  const all = [
+    ...scores('before', 'mini-popqa', 2, 10),
+    ...scores('before', 'mini-nq', 5, 10),
+    ...scores('after', 'mini-popqa', 6, 10),
+    ...scores('after', 'mini-nq', 30, 40),
+  ]
+
+  it('puts in-domain sets first, and averages sets, not questions', () => {
+    const rows = rowsOf(all)
+    expect(rows.map((row) => [row.method, row.dataset, row.domain, row.n])).toEqual([
+      ['before', 'mini-nq', 'in-domain', 10],
+      ['before', 'mini-popqa', 'out-of-domain', 10],
+      ['before', 'average', 'in-domain', 10],
+      ['before', 'average', 'out-of-domain', 10],
+      ['before', 'average', 'all', 20],
+      ['after', 'mini-nq', 'in-domain', 40],
+      ['after', 'mini-popqa', 'out-of-domain', 10],
+      ['after', 'average', 'in-domain', 40],
+      ['after', 'average', 'out-of-domain', 10],
+      ['after', 'average', 'all', 50],
+    ])
+    const average = rows[9]!
+    expect(average.em).toBeCloseTo((30 / 40 + 6 / 10) / 2)
+    const [nq, popqa] = [wilsonInterval(0.75, 40), wilsonInterval(0.6, 10)]
+    expect(average.emLow).toBeCloseTo(average.em - Math.hypot(0.75 - nq.low, 0.6 - popqa.low) / 2)
+    expect(average.emHigh).toBeCloseTo(average.em + Math.hypot(nq.high - 0.75, popqa.high - 0.6) / 2)
+  })
+
+  it('leaves out an average over sets that a method was not run on', () => {
+    const rows = rowsOf([...all, ...scores('half', 'mini-nq', 1, 2)]).filter((row) => row.method === 'half')
+    expect(rows.map((row) => [row.dataset, row.domain])).toEqual([
+      ['mini-nq', 'in-domain'],
+      ['average', 'in-domain'],
+    ])
+  })
+
+  it('has its columns where there is no score', () => {
+    expect(comparisonTable([]).columnNames()).toEqual(comparisonTable(all).columnNames())
+  })
+})
+
+test('scores are rows, in their order', () => {
+  const table = scoreTable(scores('m', 'mini-nq', 1, 3))
+  expect(table.array('em')).toEqual([1, 0, 0])
+  expect(table.array('answer')).toEqual(['Lima', null, null])
+  expect(table.array('questionId')).toEqual(['mini-nq-0', 'mini-nq-1', 'mini-nq-2'])
+})
+
+test('updates are rows, in order; what was not measured is null', () => {
+  const record = (update: number): UpdateRecord => ({
+    update,
+    reward: update / 10,
+    em: 0,
+    noiseThreshold: 0,
+    searchesPerQuestion: 1,
+    kl: 0,
+    loss: 0,
+    clipFraction: 0,
+    gradNorm: 1,
+    learningRate: 1e-3,
+    zeroVarianceGroups: 0,
+    answered: 1,
+    tokensPerTrajectory: 100,
+    rolloutSeconds: 1,
+    updateSeconds: 1,
+  })
+  const table = trainingTable([record(2), { ...record(1), validationEm: 0.5 }])
+  expect(table.array('update')).toEqual([1, 2])
+  expect(table.array('reward')).toEqual([0.1, 0.2])
+  expect(table.array('validationEm')).toEqual([0.5, null])
+  expect(table.array('entropy')).toEqual([null, null])
+})
+
+test('as a Danfo DataFrame: same columns, order, values; and the one TensorFlow of the process', async () => {
+  const table = comparisonTable(scores('before', 'mini-nq', 5, 10))
+  const frame = await toDataFrame(table)
+  expect(frame.columns).toEqual(table.columnNames())
+  expect(frame.shape).toEqual([table.numRows(), table.numCols()])
+  expect(frame.column('em').values).toEqual([...table.array('em')])
+  expect(frame.column('dataset').values).toEqual([...table.array('dataset')])
+  const { tf } = await import('../../src/tensor/runtime.js')
+  // Danfo's tensors are tensors of this project's own tfjs: its memory counts them.
+  const before = tf.memory().numTensors
+  const tensor = frame.loc({ columns: ['em'] }).tensor as { dispose(): void }
+  expect(tf.memory().numTensors).toBeGreaterThan(before)
+  tensor.dispose()
+})
