@@ -19,4 +19,4 @@ export interface Odds {
 export const PERFECT: Odds = { search: 1, query: 1, read: 1, again: 1, next: 1, stop: 1 }
 
 /** For the policy that reinforcement learning starts from: it can do all of it, and has not learned when. */
-export const NEUTRAL: Odds = { search: 0.5, query: 0.8, read: 0.8, again: 0.5, next: 0.5, stop: 0.5 }
+export const NEUTRAL: Odds = { search: 0.45, query: 0.8, read: 0.8, again: 0.5, next: 0.85, stop: 0.85 }

@@ -61,7 +61,7 @@ for (const seed of seeds) {
     searchEngine: simulator,
     questions: await inDomain('train'),
     protocol,
-    curriculum: { start: 0, end: 0.5 },
+    curriculum: { start: 0, end: 0.4 },
     updates: 20,
     questionsPerUpdate: 16,
     groupSize: 6,
