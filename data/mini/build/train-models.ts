@@ -1,5 +1,5 @@
 // Trains the mini world's checkpoints with this project's own supervised fine-tuning: writes ../checkpoints/.
-// Run: npm run mini:train [-- reader|ceiling|policy|simulator …]   (default: all, in this order; about an hour on two cores)
+// Run: npm run mini:train [-- reader|ceiling|policy|simulator …]   (default: all, in this order; about an hour and a half on two cores)
 //
 // reader     learns to copy from documents, from nothing; an intermediate step, not shipped
 // ceiling    learns to read from perfect trajectories: what a policy of this size can reach
