@@ -62,7 +62,7 @@ describe('limits', () => {
     const trajectory = await rollOut(always(lasting), long, { searchEngine: finding(), protocol: miniProtocol })
     expect(trajectory.failure).toEqual({
       boundary: 'policy',
-      message: expect.stringContaining('leave room to answer in 1024 ids, got 2010') as string,
+      message: expect.stringContaining('leave room to answer in 768 ids, got 2010') as string,
     })
     expect(trajectory.ids).toEqual([])
   })
@@ -252,18 +252,17 @@ describe('failures and stopping', () => {
       quality: (search: number) => (search % 2 === 0 ? ('useful' as const) : ('noisy' as const)),
     }
     const trajectory = await rollOut(always(lasting), question, options)
-    expect(new Set(seen.map((call) => (call as [number])[0])).size).toBe(4)
+    expect(new Set(seen.map((call) => (call as [number])[0])).size).toBe(6)
     expect(seen.map((call) => (call as [number, string, number]).slice(1))).toEqual([
+      ['useful', 3],
+      ['noisy', 3],
       ['useful', 3],
       ['noisy', 3],
       ['useful', 3],
       ['noisy', 3],
     ])
     expect(trajectory.turns.map(({ observation }) => observation?.quality)).toEqual([
-      'useful',
-      'noisy',
-      'useful',
-      'noisy',
+      ...['useful', 'noisy', 'useful', 'noisy', 'useful', 'noisy'],
       undefined,
     ])
     const first = seen.splice(0)

@@ -98,7 +98,8 @@ export function syntheticWorld(
   const cousin = (): string => {
     const words = pick(random, [...used]).split(' ')
     const own = name().split(' ')[0]!
-    return random() < 0.6 ? `${own} ${words[words.length - 1]}` : `${words[0]} ${own}`
+    const made = random() < 0.6 ? `${own} ${words[words.length - 1]}` : `${words[0]} ${own}`
+    return reserved.has(made) ? cousin() : made
   }
   const others = Array.from({ length: 12 }, (_, i) => (i < 3 ? cousin() : name())).filter((other) => !used.has(other))
   return { chain, names: others, relations: Array.from({ length: 6 }, () => pick(random, relations)) }
