@@ -44,9 +44,13 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 export function syntheticName(random: Random, reserved?: ReadonlySet<string>): string {
   for (;;) {
     const name = drawName(random)
-    if (!reserved || ![name, ...name.split(' ')].some((part) => reserved.has(part))) return name
+    if (!reserved || !isReserved(name, reserved)) return name
   }
 }
+
+/** Whether a name, or a word of it, is taken. */
+const isReserved = (name: string, reserved: ReadonlySet<string>): boolean =>
+  [name, ...name.split(' ')].some((part) => reserved.has(part))
 
 function drawName(random: Random): string {
   const word = (most: number): string => {
@@ -99,7 +103,7 @@ export function syntheticWorld(
     const words = pick(random, [...used]).split(' ')
     const own = name().split(' ')[0]!
     const made = random() < 0.6 ? `${own} ${words[words.length - 1]}` : `${words[0]} ${own}`
-    return reserved.has(made) ? cousin() : made
+    return isReserved(made, reserved) ? name() : made
   }
   const others = Array.from({ length: 12 }, (_, i) => (i < 3 ? cousin() : name())).filter((other) => !used.has(other))
   return { chain, names: others, relations: Array.from({ length: 6 }, () => pick(random, relations)) }
