@@ -34,7 +34,7 @@ export function policyExample(random: Random, source: ExampleSource, options: Ex
   if (random() < options.copies) return copyExample(random, source.tokenizer)
   const scene = drawScene(random, source, options)
   if (random() < options.drills) return drillExample(random, source, scene)
-  const prompt = policyPrompt(questionOf(random, scene))
+  const prompt = policyPrompt(questionOf(random, scene, source.base))
   const segments: Segment[] = [{ text: prompt, policy: false }, ...policySegments(random, scene, options)]
   const end: Segment = { text: END_OF_TEXT, policy: true }
   return encode(source.tokenizer, [...segments, end], (segment, i) =>
@@ -47,7 +47,11 @@ export function simulatorExample(random: Random, source: ExampleSource, options:
   const fact = scene.chain[Math.floor(random() * scene.chain.length)]!
   const answer = scene.chain[scene.chain.length - 1]!.value
   const quality = random() < 0.5 ? 'useful' : 'noisy'
-  const question = { question: questionOf(random, scene), answer, supportingFacts: scene.chain.map(carrier) }
+  const question = {
+    question: questionOf(random, scene, source.base),
+    answer,
+    supportingFacts: scene.chain.map(carrier),
+  }
   const prompt = simulatorPrompt(queryFor(fact.entity, fact.relation), question, quality)
   const text = documentsText(random, scene, fact, answer, quality === 'noisy', options.documents)
   return encode(source.tokenizer, [
@@ -89,12 +93,14 @@ function drawScene(random: Random, source: ExampleSource, options: ExampleOption
   return syntheticScene(random, hops, source.relations, source.base)
 }
 
-const questionOf = (random: Random, scene: Scene): string =>
-  inDomainQuestion(
-    random,
-    scene.chain[0]!.entity,
-    scene.chain.map((fact) => fact.relation),
-  )
+/** A made-up word in front, in capitals, might be a name of another split: such a question is drawn again. */
+function questionOf(random: Random, scene: Scene, { reserved }: FactBase): string {
+  const relations = scene.chain.map((fact) => fact.relation)
+  for (;;) {
+    const question = inDomainQuestion(random, scene.chain[0]!.entity, relations)
+    if (!reserved.has(question.split(' ')[0]!)) return question
+  }
+}
 
 /** Segments are encoded one by one, as a rollout does. */
 function encode(
@@ -142,5 +148,5 @@ function drillExample(random: Random, source: ExampleSource, scene: Scene): Exam
 export function policyText(random: Random, source: Omit<ExampleSource, 'tokenizer'>, options: ExampleOptions): string {
   const scene = drawScene(random, source as ExampleSource, options)
   const segments = policySegments(random, scene, options)
-  return policyPrompt(questionOf(random, scene)) + segments.map((segment) => segment.text).join('')
+  return policyPrompt(questionOf(random, scene, source.base)) + segments.map((segment) => segment.text).join('')
 }

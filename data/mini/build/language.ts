@@ -65,11 +65,8 @@ const frameWord = (random: Random): string =>
     ? pick(random, WORDS)
     : Array.from({ length: 1 + Math.floor(random() * 3) }, () => pick(random, PIECES)).join('')
 
-/** The first one, which a question may begin with in capitals, is a real word: a made-up one might be a name. */
 const frameWords = (random: Random, most: number): string =>
-  Array.from({ length: 1 + Math.floor(random() * most) }, (_, i) =>
-    i === 0 ? pick(random, WORDS) : frameWord(random),
-  ).join(' ')
+  Array.from({ length: 1 + Math.floor(random() * most) }, () => frameWord(random)).join(' ')
 
 /** A question as training and the in-domain sets ask it. */
 export function inDomainQuestion(random: Random, entity: string, relations: readonly string[]): string {
