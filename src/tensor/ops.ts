@@ -1,6 +1,7 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { tf } from './runtime.js'
-import { attribute, op } from './trace.js'
+import { attribute, op, runOp } from './trace.js'
+import type { Variable } from './variable.js'
 
 type Tensor = TensorFlow.Tensor
 
@@ -77,4 +78,28 @@ export function argMax(values: Tensor): Tensor {
     attribute.type('output_type', 'int32'),
   ]
   return op('ArgMax', attributes, [values, tf.scalar(-1, 'int32')])[0]!
+}
+
+/**
+ * Adam in one pass, in place: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − rate · m / (√v + ε). Bias corrections are
+ * the caller's, in rate and ε.
+ * @param weight The variable to change; `first` (m), `second` (v) and `gradient` (g) are of its shape
+ * @param scalars Tensors without dimensions
+ */
+export function applyAdam(
+  weight: Variable,
+  first: Variable,
+  second: Variable,
+  gradient: Tensor,
+  scalars: Record<'learningRate' | 'beta1' | 'beta2' | 'epsilon', Tensor>,
+): void {
+  const state = [weight, first, second].map((variable) => variable.symbol())
+  const { learningRate, beta1, beta2, epsilon } = scalars
+  const uncorrected = tf.scalar(0)
+  runOp(
+    'ResourceApplyAdam',
+    [attribute.type('T', 'float32'), attribute.bool('use_locking', false), attribute.bool('use_nesterov', false)],
+    [...state, uncorrected, uncorrected, learningRate, beta1, beta2, epsilon, gradient],
+    0,
+  )
 }

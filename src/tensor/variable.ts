@@ -59,17 +59,18 @@ export class Variable {
     runOp('AssignAddVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), value], 0)
   }
 
+  /** What ops on variables take as input: the handle, or what stands for it in the function that is being compiled. */
+  symbol(): number {
+    const trace = currentTrace()
+    return trace ? trace.variable(this) : this.id
+  }
+
   /** Frees the device memory. Safe to call twice. */
   dispose(): void {
     if (this.handle === undefined) return
     native.executeOp('DestroyResourceOp', [attribute.bool('ignore_lookup_error', true)], [this.handle], 0)
     native.deleteTensor(this.handle)
     this.handle = undefined
-  }
-
-  private symbol(): number {
-    const trace = currentTrace()
-    return trace ? trace.variable(this) : this.id
   }
 
   private check(value: TensorFlow.Tensor, operation: string): void {

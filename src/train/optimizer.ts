@@ -2,6 +2,7 @@ import { clearWeights, disposeWeights, zeroWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
+import { applyAdam } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 /** AdamW (arXiv 1711.05101) with clipping of the global gradient norm. */
@@ -45,29 +46,19 @@ const gradientNorm = compile('gradient norm', (_: NoInputs, gradients: Weights) 
   return { norm: tf.sqrt(tf.addN(squares)) }
 })
 
-type Scalars = { learningRate: number; scale: number; correction1: number; correction2: number } & Required<
-  Omit<OptimizerOptions, 'maxGradNorm'>
->
+type Scalars = Record<'learningRate' | 'scale' | 'decay' | 'beta1' | 'beta2' | 'epsilon', number>
 
-const update = compile('adamw', (s: Traced<Scalars>, state: State) => {
-  for (const [key, weight] of Object.entries(state.weights)) {
-    const gradient = state.gradients[key]!.read().mul(s.scale)
-    const first = state.first[key]!.read()
-      .mul(s.beta1)
-      .add(gradient.mul(tf.sub(1, s.beta1)))
-    const second = state.second[key]!.read()
-      .mul(s.beta2)
-      .add(gradient.square().mul(tf.sub(1, s.beta2)))
-    const direction = first.div(s.correction1).div(second.div(s.correction2).sqrt().add(s.epsilon))
-    const value = weight.read()
-    const decay = weight.shape.length > 1 ? value.mul(s.weightDecay) : tf.zerosLike(value)
-    state.first[key]!.assign(first)
-    state.second[key]!.assign(second)
-    weight.assign(value.sub(direction.add(decay).mul(s.learningRate)))
-    state.gradients[key]!.assign(tf.zerosLike(value))
-  }
-  return {}
-})
+/** One pass over the state: TensorFlow's own fused kernel. */
+const compileUpdate = (decays: boolean) =>
+  compile('adamw', (s: Traced<Scalars>, state: State) => {
+    for (const [key, weight] of Object.entries(state.weights)) {
+      const gradient = state.gradients[key]!
+      if (decays && weight.shape.length > 1) weight.assign(weight.read().mul(s.decay))
+      applyAdam(weight, state.first[key]!, state.second[key]!, gradient.read().mul(s.scale), s)
+      gradient.assign(tf.zeros([...weight.shape]))
+    }
+    return {}
+  })
 
 /** @param weights The weights to train; they stay the caller's. */
 export async function createOptimizer(weights: Weights, options: OptimizerOptions = {}): Promise<Optimizer> {
@@ -78,6 +69,7 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
     first: await zeroWeights(weights),
     second: await zeroWeights(weights),
   }
+  const update = compileUpdate(weightDecay > 0)
   let steps = 0
   return {
     gradients: state.gradients,
@@ -92,8 +84,17 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
       steps++
       const scale = norm > maxGradNorm ? maxGradNorm / (norm + 1e-6) : 1
       const correction1 = 1 - beta1 ** steps
-      const correction2 = 1 - beta2 ** steps
-      await update({ learningRate, scale, correction1, correction2, beta1, beta2, epsilon, weightDecay }, state)
+      const correction2 = Math.sqrt(1 - beta2 ** steps)
+      const scalars = {
+        // m/c₁ / (√(v/c₂) + ε) = √c₂/c₁ · m / (√v + ε·√c₂), so that the corrections go into the two scalars.
+        learningRate: (learningRate * correction2) / correction1,
+        epsilon: epsilon * correction2,
+        decay: 1 - learningRate * weightDecay,
+        scale,
+        beta1,
+        beta2,
+      }
+      await update(scalars, state)
       return norm
     },
     clear: () => clearWeights(state.gradients),
@@ -101,6 +102,7 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
       disposeWeights(state.gradients)
       disposeWeights(state.first)
       disposeWeights(state.second)
+      update.dispose()
     },
   }
 }

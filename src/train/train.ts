@@ -11,6 +11,8 @@ import type { UpdateRecord } from '../schema/update-record.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { drawQuality, noiseThreshold } from '../simulator/curriculum.js'
 import type { Curriculum } from '../simulator/curriculum.js'
+import { scheduleFactor } from './learning-rate.js'
+import type { LearningRateSchedule } from './learning-rate.js'
 import { createGrpo } from './grpo.js'
 import type { GrpoStep } from './grpo.js'
 
@@ -36,6 +38,8 @@ export interface TrainOptions {
   learningRate?: number
   /** Share of the updates over which the learning rate grows to its full value; default 0.1 (the paper's 0.95 rarely reaches it). */
   warmupRatio?: number
+  /** After the warm-up: `constant`, or `linear`, down towards 0 at the end. Default `constant`, as in the paper. */
+  learningRateSchedule?: LearningRateSchedule
   /** Weight of the divergence from the starting policy; default 0.001, as in the paper. */
   klCoef?: number
   /** Default 0.2. */
@@ -105,7 +109,7 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
       // A question may be drawn twice in a batch; its place keeps the groups apart.
       const groups = items.map((_, i) => String(Math.floor(i / groupSize)))
       const { advantages, zeroVarianceGroups } = groupAdvantages(rewards, groups)
-      const rate = learningRate * Math.min(1, (update + 1) / Math.max(1, warmupRatio * updates))
+      const rate = learningRate * scheduleFactor(update, updates, warmupRatio, options.learningRateSchedule)
       const played = trajectories.map((trajectory, i) => ({ trajectory, advantage: advantages[i]! }))
       // A failed rollout is no evidence about the policy.
       const whole = played.filter(({ trajectory }) => trajectory.stopReason !== 'failed')
