@@ -22,7 +22,7 @@ export interface ExampleOptions extends PolicyTextOptions {
   real: number
   /** Shares of questions with 1, 2, 3 … hops. */
   hops: readonly number[]
-  /** Weight of documents in the loss. */
+  /** Weight in the loss of documents that a policy reads, or that a simulator writes beside the wanted one. */
   informationWeight: number
   /** Share of examples that only repeat random ids: they teach to copy. */
   copies: number
@@ -42,33 +42,41 @@ export function policyExample(random: Random, source: ExampleSource, options: Ex
   )
 }
 
+/**
+ * What the other documents say is drawn at random and can't be learnt, only its kind can; the wanted fact can. So its tokens
+ * count fully and theirs little: at the simulator's temperature a name is copied whole only by a model that is sure of it.
+ */
 export function simulatorExample(random: Random, source: ExampleSource, options: ExampleOptions): Example {
   const scene = drawScene(random, source, options)
   const fact = scene.chain[Math.floor(random() * scene.chain.length)]!
   const answer = scene.chain[scene.chain.length - 1]!.value
-  const quality = random() < 0.5 ? 'useful' : 'noisy'
+  const quality = random() < options.noise ? 'noisy' : 'useful'
   const question = {
     question: questionOf(random, scene, source.base),
     answer,
     supportingFacts: scene.chain.map(carrier),
   }
   const prompt = simulatorPrompt(queryFor(fact.entity, fact.relation), question, quality)
-  const text = documentsText(random, scene, fact, answer, quality === 'noisy', options.documents)
-  return encode(source.tokenizer, [
-    { text: prompt, policy: false },
-    { text, policy: true },
-  ])
+  const others = otherDocuments(random, scene, fact, answer, quality === 'noisy', options.documents)
+  // The wanted fact comes first (the toolkit shuffles): every later document may lean on it.
+  const texts = quality === 'noisy' ? others : [sentence(random, fact), ...others]
+  const segments = [prompt, ...texts.map((text, i) => ` Doc ${i + 1}: ${text}`), '</information>']
+  return encode(
+    source.tokenizer,
+    segments.map((text) => ({ text, policy: text !== prompt })),
+    (segment, i) => (!segment.policy ? 0 : quality === 'useful' && i === 1 ? 1 : options.informationWeight),
+  )
 }
 
-/** Useful: the wanted fact first (the toolkit shuffles). Noisy: no document holds the value or the answer. */
-function documentsText(
+/** Documents that are not wanted; where noise is asked for, none holds the wanted value or the answer. */
+function otherDocuments(
   random: Random,
   scene: Scene,
   fact: Scene['chain'][number],
   answer: string,
   noisy: boolean,
   documents: number,
-): string {
+): string[] {
   const leaks = (text: string): boolean => [fact.value, answer].some((gold) => ` ${text} `.includes(gold))
   const others: string[] = []
   while (others.length < documents - (noisy ? 0 : 1)) {
@@ -76,8 +84,7 @@ function documentsText(
     const text = sentence(random, facts[0]!)
     if (!noisy || !leaks(text)) others.push(text)
   }
-  const texts = noisy ? others : [sentence(random, fact), ...others]
-  return ` ${texts.map((text, i) => `Doc ${i + 1}: ${text}`).join(' ')}</information>`
+  return others
 }
 
 function drawScene(random: Random, source: ExampleSource, options: ExampleOptions): Scene {

@@ -65,7 +65,8 @@ for (const seed of seeds) {
     updates: 20,
     questionsPerUpdate: 16,
     groupSize: 6,
-    learningRate: 4e-4,
+    learningRate: 5e-4,
+    learningRateSchedule: 'linear',
     klCoef: 0.005,
     seed,
     onUpdate(record) {

@@ -154,24 +154,32 @@ async function policy(source: ExampleSource): Promise<void> {
   await model.save(`${MINI}checkpoints/policy`, 'bfloat16')
 }
 
+/** First what documents look like, then names: whole, however rare. */
 async function simulator(source: ExampleSource): Promise<void> {
-  const model = await loadPolicy(`${MINI}checkpoints/ceiling`)
-  const random = createRandom(7)
-  const batch = (): Example[] =>
-    examples(() =>
-      simulatorExample(random, source, {
-        odds: PERFECT,
-        noise: 0,
-        documents: 5,
-        real: 0.5,
-        hops: [0.55, 0.38, 0.07],
-        informationWeight: 0,
-        copies: 0,
-        drills: 0,
-      }),
-    )
-  await trainSupervised(model.config, model.weights, plan(900, 1.5e-3, batch))
-  await model.save(`${MINI}checkpoints/simulator`, 'bfloat16')
+  const phases = [
+    { from: 'ceiling', steps: 1500, peak: 1.5e-3, real: 0.4, informationWeight: 0.1, seed: 7 },
+    { from: 'simulator', steps: 700, peak: 8e-4, real: 0.3, informationWeight: 0.03, seed: 9 },
+  ]
+  for (const { from, steps, peak, real, informationWeight, seed } of phases) {
+    const model = await loadPolicy(`${MINI}checkpoints/${from}`)
+    const random = createRandom(seed)
+    const batch = (): Example[] =>
+      examples(() =>
+        simulatorExample(random, source, {
+          odds: PERFECT,
+          noise: 0.4,
+          documents: 5,
+          real,
+          hops: [0.55, 0.38, 0.07],
+          informationWeight,
+          copies: 0,
+          drills: 0,
+        }),
+      )
+    await trainSupervised(model.config, model.weights, plan(steps, peak, batch))
+    await model.save(`${MINI}checkpoints/simulator`, 'bfloat16')
+    model.dispose()
+  }
 }
 
 const stages = { reader, ceiling, policy, simulator }
