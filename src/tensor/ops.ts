@@ -80,6 +80,11 @@ export function argMax(values: Tensor): Tensor {
   return op('ArgMax', attributes, [values, tf.scalar(-1, 'int32')])[0]!
 }
 
+/** Of all values, in one pass without a copy. Without a gradient. */
+export function sumOfSquares(values: Tensor): Tensor {
+  return op('L2Loss', [attribute.type('T', 'float32')], [values])[0]!.mul(2)
+}
+
 /**
  * Adam in one pass, in place: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − rate · m / (√v + ε). Bias corrections are
  * the caller's, in rate and ε.

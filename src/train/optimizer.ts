@@ -2,7 +2,7 @@ import { clearWeights, disposeWeights, zeroWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
-import { applyAdam } from '../tensor/ops.js'
+import { applyAdam, sumOfSquares } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 /** AdamW (arXiv 1711.05101) with clipping of the global gradient norm. */
@@ -42,7 +42,7 @@ interface State {
 }
 
 const gradientNorm = compile('gradient norm', (_: NoInputs, gradients: Weights) => {
-  const squares = Object.values(gradients).map((gradient) => gradient.read().square().sum())
+  const squares = Object.values(gradients).map((gradient) => sumOfSquares(gradient.read()))
   return { norm: tf.sqrt(tf.addN(squares)) }
 })
 
