@@ -104,11 +104,13 @@ describe('training text of the policy', () => {
 })
 
 describe('training text of the simulator', () => {
+  const half = { ...options(PERFECT), noise: 0.5 }
+
   it('states the wanted fact in the first useful document, and no answer in the prompt for noise', () => {
     const random = createRandom(5)
     let useful = 0
     for (let i = 0; i < 1000; i++) {
-      const text = tokenizer.decode(simulatorExample(random, source, options(PERFECT)).ids)
+      const text = tokenizer.decode(simulatorExample(random, source, half).ids)
       const [head, documents] = text.split('<information>') as [string, string]
       expect(documents).toMatch(/^( Doc [1-5]: [^<>]+?){5}<\/information>$/)
       if (!head.startsWith('Useful')) {
@@ -134,7 +136,7 @@ describe('training text of the simulator', () => {
     const random = createRandom(6)
     let checked = 0
     for (let i = 0; i < 1000; i++) {
-      const text = tokenizer.decode(simulatorExample(random, source, { ...options(PERFECT), real: 1, hops: [1] }).ids)
+      const text = tokenizer.decode(simulatorExample(random, source, { ...half, real: 1, hops: [1] }).ids)
       const query = /^Noisy documents. Query: (.+) Question:/.exec(text)?.[1]
       if (query === undefined) continue
       const value = byQuery.get(query)!
@@ -143,6 +145,22 @@ describe('training text of the simulator', () => {
       expect(text.split('<information>')[1]).not.toContain(` ${value}'s `)
     }
     expect(checked).toBeGreaterThan(400)
+  })
+
+  it('has no answer for a query that goes one hop too far', () => {
+    const random = createRandom(9)
+    let tooFar = 0
+    for (let i = 0; i < 500; i++) {
+      const further = { ...options({ ...PERFECT, query: 0 }), noise: 0 }
+      const [head, documents] = tokenizer.decode(simulatorExample(random, source, further).ids).split('<information>')
+      const [, query, answer] = /Query: (.+) Question: .+ Answer: (.+?) Facts: /.exec(head!)!
+      // A chain may be a circle, an airport's city's airport: there the further query is one of its own.
+      if (head!.split(' Facts: ')[1]!.includes(`${query!} is `)) continue
+      tooFar++
+      expect(query!.startsWith(`${answer!}'s `)).toBe(true)
+      expect(documents).not.toContain(` is ${answer!}.`)
+    }
+    expect(tooFar).toBeGreaterThan(450)
   })
 })
 

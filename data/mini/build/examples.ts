@@ -4,10 +4,11 @@ import { pick, shuffle } from '../../../src/schema/seeded-random.js'
 import type { Random } from '../../../src/schema/seeded-random.js'
 import type { Tokenizer } from '../../../src/tokenizer/tokenizer.js'
 import { carrier, inDomainQuestion, queryFor, sentence } from './language.js'
+import type { Fact } from './language.js'
 import { policySegments } from './policy-text.js'
 import type { PolicyTextOptions, Segment } from './policy-text.js'
 import { END_OF_TEXT, SPECIAL, information, policyPrompt, simulatorPrompt } from './prompts.js'
-import { realScene, search, syntheticScene } from './scene.js'
+import { realScene, syntheticScene } from './scene.js'
 import type { FactBase, Scene } from './scene.js'
 
 export interface ExampleSource {
@@ -42,49 +43,50 @@ export function policyExample(random: Random, source: ExampleSource, options: Ex
   )
 }
 
+/** Weight in the loss of documents for a query that goes one hop further than the question. */
+const BEYOND = 0.05
+
 /**
  * What the other documents say is drawn at random and can't be learnt, only its kind can; the wanted fact can. So its tokens
  * count fully and theirs little: at the simulator's temperature a name is copied whole only by a model that is sure of it.
+ * A query that goes one hop too far gets no answer, though the prompt holds it: a search too many must not be rewarded.
  */
 export function simulatorExample(random: Random, source: ExampleSource, options: ExampleOptions): Example {
   const scene = drawScene(random, source, options)
-  const fact = scene.chain[Math.floor(random() * scene.chain.length)]!
-  const answer = scene.chain[scene.chain.length - 1]!.value
+  const wanted = pick(random, scene.chain)
+  const answer = scene.chain.at(-1)!.value
   const quality = random() < options.noise ? 'noisy' : 'useful'
   const question = {
     question: questionOf(random, scene, source.base),
     answer,
     supportingFacts: scene.chain.map(carrier),
   }
-  const prompt = simulatorPrompt(queryFor(fact.entity, fact.relation), question, quality)
-  const others = otherDocuments(random, scene, fact, answer, quality === 'noisy', options.documents)
+  const further = random() < options.odds.query ? undefined : beyond(random, scene)
+  const { entity, relation } = further ?? wanted
+  const prompt = simulatorPrompt(queryFor(entity, relation), question, quality)
+  const useful = quality === 'useful' && !further
+  const golds = further ? [answer] : [wanted.value, answer]
+  const leaks = (fact: Fact): boolean =>
+    further ? golds.includes(fact.value) : golds.some((gold) => ` ${carrier(fact)} `.includes(gold))
   // The wanted fact comes first (the toolkit shuffles): every later document may lean on it.
-  const texts = quality === 'noisy' ? others : [sentence(random, fact), ...others]
-  const segments = [prompt, ...texts.map((text, i) => ` Doc ${i + 1}: ${text}`), '</information>']
+  const facts = useful ? [wanted] : []
+  while (facts.length < options.documents) {
+    const fact = scene.distractor(random, entity, relation)
+    if (useful || !leaks(fact)) facts.push(fact)
+  }
+  const segments = [prompt, ...facts.map((fact, i) => ` Doc ${i + 1}: ${sentence(random, fact)}`), '</information>']
   return encode(
     source.tokenizer,
     segments.map((text) => ({ text, policy: text !== prompt })),
-    (segment, i) => (!segment.policy ? 0 : quality === 'useful' && i === 1 ? 1 : options.informationWeight),
+    (segment, i) => (!segment.policy ? 0 : useful && i === 1 ? 1 : further ? BEYOND : options.informationWeight),
   )
 }
 
-/** Documents that are not wanted; where noise is asked for, none holds the wanted value or the answer. */
-function otherDocuments(
-  random: Random,
-  scene: Scene,
-  fact: Scene['chain'][number],
-  answer: string,
-  noisy: boolean,
-  documents: number,
-): string[] {
-  const leaks = (text: string): boolean => [fact.value, answer].some((gold) => ` ${text} `.includes(gold))
-  const others: string[] = []
-  while (others.length < documents - (noisy ? 0 : 1)) {
-    const { facts } = search(random, scene, fact.entity, fact.relation, { noisy: true, documents: 1 })
-    const text = sentence(random, facts[0]!)
-    if (!noisy || !leaks(text)) others.push(text)
-  }
-  return others
+/** One hop too many: something of the answer. Undefined where the chain is a circle and says it. */
+function beyond(random: Random, { chain }: Scene): { entity: string; relation: string } | undefined {
+  const { relation } = pick(random, chain)
+  const entity = chain.at(-1)!.value
+  return chain.some((fact) => fact.entity === entity && fact.relation === relation) ? undefined : { entity, relation }
 }
 
 function drawScene(random: Random, source: ExampleSource, options: ExampleOptions): Scene {

@@ -37,17 +37,32 @@ async function simulate(simulator: SearchEngine, questions: readonly Question[],
   )
 }
 
+/** Useful documents for the answer's own relation, which nothing says: one hop too many. A document's value stands at its end. */
+async function onceTooOften(simulator: SearchEngine, questions: readonly Question[]) {
+  return Promise.all(
+    questions.map(async (question, i) => {
+      const gold = question.goldAnswers[0]!
+      const relation = question.supportingFacts!.at(-1)!.split(' is ')[0]!.split("'s ").at(-1)!
+      const context = { question, topK: 5, quality: 'useful' as const, seed: 1000 * i + 9 }
+      const documents = await simulator.search(`${gold}'s ${relation}`, context)
+      return { gold, texts: documents.map((document) => document.text) }
+    }),
+  )
+}
+
 async function measureSimulator(simulator: SearchEngine, questions: readonly Question[]) {
   const share = <T>(items: readonly T[], test: (item: T, i: number) => boolean): number =>
     round(items.filter(test).length / items.length)
   const useful = await simulate(simulator, questions, 'useful')
   const noisy = await simulate(simulator, questions, 'noisy')
+  const beyond = await onceTooOften(simulator, questions)
   // By chance: the answer of another question of the same set.
   const other = (i: number): string => noisy[(i + 37) % noisy.length]!.question.goldAnswers[0]!
   return {
     usefulHoldsWantedFact: share(useful, (item) => holds(item.text, item.value)),
     noisyHoldsGoldAnswer: share(noisy, (item) => holds(item.text, item.question.goldAnswers[0]!)),
     noisyHoldsGoldAnswerByChance: share(noisy, (item, i) => holds(item.text, other(i))),
+    oneHopTooManyIsAnswered: share(beyond, (item) => item.texts.some((text) => text.endsWith(` ${item.gold}.`))),
     fiveDocuments: share([...useful, ...noisy], (item) => item.count === 5),
   }
 }
