@@ -24,7 +24,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/cli/**', 'src/schema/settings.ts', 'data/**', 'test/**', ...scripts],
+    files: ['src/cli/**', 'src/schema/settings.ts', 'kernel/server/**', 'data/**', 'test/**', ...scripts],
     rules: { 'no-restricted-properties': 'off' },
   },
   {

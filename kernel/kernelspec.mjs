@@ -1,13 +1,18 @@
-// The Jupyter kernel "TypeScript (zerosearch)": tslab, started with this clone's packages.
+// The Jupyter kernel "TypeScript (zerosearch)": kernel/server/, compiled, started with this clone's packages.
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { KERNELSPEC, PACKAGE_LINK, PRELOAD, ROOT } from './paths.mjs'
+import { KERNEL, KERNELSPEC, PACKAGE_LINK, PRELOAD } from './paths.mjs'
 
 export function installKernelspec() {
-  const tslab = join(ROOT, 'node_modules', 'tslab', 'bin', 'tslab')
-  const argv = [process.execPath, '--require', PRELOAD, tslab, 'kernel', '--config-path={connection_file}']
+  // Node calls what loads modules for cells experimental; its warning would stand in the first cell of every notebook.
+  const options = ['--disable-warning=ExperimentalWarning', '--require', PRELOAD]
+  const spec = {
+    argv: [process.execPath, ...options, KERNEL, '{connection_file}'],
+    display_name: 'TypeScript (zerosearch)',
+    language: 'typescript',
+    interrupt_mode: 'message',
+  }
   mkdirSync(KERNELSPEC, { recursive: true })
-  const spec = { argv, display_name: 'TypeScript (zerosearch)', language: 'typescript' }
   writeFileSync(join(KERNELSPEC, 'kernel.json'), `${JSON.stringify(spec, null, 2)}\n`)
 }
 

@@ -14,6 +14,8 @@ export const TFJS = join(ROOT, 'node_modules', '@tensorflow', 'tfjs-node-gpu')
 /** Where tfjs-node looks for its binding (N-API 8 is its newest, whatever Node). */
 export const BINDING = join(TFJS, 'lib', 'napi-v8', 'tfjs_binding.node')
 export const PRELOAD = join(ROOT, 'kernel', 'preload.cjs')
+/** The compiled kernel (kernel/server/main.ts). */
+export const KERNEL = join(ROOT, 'dist', 'kernel', 'main.js')
 export const KERNELSPEC = join(VENV, 'share', 'jupyter', 'kernels', 'zerosearch')
 /** node_modules/zerosearch, a link to the clone: notebooks import the package by its name. */
 export const PACKAGE_LINK = join(ROOT, 'node_modules', 'zerosearch')

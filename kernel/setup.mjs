@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { main, run } from './command.mjs'
 import { installKernelspec, linkPackage } from './kernelspec.mjs'
 import { checkDisk, checkNode, checkSystem, findCompiler, findPython } from './machine.mjs'
-import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, ROOT, RUNTIME, VENV, VENV_PYTHON } from './paths.mjs'
+import { BINDING, JUPYTER_LAB, KERNEL, KERNELSPEC, PACKAGE_LINK, ROOT, RUNTIME, VENV, VENV_PYTHON } from './paths.mjs'
 import { step } from './step.mjs'
 import { BINDING_SOURCES, LIBRARIES, buildBinding, installTensorFlow, tensorflowWheels } from './tensorflow.mjs'
 
@@ -36,10 +36,11 @@ async function makeEnvironment(python, requirements, say) {
   })
 }
 
-const compileTypeScript = () =>
-  run(process.execPath, [file('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], {
-    quiet: true,
-  })
+async function compileTypeScript() {
+  const compiler = file('node_modules', 'typescript', 'bin', 'tsc')
+  for (const project of ['tsconfig.build.json', join('kernel', 'tsconfig.json')])
+    await run(process.execPath, [compiler, '-p', project], { quiet: true })
+}
 
 await main(async () => {
   checkNode()
@@ -63,8 +64,9 @@ await main(async () => {
     buildBinding(compiler),
   )
 
-  const sources = [...filesUnder(file('src')), file('tsconfig.json'), file('tsconfig.build.json'), lock]
-  const built = [file('dist', 'index.js'), file('dist', 'index.d.ts')]
+  const projects = [file('tsconfig.json'), file('tsconfig.build.json'), file('kernel', 'tsconfig.json')]
+  const sources = [...filesUnder(file('src')), ...filesUnder(file('kernel', 'server')), ...projects, lock]
+  const built = [file('dist', 'index.js'), file('dist', 'index.d.ts'), KERNEL]
   await step('TypeScript build', { files: sources, outputs: built }, compileTypeScript)
 
   const kernel = { texts: [ROOT, process.execPath], files: [file('kernel', 'kernelspec.mjs')] }

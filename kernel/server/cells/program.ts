@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import ts from 'typescript'
+import type { Declarations } from './declarations.js'
+import { GLOBALS } from './globals.js'
+
+export const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.collection.d.ts', 'lib.esnext.iterator.d.ts'],
+  types: ['node'],
+  // As tslab: a notebook is a place to try things out.
+  strict: false,
+  esModuleInterop: true,
+  experimentalDecorators: true,
+  resolveJsonModule: true,
+  allowImportingTsExtensions: true,
+  skipLibCheck: true,
+  declaration: true,
+  noErrorTruncation: true,
+  noEmitOnError: false,
+}
+
+/**
+ * TypeScript's view of the current cell: the cell's text in one virtual file, earlier cells as modules beside it, and
+ * everything on disk as it was first read.
+ */
+export class CellProgram {
+  readonly file: string
+  readonly globals: string
+  readonly #declarations: Declarations
+  readonly #folder: string
+  readonly #files = new Map<string, ts.SourceFile | undefined>()
+  readonly #exists = new Map<string, boolean>()
+  readonly #resolutions: ts.ModuleResolutionCache
+  readonly #host: ts.CompilerHost
+  #program: ts.Program | undefined
+  #text = ''
+  #version = 0
+
+  constructor(folder: string, declarations: Declarations) {
+    this.#folder = folder
+    this.#declarations = declarations
+    this.file = `${folder}/__cell__.ts`
+    this.globals = `${folder}/__jupyter__.d.ts`
+    this.#resolutions = ts.createModuleResolutionCache(folder, (name) => name, OPTIONS)
+    this.#host = this.#createHost()
+  }
+
+  /** Sets the cell's text and returns the program that holds it. */
+  update(text: string): ts.Program {
+    if (text !== this.#text || !this.#program) {
+      this.#text = text
+      this.#version++
+      this.#files.delete(this.file)
+      this.#program = ts.createProgram({
+        rootNames: [this.globals, this.file],
+        options: OPTIONS,
+        host: this.#host,
+        ...(this.#program && { oldProgram: this.#program }),
+      })
+    }
+    return this.#program
+  }
+
+  /** For completion and hover: the language service over the same files, parsed once. */
+  languageService(): ts.LanguageService {
+    const host = this.#host
+    const version = (file: string): string => (file === this.file ? String(this.#version) : '1')
+    const acquire = (file: string): ts.SourceFile => {
+      const source = host.getSourceFile(file, OPTIONS.target!)!
+      return Object.assign(source, {
+        version: version(file),
+        scriptSnapshot: ts.ScriptSnapshot.fromString(source.text),
+      })
+    }
+    const registry = {
+      acquireDocument: acquire,
+      acquireDocumentWithKey: acquire,
+      updateDocument: acquire,
+      updateDocumentWithKey: acquire,
+      getKeyForCompilationSettings: () => 'cells',
+      releaseDocument: () => undefined,
+      releaseDocumentWithKey: () => undefined,
+      reportStats: () => '',
+    } as unknown as ts.DocumentRegistry
+    return ts.createLanguageService(
+      {
+        getCompilationSettings: () => OPTIONS,
+        getScriptFileNames: () => [this.globals, this.file],
+        getScriptVersion: version,
+        getScriptSnapshot: (file) => {
+          const text = host.getSourceFile(file, OPTIONS.target!)?.text
+          return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+        },
+        getCurrentDirectory: () => this.#folder,
+        getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
+        fileExists: (file) => host.fileExists(file),
+        readFile: (file) => host.readFile(file),
+        directoryExists: (folder) => ts.sys.directoryExists(folder),
+        getDirectories: (folder) => ts.sys.getDirectories(folder),
+        readDirectory: (...query) => ts.sys.readDirectory(...query),
+      },
+      registry,
+    )
+  }
+
+  #virtual(file: string): string | undefined {
+    if (file === this.file) return this.#text
+    return file === this.globals ? GLOBALS : this.#declarations.text(file)
+  }
+
+  #createHost(): ts.CompilerHost {
+    const exists = (file: string): boolean => {
+      if (this.#virtual(file) !== undefined) return true
+      if (!this.#exists.get(file)) this.#exists.set(file, ts.sys.fileExists(file))
+      return this.#exists.get(file)!
+    }
+    const read = (file: string): string | undefined => {
+      const virtual = this.#virtual(file)
+      if (virtual !== undefined) return virtual
+      try {
+        return readFileSync(file, 'utf8')
+      } catch {
+        return undefined
+      }
+    }
+    return {
+      getSourceFile: (file, target) => {
+        const known = this.#files.get(file)
+        if (known) return known
+        const text = read(file)
+        const source = text === undefined ? undefined : ts.createSourceFile(file, text, target, file === this.file)
+        this.#files.set(file, source)
+        return source
+      },
+      getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
+      getDefaultLibLocation: () => dirname(ts.getDefaultLibFilePath(OPTIONS)),
+      getCurrentDirectory: () => this.#folder,
+      getCanonicalFileName: (file) => file,
+      useCaseSensitiveFileNames: () => true,
+      getNewLine: () => '\n',
+      fileExists: exists,
+      readFile: read,
+      writeFile: () => undefined,
+      directoryExists: (folder) => ts.sys.directoryExists(folder),
+      getDirectories: (folder) => ts.sys.getDirectories(folder),
+      realpath: (path) => ts.sys.realpath!(path),
+      getModuleResolutionCache: () => this.#resolutions,
+    }
+  }
+}
