@@ -56,6 +56,8 @@ export function errorContent(error: unknown, sources: ReadonlyMap<string, CellSo
     const own = cellPlace(sources.get(`zerosearch-cell-${id}.ts`), Number(row), Number(column))
     return own === undefined ? [] : [line.replace(place, own)]
   })
+  // A promise of the kernel's own, with the kernel's frames around it left out.
+  while (traceback.at(-1)?.endsWith('(<anonymous>)')) traceback.pop()
   return { ename: error.name || 'Error', evalue: error.message, traceback }
 }
 

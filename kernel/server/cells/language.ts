@@ -71,7 +71,8 @@ export class Language {
     const { file } = this.#program
     const info = [cursor, cursor - 1]
       .map((at) => (at < 0 ? undefined : service.getQuickInfoAtPosition(file, at + shift)))
-      .find((found) => found)
+      // A bare "any" is what TypeScript says of a name that it doesn't know.
+      .find((found) => found && ts.displayPartsToString(found.displayParts) !== 'any')
     if (!info) return signatures(service.getSignatureHelpItems(file, cursor + shift, undefined))
     const parts = [
       '```typescript',
