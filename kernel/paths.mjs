@@ -19,5 +19,7 @@ export const KERNEL = join(ROOT, 'dist', 'kernel', 'main.js')
 export const KERNELSPEC = join(VENV, 'share', 'jupyter', 'kernels', 'zerosearch')
 /** node_modules/zerosearch, a link to the clone: notebooks import the package by its name. */
 export const PACKAGE_LINK = join(ROOT, 'node_modules', 'zerosearch')
+/** node_modules/.bin/zerosearch: the command that `npx zerosearch` runs. */
+export const COMMAND_LINK = join(ROOT, 'node_modules', '.bin', 'zerosearch')
 export const OUT = join(RUNTIME, 'out')
 export const QUICKSTART = join(ROOT, 'notebooks', '01-quickstart.ipynb')

@@ -1,16 +1,28 @@
 // Sets up everything inside the clone: run by `npm start`, `npm test`, `npm run lab` and `npm run setup`.
 // Needs nothing but Node; each step is skipped when nothing it depends on has changed. The clone's own place (ROOT) counts
 // for the steps that write absolute paths: a moved clone gets them anew, and keeps its packages and TensorFlow.
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { main, run } from './command.mjs'
-import { installKernelspec, linkPackage } from './kernelspec.mjs'
 import { checkDisk, checkNode, checkSystem, findCompiler, findPython } from './machine.mjs'
-import { BINDING, JUPYTER_LAB, KERNEL, KERNELSPEC, PACKAGE_LINK, ROOT, RUNTIME, VENV, VENV_PYTHON } from './paths.mjs'
+import {
+  BINDING,
+  COMMAND_LINK,
+  JUPYTER_LAB,
+  KERNEL,
+  KERNELSPEC,
+  PACKAGE_LINK,
+  ROOT,
+  RUNTIME,
+  VENV,
+  VENV_PYTHON,
+} from './paths.mjs'
 import { step } from './step.mjs'
 import { BINDING_SOURCES, LIBRARIES, buildBinding, installTensorFlow, tensorflowWheels } from './tensorflow.mjs'
 
 const file = (...parts) => join(ROOT, ...parts)
+
+const CLI = file('dist', 'cli', 'main.js')
 
 function filesUnder(folder) {
   const entries = readdirSync(folder, { withFileTypes: true, recursive: true })
@@ -40,6 +52,16 @@ async function compileTypeScript() {
   const compiler = file('node_modules', 'typescript', 'bin', 'tsc')
   for (const project of ['tsconfig.build.json', join('kernel', 'tsconfig.json')])
     await run(process.execPath, [compiler, '-p', project], { quiet: true })
+  chmodSync(CLI, 0o755)
+}
+
+/** As if the clone were installed as a package: notebooks import it by name, and `npx zerosearch` finds its command. */
+function linkPackage() {
+  rmSync(PACKAGE_LINK, { recursive: true, force: true })
+  symlinkSync('..', PACKAGE_LINK)
+  rmSync(COMMAND_LINK, { force: true })
+  mkdirSync(dirname(COMMAND_LINK), { recursive: true })
+  symlinkSync(join('..', 'zerosearch', 'dist', 'cli', 'main.js'), COMMAND_LINK)
 }
 
 await main(async () => {
@@ -66,12 +88,13 @@ await main(async () => {
 
   const projects = [file('tsconfig.json'), file('tsconfig.build.json'), file('kernel', 'tsconfig.json')]
   const sources = [...filesUnder(file('src')), ...filesUnder(file('kernel', 'server')), ...projects, lock]
-  const built = [file('dist', 'index.js'), file('dist', 'index.d.ts'), KERNEL]
+  const built = [file('dist', 'index.js'), file('dist', 'index.d.ts'), KERNEL, CLI]
   await step('TypeScript build', { files: sources, outputs: built }, compileTypeScript)
 
-  const kernel = { texts: [ROOT, process.execPath], files: [file('kernel', 'kernelspec.mjs')] }
-  await step('Jupyter kernel', { ...kernel, outputs: [join(KERNELSPEC, 'kernel.json'), PACKAGE_LINK] }, () => {
-    installKernelspec()
+  const kernel = { texts: [ROOT, process.execPath], files: [CLI, ...filesUnder(file('kernel', 'logo'))] }
+  const installed = [join(KERNELSPEC, 'kernel.json'), PACKAGE_LINK, COMMAND_LINK]
+  await step('Jupyter kernel', { ...kernel, outputs: installed }, async () => {
     linkPackage()
+    await run(process.execPath, [COMMAND_LINK, 'kernel', 'install', '--prefix', VENV], { quiet: true })
   })
 })

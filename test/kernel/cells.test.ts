@@ -1,4 +1,7 @@
 // Cells in the running kernel: TypeScript, names across cells, imports, results, errors.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { KernelClient, errorOf, resultText, streamText } from './client.js'
 
@@ -94,6 +97,18 @@ describe('imports', () => {
         'import fs, { existsSync } from "node:fs"; existsSync("package.json") && fs.existsSync("package.json")',
       ),
     ).toBe('true')
+  })
+
+  it('of the project’s own package by name, with its types, in a notebook outside of the clone too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elsewhere-'))
+    const elsewhere = await KernelClient.start({ cwd: folder })
+    await elsewhere.execute('import * as zs from "zerosearch"')
+    expect(resultText(await elsewhere.execute('zs.exactMatch("a", ["a"])'))).toBe('1')
+    expect(errorOf(await elsewhere.execute('zs.exactMatch(1, ["a"])'))?.evalue).toContain("'number' is not assignable")
+    const { matches } = await elsewhere.request('complete_request', { code: 'zs.exactM', cursor_pos: 9 })
+    expect((matches as string[])[0]).toBe('exactMatch')
+    elsewhere.stop()
+    rmSync(folder, { recursive: true })
   })
 
   it('when they run, and require', async () => {

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Dealer, Subscriber } from 'zeromq'
 import { decodeMessage, encodeMessage, makeHeader } from '../../kernel/server/message.js'
 import type { Message } from '../../kernel/server/message.js'
@@ -35,13 +35,13 @@ export class KernelClient {
   /** Answers the kernel's questions for a line; undefined leaves one open. */
   onInput: (prompt: string, password: boolean) => string | undefined = () => ''
 
-  static async start(options: { data?: string } = {}): Promise<KernelClient> {
-    const client = new KernelClient(options.data)
+  static async start(options: { data?: string; cwd?: string } = {}): Promise<KernelClient> {
+    const client = new KernelClient(options)
     await client.request('kernel_info_request', {})
     return client
   }
 
-  private constructor(data?: string) {
+  private constructor({ data, cwd }: { data?: string; cwd?: string }) {
     this.#folder = mkdtempSync(join(tmpdir(), 'kernel-'))
     const name = (channel: string): number => ['shell', 'control', 'iopub', 'stdin', 'hb'].indexOf(channel) + 1
     const ip = join(this.#folder, 'k')
@@ -51,8 +51,9 @@ export class KernelClient {
       file,
       JSON.stringify({ transport: 'ipc', ip, key: this.key, signature_scheme: 'hmac-sha256', ...ports }),
     )
-    const options = ['--disable-warning=ExperimentalWarning', '--require', './kernel/preload.cjs']
-    this.process = spawn(process.execPath, [...options, 'dist/kernel/main.js', file], {
+    const options = ['--disable-warning=ExperimentalWarning', '--require', resolve('kernel/preload.cjs')]
+    this.process = spawn(process.execPath, [...options, resolve('dist/kernel/main.js'), file], {
+      ...(cwd && { cwd }),
       env: { ...process.env, JUPYTER_DATA_DIR: data ?? join(this.#folder, 'data') },
       stdio: ['ignore', 'ignore', 'pipe'],
     })

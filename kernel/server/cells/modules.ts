@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import vm from 'node:vm'
 
 type Namespace = Record<string, unknown>
+
+/** The project that this kernel is part of: its packages are there for notebooks anywhere, after the notebook's own. */
+export const HOME = fileURLToPath(new URL('../../..', import.meta.url)).replace(/[\\/]$/, '')
 
 /** What a cell has for imports, by Node's rules for ES modules, seen from the notebook's folder. */
 export interface CellModules {
@@ -13,13 +16,17 @@ export interface CellModules {
 
 export function createModules(folder: string): CellModules {
   const filename = join(folder, '__cell__.js')
-  const options = { filename, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }
-  const load = vm.runInThisContext('(specifier) => import(specifier)', options) as (
-    specifier: string,
-  ) => Promise<Namespace>
+  const load = loaderAt(filename)
+  const loadFromHome = loaderAt(join(HOME, '__cell__.js'))
   const require = createRequire(filename)
   return {
-    import: async (specifier) => asTypesSay(await load(specifier)),
+    import: async (specifier) =>
+      asTypesSay(
+        await load(specifier).catch((error: unknown) => {
+          if (!isMissing(error, specifier)) throw error
+          return loadFromHome(specifier).catch(() => Promise.reject(error as Error))
+        }),
+      ),
     meta: {
       url: pathToFileURL(filename).href,
       dirname: folder,
@@ -27,6 +34,19 @@ export function createModules(folder: string): CellModules {
       resolve: (specifier) => require.resolve(specifier),
     },
   }
+}
+
+function loaderAt(filename: string): (specifier: string) => Promise<Namespace> {
+  const options = { filename, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }
+  return vm.runInThisContext('(specifier) => import(specifier)', options) as (specifier: string) => Promise<Namespace>
+}
+
+/** Whether a package isn't there, not one that it needs. */
+function isMissing(error: unknown, specifier: string): boolean {
+  const { code, message } = error as { code?: string; message?: string }
+  const [scope, name] = specifier.split('/')
+  const wanted = specifier.startsWith('@') ? `${scope}/${name}` : scope
+  return code === 'ERR_MODULE_NOT_FOUND' && /^[^./]/.test(specifier) && message!.includes(`'${wanted}'`)
 }
 
 /**

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import type { Declarations } from './declarations.js'
 import { GLOBALS } from './globals.js'
+import { HOME } from './modules.js'
 
 export const OPTIONS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
@@ -10,6 +11,7 @@ export const OPTIONS: ts.CompilerOptions = {
   moduleResolution: ts.ModuleResolutionKind.Bundler,
   lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.collection.d.ts', 'lib.esnext.iterator.d.ts'],
   types: ['node'],
+  typeRoots: [join(HOME, 'node_modules', '@types')],
   // As tslab: a notebook is a place to try things out.
   strict: false,
   esModuleInterop: true,
@@ -101,6 +103,7 @@ export class CellProgram {
         directoryExists: (folder) => ts.sys.directoryExists(folder),
         getDirectories: (folder) => ts.sys.getDirectories(folder),
         readDirectory: (...query) => ts.sys.readDirectory(...query),
+        resolveModuleNameLiterals: host.resolveModuleNameLiterals!.bind(host),
       },
       registry,
     )
@@ -147,7 +150,14 @@ export class CellProgram {
       directoryExists: (folder) => ts.sys.directoryExists(folder),
       getDirectories: (folder) => ts.sys.getDirectories(folder),
       realpath: (path) => ts.sys.realpath!(path),
-      getModuleResolutionCache: () => this.#resolutions,
+      resolveModuleNameLiterals: (literals, file, redirected, options, source) =>
+        literals.map((literal) => {
+          const mode = ts.getModeForUsageLocation(source, literal, options)
+          const resolve = (from: string): ts.ResolvedModuleWithFailedLookupLocations =>
+            ts.resolveModuleName(literal.text, from, options, this.#host, this.#resolutions, redirected, mode)
+          const found = resolve(file)
+          return found.resolvedModule || this.#virtual(file) === undefined ? found : resolve(join(HOME, '__cell__.ts'))
+        }),
     }
   }
 }

@@ -1,0 +1,73 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { allKernelsFolders, kernelsFolder } from './jupyter-paths.js'
+import type { Place } from './jupyter-paths.js'
+
+const NAME = 'zerosearch'
+const CLONE = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '')
+const LAUNCHER = join(CLONE, 'dist', 'kernel', 'main.js')
+
+/** A kernelspec of this project: where it lies, and the clone that it starts. */
+export interface InstalledKernel {
+  folder: string
+  launcher: string
+  /** `ready` starts; `missing` points to a clone that is gone or not built; `other` is of another clone. */
+  state: 'ready' | 'missing' | 'other'
+}
+
+/**
+ * Writes the kernelspec "TypeScript (zerosearch)", which starts the kernel of this clone.
+ * @returns its folder
+ * @throws {Error} where the kernel is not built
+ */
+export function installKernel(place: Place): string {
+  if (!existsSync(LAUNCHER)) throw new Error(`kernel install: ${LAUNCHER} is missing; run \`npm run setup\` first`)
+  const folder = join(kernelsFolder(place), NAME)
+  // Node calls what loads modules for cells experimental; its warning would stand in the first cell of every notebook.
+  const options = ['--disable-warning=ExperimentalWarning', '--require', join(CLONE, 'kernel', 'preload.cjs')]
+  const spec = {
+    argv: [process.execPath, ...options, LAUNCHER, '{connection_file}'],
+    display_name: 'TypeScript (zerosearch)',
+    language: 'typescript',
+    interrupt_mode: 'message',
+    metadata: { debugger: false },
+  }
+  const aside = `${folder}.part`
+  rmSync(aside, { recursive: true, force: true })
+  mkdirSync(aside, { recursive: true })
+  cpSync(join(CLONE, 'kernel', 'logo'), aside, { recursive: true })
+  writeFileSync(join(aside, 'kernel.json'), `${JSON.stringify(spec, null, 2)}\n`)
+  rmSync(folder, { recursive: true, force: true })
+  renameSync(aside, folder)
+  return folder
+}
+
+/**
+ * Removes the kernelspec.
+ * @returns its folder
+ * @throws {Error} where there is none
+ */
+export function uninstallKernel(place: Place): string {
+  const folder = join(kernelsFolder(place), NAME)
+  if (!existsSync(folder)) {
+    const elsewhere = listKernels().map((kernel) => dirname(kernel.folder))
+    const hint = elsewhere.length > 0 ? `it is in ${elsewhere.join(' and ')}` : 'no Jupyter here has it'
+    throw new Error(`kernel uninstall: there is no kernelspec ${folder}; ${hint}`)
+  }
+  rmSync(folder, { recursive: true })
+  return folder
+}
+
+/** The kernelspecs of this project that Jupyter finds, in the order in which it looks; the first one counts. */
+export function listKernels(): InstalledKernel[] {
+  return allKernelsFolders().flatMap((kernels): InstalledKernel[] => {
+    const folder = join(kernels, NAME)
+    const file = join(folder, 'kernel.json')
+    if (!existsSync(file)) return []
+    const { argv = [] } = JSON.parse(readFileSync(file, 'utf8')) as { argv?: string[] }
+    const launcher = argv.at(-2) ?? ''
+    const starts = existsSync(argv[0] ?? '') && existsSync(launcher)
+    return [{ folder, launcher, state: !starts ? 'missing' : launcher === LAUNCHER ? 'ready' : 'other' }]
+  })
+}

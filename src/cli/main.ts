@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// The command `zerosearch`.
+import { Command, Option } from 'commander'
+import type { Place } from './jupyter-paths.js'
+import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
+
+interface PlaceOptions {
+  user?: true
+  sysPrefix?: true
+  prefix?: string
+}
+
+const place = ({ sysPrefix, prefix }: PlaceOptions): Place =>
+  sysPrefix ? { sysPrefix } : prefix === undefined ? { user: true } : { prefix }
+
+const withPlace = (command: Command): Command =>
+  command
+    .addOption(new Option('--user', 'for this user (the default)').conflicts(['sysPrefix', 'prefix']))
+    .addOption(new Option('--sys-prefix', 'for the Python environment that is active').conflicts('prefix'))
+    .addOption(new Option('--prefix <folder>', 'under <folder>/share/jupyter/kernels'))
+
+const STATES = { ready: '', missing: '  (its files are gone)', other: '  (of another clone)' }
+
+const program = new Command('zerosearch').description('ZeroSearch in a TypeScript notebook')
+const kernel = program
+  .command('kernel')
+  .description("the Jupyter kernel of this clone, in any Jupyter's list of kernels")
+withPlace(kernel.command('install').description('add it, or bring it up to date')).action((options: PlaceOptions) =>
+  console.log(`installed ${installKernel(place(options))}`),
+)
+withPlace(kernel.command('uninstall').description('take it away')).action((options: PlaceOptions) =>
+  console.log(`removed ${uninstallKernel(place(options))}`),
+)
+kernel
+  .command('list')
+  .description('where Jupyter finds it')
+  .action(() => {
+    const found = listKernels()
+    for (const { folder, launcher, state } of found) console.log(`${folder}  ->  ${launcher}${STATES[state]}`)
+    if (found.length === 0) console.log('not installed; `zerosearch kernel install` does it')
+  })
+
+try {
+  program.parse()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
