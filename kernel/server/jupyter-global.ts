@@ -35,6 +35,9 @@ export function installGlobals(
     page: (text: string) => outputs.context()?.payload.push({ source: 'page', data: { 'text/plain': text }, start: 0 }),
     input: (prompt = '') => stdin.ask(outputs.context(), prompt, false),
     secret: (prompt = '') => stdin.ask(outputs.context(), prompt, true),
+    get signal() {
+      return outputs.context()?.stop.signal
+    },
     comms: { register: comms.register.bind(comms), open: comms.open.bind(comms) },
   }
   Object.defineProperty(globalThis, 'Jupyter', { value: Object.freeze(jupyter) })

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { writeSync } from 'node:fs'
 import { Language, isComplete } from './cells/language.js'
 import { Cells } from './cells/run-cell.js'
@@ -35,6 +36,9 @@ interface ExecuteContent {
 
 type Content = Record<string, unknown>
 
+/** How long an interrupted cell has for its own last words. */
+const LAST_WORDS_MS = 300
+
 /** Answers the requests of front ends, on the main thread. Cells run one after another; all else is answered in between. */
 export class Kernel {
   readonly outputs: Outputs
@@ -50,7 +54,7 @@ export class Kernel {
   /** The header of the cell that runs. */
   #running: Header | undefined
   #count = 0
-  #interrupt: ((error: unknown) => void) | undefined
+  #interrupt: (() => void) | undefined
 
   constructor(
     folder: string,
@@ -94,10 +98,25 @@ export class Kernel {
     } else this.#answer(request)
   }
 
-  /** The stop button: the cell's promise is let go. A loop ends by itself. */
+  /** The stop button. A loop ends by itself. */
   interrupt(): void {
     this.stdin.cancel()
-    this.#interrupt?.(new Interrupted('The cell was interrupted; what it awaited goes on in the background.'))
+    this.#interrupt?.()
+  }
+
+  /**
+   * What ends a cell that awaits: who listens to its signal may say in own words what goes on, and then the cell's promise
+   * is let go.
+   */
+  #interrupterOf(reject: (error: unknown) => void): () => void {
+    const { stop } = this.outputs.context()!
+    return () => {
+      const listens = getEventListeners(stop.signal, 'abort').length > 0
+      stop.abort(new Interrupted('The cell was interrupted.'))
+      const rest = new Interrupted('The cell was interrupted; what it awaited goes on in the background.')
+      if (listens) setTimeout(reject, LAST_WORDS_MS, rest)
+      else reject(rest)
+    }
   }
 
   /** An error that no cell caught. */
@@ -132,7 +151,14 @@ export class Kernel {
     const { header, identities } = message
     const { code, silent = false, ...content } = message.content as unknown as ExecuteContent
     const allowStdin = content.allow_stdin ?? false
-    const context: CellContext = { parent: header, identities, allowStdin, silent, payload: [] }
+    const context: CellContext = {
+      parent: header,
+      identities,
+      allowStdin,
+      silent,
+      payload: [],
+      stop: new AbortController(),
+    }
     if (!silent) this.#count++
     const execution_count = this.#count
     return this.outputs.run(context, async () => {
@@ -168,7 +194,7 @@ export class Kernel {
     Atomics.store(this.#phase, PHASE.state, PHASE.compiling)
     try {
       const end = await new Promise<CellEnd>((resolve, reject) => {
-        this.#interrupt = reject
+        this.#interrupt = this.#interrupterOf(reject)
         this.#cells.run(code, count).then(resolve, reject)
       })
       if (end.status === 'faults') return faultsContent(end.faults, code, count)
@@ -194,7 +220,14 @@ export class Kernel {
 
   #answer(request: Request): void {
     const { header, content, buffers, identities } = request.message
-    const context: CellContext = { parent: header, identities, allowStdin: false, silent: false, payload: [] }
+    const context: CellContext = {
+      parent: header,
+      identities,
+      allowStdin: false,
+      silent: false,
+      payload: [],
+      stop: new AbortController(),
+    }
     this.#status(header, 'busy')
     this.outputs.within(context, () => {
       try {

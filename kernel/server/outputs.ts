@@ -8,6 +8,8 @@ export interface CellContext {
   identities: Uint8Array[]
   allowStdin: boolean
   silent: boolean
+  /** The stop button, for code that listens. */
+  stop: AbortController
   /** Of the reply: pages for the pager. */
   payload: Record<string, unknown>[]
 }

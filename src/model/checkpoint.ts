@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseModelConfig, readModelConfig } from './config.js'
 import type { ModelConfig } from './config.js'
+import { replaceFolder } from './replace-folder.js'
 import { createSafetensors, writeError } from './safetensors-writer.js'
 import type { SafetensorsWriter } from './safetensors-writer.js'
 import { openWeights } from './safetensors.js'
@@ -207,23 +208,4 @@ async function syncFolder(folder: string): Promise<void> {
     const handle = await open(path, 'r')
     await handle.sync().finally(() => handle.close())
   }
-}
-
-/** A folder cannot be renamed over a full one: the old one steps aside, and back if that fails. */
-async function replaceFolder(fresh: string, target: string): Promise<void> {
-  const old = `${fresh}.old`
-  const stepped = await rename(target, old).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
-      throw error
-    },
-  )
-  try {
-    await rename(fresh, target)
-  } catch (error) {
-    if (stepped) await rename(old, target)
-    throw error
-  }
-  if (stepped) await rm(old, { recursive: true, force: true })
 }

@@ -3,6 +3,7 @@ import { extractAnswer } from '../reward/extract-answer.js'
 import type { Question } from '../schema/question.js'
 import type { FailureBoundary, Trajectory, TrajectoryStopReason, Turn } from '../schema/trajectory.js'
 import { abortable } from './abortable.js'
+import { interruptSignal } from './interrupt.js'
 import { observe } from './observe.js'
 import type { SearchOptions } from './observe.js'
 import { ACTION_ENDS, parseAction } from './parse-action.js'
@@ -18,7 +19,10 @@ export interface RolloutOptions extends SearchOptions {
   seed?: number
   /** Overrides the protocol's; 0 is closed book. */
   maxSearches?: number
-  /** Gives up at once, even where a search never answers: the rollout rejects with the signal's reason. */
+  /**
+   * Gives up at once, even where a search never answers: the rollout rejects with the signal's reason. Default: the stop
+   * button of the notebook.
+   */
   signal?: AbortSignal
 }
 
@@ -33,7 +37,8 @@ class Failure extends Error {
 
 /** Plays one question to its end. A failure of policy or engine is recorded in the trajectory, not thrown. */
 export async function rollOut(policy: Policy, question: Question, options: RolloutOptions): Promise<Trajectory> {
-  const { protocol = zerosearchProtocol, sampling = { temperature: 1, topP: 1, topK: 0 }, seed = 0, signal } = options
+  const { protocol = zerosearchProtocol, sampling = { temperature: 1, topP: 1, topK: 0 }, seed = 0 } = options
+  const { signal = interruptSignal() } = options
   const prompt = protocol.prompt(policy.tokenizer, question.question)
   const trajectory: Trajectory = {
     question,
@@ -52,7 +57,7 @@ export async function rollOut(policy: Policy, question: Question, options: Rollo
     signal?.throwIfAborted()
     starting = policy.start(sampling, seed)
     const conversation = await abortable(starting, signal)
-    trajectory.stopReason = await play(policy, conversation, prompt, trajectory, protocol, options)
+    trajectory.stopReason = await play(policy, conversation, prompt, trajectory, { ...options, protocol, signal })
   } catch (error) {
     if (signal?.aborted) throw signal.reason
     const failure = error instanceof Failure ? error : new Failure('policy', error)
@@ -90,10 +95,9 @@ async function play(
   conversation: Conversation,
   prompt: number[],
   trajectory: Trajectory,
-  protocol: Protocol,
-  options: RolloutOptions,
+  options: Omit<RolloutOptions, 'protocol' | 'signal'> & { protocol: Protocol; signal: AbortSignal | undefined },
 ): Promise<TrajectoryStopReason> {
-  const { maxSearches = protocol.maxSearches, signal } = options
+  const { protocol, signal, maxSearches = options.protocol.maxSearches } = options
   const { maxTokensPerTurn } = protocol
   const most = Math.min(protocol.maxTokens, policy.contextLength)
   if (prompt.length >= most) {

@@ -3,6 +3,7 @@ import type { Document, Quality } from './document.js'
 import type { Question } from './question.js'
 import type { Score } from './score.js'
 import type { Action, FailureBoundary, Observation, Trajectory, TrajectoryStopReason, Turn } from './trajectory.js'
+import type { UpdateRecord } from './update-record.js'
 
 // Validators of the records that are read from files; the interfaces beside them say what the fields mean.
 
@@ -78,4 +79,24 @@ export const scoreSchema: z.ZodType<Score> = z.object({
   searches: count,
   answered: share,
   failure: z.string().exactOptional(),
+})
+
+export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
+  update: z.int().min(1),
+  reward: z.number(),
+  em: share,
+  noiseThreshold: share,
+  searchesPerQuestion: z.number().min(0),
+  kl: z.number(),
+  loss: z.number(),
+  entropy: z.number().exactOptional(),
+  clipFraction: share,
+  gradNorm: z.number().min(0),
+  learningRate: z.number().min(0),
+  zeroVarianceGroups: count,
+  answered: share,
+  tokensPerTrajectory: z.number().min(0),
+  rolloutSeconds: z.number().min(0),
+  updateSeconds: z.number().min(0),
+  validationEm: share.exactOptional(),
 })

@@ -1,5 +1,6 @@
 import { clippedPolicyLoss } from '../algorithm/policy-loss.js'
 import { cloneWeights, disposeWeights } from '../model/weights.js'
+import type { Weights } from '../model/weights.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { Traced } from '../tensor/compile.js'
@@ -11,6 +12,7 @@ import type { TargetInputs } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import type { Microbatch } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
+import type { Optimizer } from './optimizer.js'
 
 export interface GrpoOptions {
   /** The probability ratio is clipped to 1 ± this. */
@@ -38,6 +40,9 @@ export interface GrpoStep {
 
 /** Learns from trajectories with advantages, one optimizer step a batch. */
 export interface Grpo {
+  /** The policy as it was at the start. */
+  readonly reference: Weights
+  readonly optimizer: Optimizer
   /**
    * @param advantages One per trajectory, given to each of its policy tokens.
    * Throws, with the weights as they were, where loss or gradient is not finite.
@@ -84,6 +89,8 @@ export async function createGrpo(policy: LocalPolicy, options: GrpoOptions): Pro
   }
 
   return {
+    reference,
+    optimizer,
     async step(trajectories, advantages, learningRate) {
       const sequences = trajectories.map(({ ids, lossMask }) => ({
         ids,

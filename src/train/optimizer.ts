@@ -23,6 +23,10 @@ export interface OptimizerOptions {
 export interface Optimizer {
   /** Compiled loss functions add to these. */
   readonly gradients: Weights
+  /** Running means of gradients (`first.…`) and of their squares (`second.…`): what a saved run must keep. */
+  readonly moments: Weights
+  /** Steps so far. */
+  steps: number
   /**
    * One optimizer step with what has been accumulated, which is then cleared. A gradient that is not finite throws and
    * leaves the weights as they were.
@@ -70,9 +74,12 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
     second: await zeroWeights(weights),
   }
   const update = compileUpdate(weightDecay > 0)
-  let steps = 0
-  return {
+  const named = (name: 'first' | 'second'): [string, Weights[string]][] =>
+    Object.entries(state[name]).map(([key, variable]) => [`${name}.${key}`, variable])
+  const optimizer: Optimizer = {
     gradients: state.gradients,
+    moments: Object.fromEntries([...named('first'), ...named('second')]),
+    steps: 0,
     async step(learningRate) {
       const norm = (await gradientNorm({}, state.gradients)).norm.data[0]!
       if (!Number.isFinite(norm)) {
@@ -81,7 +88,7 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
           `optimizer step: the gradient norm must be finite, got ${norm}; lower the learning rate or look at the batch`,
         )
       }
-      steps++
+      const steps = ++optimizer.steps
       const scale = norm > maxGradNorm ? maxGradNorm / (norm + 1e-6) : 1
       const correction1 = 1 - beta1 ** steps
       const correction2 = Math.sqrt(1 - beta2 ** steps)
@@ -105,4 +112,5 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
       update.dispose()
     },
   }
+  return optimizer
 }

@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import { groupAdvantages } from '../algorithm/advantage.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
+import { interruptSignal } from '../rollout/interrupt.js'
 import { rollOutMany } from '../rollout/roll-out.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
@@ -15,6 +17,8 @@ import { scheduleFactor } from './learning-rate.js'
 import type { LearningRateSchedule } from './learning-rate.js'
 import { createGrpo } from './grpo.js'
 import type { GrpoStep } from './grpo.js'
+import { afterOthers, untilStopped } from './one-at-a-time.js'
+import { checkRunFolder, resumeRun, saveRun } from './run-folder.js'
 
 type MaybeUpdate = Partial<UpdateRecord> | undefined
 
@@ -66,30 +70,86 @@ export interface TrainOptions {
   reward?: (trajectory: Trajectory) => number
   /** After each update; training waits for it. What it returns is added to the record. */
   onUpdate?: (record: UpdateRecord, trajectories: readonly Trajectory[]) => MaybeUpdate | Promise<MaybeUpdate>
-  /** Ends the run after the update that is under way. */
+  /**
+   * Folder in which the run is kept when it ends, also by the stop button or an error: the policy as a model folder, the
+   * records, and what it takes to go on. Default: the run is not kept.
+   */
+  saveTo?: string
+  /** Goes on with the run in `saveTo`, as if it had never stopped. The other options must be the same. Default false. */
+  resume?: boolean
+  /**
+   * Stops the run: the promise rejects at once, an optimizer step under way ends in the background, and then the run is
+   * saved. Default: the stop button of the notebook.
+   */
   signal?: AbortSignal
 }
 
-/** Trains a policy to search (arXiv 2505.04588): rollouts, rewards, group advantages, one clipped step; again. */
+/**
+ * Trains a policy to search (arXiv 2505.04588): rollouts, rewards, group advantages, one clipped step; again.
+ * @returns one record for each update, those before a resumption included
+ * @throws {TrainingStopped} as soon as `signal` aborts
+ */
 export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
-  const { policy, questions, updates, learningRate = 1e-6, warmupRatio = 0.1, seed = 0 } = options
-  const { temperature = 1, groupSize = 5, questionsPerUpdate = 16 } = options
-  if (questions.length === 0) throw new Error('train: there must be at least one question')
-  const reward = options.reward ?? ((trajectory: Trajectory) => f1(trajectory.answer, trajectory.question.goldAnswers))
-  const draw = questionDrawer(questions, seed)
-  const grpo = await createGrpo(policy, {
-    clip: options.clip ?? 0.2,
+  if (options.questions.length === 0) throw new Error('train: there must be at least one question')
+  if (options.resume && options.saveTo === undefined)
+    throw new Error('train: resume needs the folder of the run, got no saveTo; name the folder')
+  const { signal = interruptSignal() } = options
+  const progress = { update: 1 }
+  const running = afterOthers([options.policy, options.saveTo && resolve(options.saveTo)], () =>
+    runUpdates(options, signal, progress),
+  )
+  return signal ? untilStopped(running, signal, () => new TrainingStopped(progress.update, options)) : running
+}
+
+/** What a stopped training rejects with: how far it came, and how to go on. */
+export class TrainingStopped extends Error {
+  override name = 'TrainingStopped'
+
+  constructor(update: number, { updates, saveTo }: Pick<TrainOptions, 'updates' | 'saveTo'>) {
+    const kept =
+      saveTo === undefined
+        ? 'The policy keeps what it has learned; without saveTo the run is not saved'
+        : `The run is then saved in ${saveTo}; \`resume: true\` goes on with it`
+    super(`Stopped in update ${update} of ${updates}. An optimizer step under way ends in the background. ${kept}.`)
+  }
+}
+
+async function runUpdates(
+  options: TrainOptions,
+  signal: AbortSignal | undefined,
+  progress: { update: number },
+): Promise<UpdateRecord[]> {
+  const { policy, questions, updates, saveTo } = options
+  const settings = {
+    updates,
+    curriculum: options.curriculum,
+    questionsPerUpdate: options.questionsPerUpdate ?? 16,
+    groupSize: options.groupSize ?? 5,
+    learningRate: options.learningRate ?? 1e-6,
+    warmupRatio: options.warmupRatio ?? 0.1,
+    learningRateSchedule: options.learningRateSchedule ?? 'constant',
     klCoef: options.klCoef ?? 0.001,
-    temperature,
+    clip: options.clip ?? 0.2,
     lossAggregation: options.lossAggregation ?? 'token',
-    microbatchTokens: options.microbatchTokens ?? 4096,
-    bfloat16: options.bfloat16 ?? false,
+    temperature: options.temperature ?? 1,
     maxGradNorm: options.maxGradNorm ?? 1,
     weightDecay: options.weightDecay ?? 0,
-  })
+    microbatchTokens: options.microbatchTokens ?? 4096,
+    bfloat16: options.bfloat16 ?? false,
+    seed: options.seed ?? 0,
+    questions: questions.length,
+  } as const
+  const { questionsPerUpdate, groupSize, temperature, seed } = settings
+  const reward = options.reward ?? ((trajectory: Trajectory) => f1(trajectory.answer, trajectory.question.goldAnswers))
+  const draw = questionDrawer(questions, seed)
+  if (saveTo !== undefined) await checkRunFolder(saveTo)
+  const grpo = await createGrpo(policy, settings)
   const records: UpdateRecord[] = []
   try {
-    for (let update = 0; update < updates && !options.signal?.aborted; update++) {
+    if (options.resume) records.push(...(await resumeRun(saveTo!, policy, grpo, settings)))
+    for (let drawn = 0; drawn < records.length * questionsPerUpdate; drawn++) draw()
+    for (let update = records.length; update < updates && !signal?.aborted; update++) {
+      progress.update = update + 1
       const threshold = noiseThreshold(options.curriculum, update, updates)
       const started = performance.now()
       const asked = Array.from({ length: questionsPerUpdate }, draw)
@@ -102,6 +162,7 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
         sampling: { temperature, topP: 1, topK: 0 },
         ...(options.topK !== undefined && { topK: options.topK }),
         ...(options.maxSearches !== undefined && { maxSearches: options.maxSearches }),
+        ...(signal && { signal }),
         quality: (search, own) => drawQuality(threshold, own, search),
       })
       const rolledOut = performance.now()
@@ -109,7 +170,8 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
       // A question may be drawn twice in a batch; its place keeps the groups apart.
       const groups = items.map((_, i) => String(Math.floor(i / groupSize)))
       const { advantages, zeroVarianceGroups } = groupAdvantages(rewards, groups)
-      const rate = learningRate * scheduleFactor(update, updates, warmupRatio, options.learningRateSchedule)
+      const rate =
+        settings.learningRate * scheduleFactor(update, updates, settings.warmupRatio, settings.learningRateSchedule)
       const played = trajectories.map((trajectory, i) => ({ trajectory, advantage: advantages[i]! }))
       // A failed rollout is no evidence about the policy.
       const whole = played.filter(({ trajectory }) => trajectory.stopReason !== 'failed')
@@ -130,7 +192,11 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
       Object.assign(record, await options.onUpdate?.(record, trajectories))
     }
   } finally {
-    grpo.dispose()
+    try {
+      if (saveTo !== undefined && records.length > 0) await saveRun(saveTo, policy, grpo, { settings, records })
+    } finally {
+      grpo.dispose()
+    }
   }
   return records
 }

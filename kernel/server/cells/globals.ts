@@ -12,6 +12,8 @@ declare const Jupyter: {
   input(prompt?: string): Promise<string>
   /** Asks for a line that is not shown and not kept, such as an API key. */
   secret(prompt?: string): Promise<string>
+  /** Aborts when the cell is interrupted: give it to fetch, or listen, to end what the cell began. */
+  readonly signal: AbortSignal
   /** Comms: messages to and from the front end. */
   comms: {
     register(target: string, onOpen: (comm: JupyterComm, data: any, buffers: Uint8Array[]) => void): void

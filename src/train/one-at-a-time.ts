@@ -1,0 +1,31 @@
+/** What is in use, and the work that will let go of it. */
+const uses = new Map<unknown, Promise<unknown>>()
+
+/** Starts work when no other holds one of these things: a stopped training may still be saving its policy. */
+export function afterOthers<T>(things: readonly unknown[], work: () => Promise<T>): Promise<T> {
+  const held = things.filter((thing) => thing !== undefined)
+  const others = held.flatMap((thing) => uses.get(thing) ?? [])
+  const working = Promise.allSettled(others).then(work)
+  for (const thing of held) uses.set(thing, working)
+  const release = (): void => held.forEach((thing) => uses.get(thing) === working && uses.delete(thing))
+  working.then(release, release)
+  return working
+}
+
+/**
+ * The work's result, or a rejection as soon as the signal aborts. The work then ends by itself; how it fails is told on the
+ * standard error, for nobody awaits it any more.
+ */
+export function untilStopped<T>(working: Promise<T>, signal: AbortSignal, stopped: () => Error): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => {
+      reject(stopped())
+      working.catch((error: unknown) => {
+        if (error !== signal.reason) console.error('train: in the background, after the stop:', error)
+      })
+    }
+    if (signal.aborted) return stop()
+    signal.addEventListener('abort', stop, { once: true })
+    working.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

@@ -1,0 +1,109 @@
+// A stopped training: its promise rejects at once, the run is saved, and a resumed one ends as if it had never stopped.
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
+import { downloadWeight } from '../../src/model/weights.js'
+import { loadPolicy } from '../../src/policy/local-policy.js'
+import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { miniProtocol } from '../../src/rollout/protocol.js'
+import type { UpdateRecord } from '../../src/schema/update-record.js'
+import { createBm25Engine } from '../../src/search/bm25.js'
+import { TrainingStopped, train } from '../../src/train/train.js'
+import type { TrainOptions } from '../../src/train/train.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'runs-'))
+const questions = await miniQuestions('mini-nq', 'train')
+const searchEngine = createBm25Engine(await miniDocuments('validation'))
+const open: LocalPolicy[] = []
+afterAll(() => {
+  open.forEach((policy) => policy.dispose())
+  rmSync(folder, { recursive: true })
+})
+
+async function load(model = miniCheckpoint('policy')): Promise<LocalPolicy> {
+  const policy = await loadPolicy(model, { slots: 16 })
+  open.push(policy)
+  return policy
+}
+
+const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+  train({
+    algorithm: 'grpo',
+    policy,
+    searchEngine,
+    questions,
+    protocol: miniProtocol,
+    curriculum: { start: 0, end: 0.5 },
+    updates: 4,
+    questionsPerUpdate: 3,
+    groupSize: 3,
+    learningRate: 4e-4,
+    klCoef: 0.01,
+    seed: 2,
+    ...more,
+  })
+
+const untimed = (records: readonly UpdateRecord[]): object[] =>
+  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0 }))
+
+it('goes on from the folder as if it had never stopped, in another process’s weights too', async () => {
+  const straight = await load()
+  const expected = await run(straight, {})
+
+  const saveTo = join(folder, 'stopped')
+  const stop = new AbortController()
+  const stopped = await load()
+  let pressed = 0
+  const first = run(stopped, {
+    saveTo,
+    signal: stop.signal,
+    onUpdate: ({ update }) => {
+      if (update === 2) setTimeout(() => ((pressed = performance.now()), stop.abort()), 5)
+      return undefined
+    },
+  })
+  await expect(first).rejects.toThrow(TrainingStopped)
+  expect(performance.now() - pressed).toBeLessThan(1000)
+  await expect(first).rejects.toThrow(`The run is then saved in ${saveTo}; \`resume: true\` goes on with it.`)
+
+  // Begun while the first still ends: it waits for the save.
+  const fresh = await load()
+  const resumed = await run(fresh, { saveTo, resume: true })
+  expect(untimed(resumed)).toEqual(untimed(expected))
+  for (const key of Object.keys(straight.weights))
+    expect(await downloadWeight(fresh.weights[key]!), key).toEqual(await downloadWeight(straight.weights[key]!))
+
+  const saved = await load(join(saveTo, 'policy'))
+  expect(await downloadWeight(saved.weights['embed']!)).toEqual(await downloadWeight(straight.weights['embed']!))
+  expect(readdirSync(folder).filter((name) => name !== 'stopped')).toEqual([])
+})
+
+it('keeps what came before an error', async () => {
+  const saveTo = join(folder, 'failed')
+  const fail = run(await load(), {
+    saveTo,
+    onUpdate: ({ update }) => {
+      if (update === 1) throw new Error('own fault')
+      return undefined
+    },
+  })
+  await expect(fail).rejects.toThrow('own fault')
+  expect(readFileSync(join(saveTo, 'updates.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1)
+})
+
+it('refuses other settings, no run, and a folder of other things', async () => {
+  const policy = await load()
+  const saveTo = join(folder, 'stopped')
+  await expect(run(policy, { saveTo, resume: true, groupSize: 4 })).rejects.toThrow(
+    `train: a resumed run keeps its settings: groupSize is 3 in ${saveTo}, got 4; give the same`,
+  )
+  await expect(run(policy, { saveTo: join(folder, 'none'), resume: true })).rejects.toThrow('there is no run to resume')
+  await expect(run(policy, { resume: true })).rejects.toThrow('resume needs the folder of the run')
+  const other = mkdtempSync(join(folder, 'other-'))
+  writeFileSync(join(other, 'thesis.txt'), 'all of it')
+  const onUpdate = (): never => expect.fail('before the first update')
+  await expect(run(policy, { saveTo: other, onUpdate })).rejects.toThrow('holds files but no run')
+  expect(existsSync(join(other, 'thesis.txt'))).toBe(true)
+})
