@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { KernelClient, errorOf, resultText } from './client.js'
-import type { Answer } from './client.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const marker = join(folder, 'an-update-ended')
