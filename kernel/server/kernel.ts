@@ -131,7 +131,7 @@ export class Kernel {
     for (let request = this.#queue.shift(); request; request = this.#queue.shift()) {
       this.#running = request.message.header
       this.#status(this.#running, 'busy')
-      const { reply, stop } = await this.#execute(request)
+      const { reply, stop } = await this.#execute(request).catch((error: unknown) => this.#misformed(error))
       // What was sent before the front end knew of the error; what it sends from here on runs.
       if (stop) await this.#drain()
       const aborted = stop ? this.#queue.splice(0) : []
@@ -146,10 +146,18 @@ export class Kernel {
     this.#running = undefined
   }
 
+  /** A request whose content is not what the protocol says must not hold up the next one. */
+  #misformed(error: unknown): { reply: Content; stop: boolean } {
+    const content = errorContent(error, this.#cells.sources)
+    return { reply: { status: 'error', execution_count: this.#count, ...content }, stop: false }
+  }
+
   /** @returns the reply, and whether what is queued must not run */
   async #execute({ message }: Request): Promise<{ reply: Content; stop: boolean }> {
     const { header, identities } = message
-    const { code, silent = false, ...content } = message.content as unknown as ExecuteContent
+    const { silent = false, ...content } = message.content as unknown as ExecuteContent
+    const { code } = content
+    if (typeof code !== 'string') throw new TypeError(`execute_request: code must be a string, got ${typeof code}`)
     const allowStdin = content.allow_stdin ?? false
     const context: CellContext = {
       parent: header,
@@ -159,7 +167,7 @@ export class Kernel {
       payload: [],
       stop: new AbortController(),
     }
-    if (!silent) this.#count++
+    if (!silent && content.store_history !== false && code.trim() !== '') this.#count++
     const execution_count = this.#count
     return this.outputs.run(context, async () => {
       if (!silent) this.outputs.publish('execute_input', { code, execution_count })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -35,13 +35,13 @@ export class KernelClient {
   /** Answers the kernel's questions for a line; undefined leaves one open. */
   onInput: (prompt: string, password: boolean) => string | undefined = () => ''
 
-  static async start(options: { data?: string; cwd?: string } = {}): Promise<KernelClient> {
+  static async start(options: { data?: string; cwd?: string; heapMb?: number } = {}): Promise<KernelClient> {
     const client = new KernelClient(options)
     await client.request('kernel_info_request', {})
     return client
   }
 
-  private constructor({ data, cwd }: { data?: string; cwd?: string }) {
+  private constructor({ data, cwd, heapMb }: { data?: string; cwd?: string; heapMb?: number }) {
     this.#folder = mkdtempSync(join(tmpdir(), 'kernel-'))
     const name = (channel: string): number => ['shell', 'control', 'iopub', 'stdin', 'hb'].indexOf(channel) + 1
     const ip = join(this.#folder, 'k')
@@ -54,7 +54,11 @@ export class KernelClient {
     const options = ['--disable-warning=ExperimentalWarning', '--require', resolve('kernel/preload.cjs')]
     this.process = spawn(process.execPath, [...options, resolve('dist/kernel/main.js'), file], {
       ...(cwd && { cwd }),
-      env: { ...process.env, JUPYTER_DATA_DIR: data ?? join(this.#folder, 'data') },
+      env: {
+        ...process.env,
+        ...(heapMb && { NODE_OPTIONS: `--max-old-space-size=${heapMb}` }),
+        JUPYTER_DATA_DIR: data ?? join(this.#folder, 'data'),
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.process.stderr!.on('data', (chunk) => (this.log += String(chunk)))
@@ -87,6 +91,13 @@ export class KernelClient {
     const { id, frames } = this.#encode(type, content, undefined, options)
     await (options.channel === 'control' ? this.#control : this.#shell).send(frames)
     return id
+  }
+
+  /** Frames as they are, signed. */
+  async sendSigned(parts: readonly string[]): Promise<void> {
+    const hmac = createHmac('sha256', this.key)
+    for (const part of parts) hmac.update(part)
+    await this.#shell.send(['<IDS|MSG>', hmac.digest('hex'), ...parts])
   }
 
   async request(type: string, content: Content, options: Parameters<KernelClient['send']>[2] = {}): Promise<Content> {

@@ -30,6 +30,14 @@ describe('execute_request', () => {
     expect((await kernel.execute('1')).reply['execution_count']).toBe(first + 1)
   })
 
+  it('does not count empty cells, nor those that are kept out of the history, and answers one without code', async () => {
+    const first = (await kernel.execute('1')).reply['execution_count']
+    expect((await kernel.execute(' \n')).reply).toMatchObject({ status: 'ok', execution_count: first })
+    expect((await kernel.execute('1', { store_history: false })).reply['execution_count']).toBe(first)
+    expect(await kernel.request('execute_request', {})).toMatchObject({ status: 'error', ename: 'TypeError' })
+    expect(resultText(await kernel.execute('2'))).toBe('2')
+  })
+
   it('evaluates user expressions, each with its own fault', async () => {
     const { reply } = await kernel.execute('const u = 20', {
       user_expressions: { good: 'u + 1', bad: 'u.nothing.there' },
@@ -264,8 +272,31 @@ describe('bad input', () => {
   it('with a wrong signature, broken JSON or an unknown type is dropped and logged', async () => {
     await kernel.send('execute_request', { code: 'globalThis.forged = 1' }, { key: 'another key' })
     await kernel.send('no_such_request', {})
+    await kernel.sendSigned(['{"msg_type": "execute_request"', '{}', '{}', '{}'])
+    await kernel.sendSigned(['{}', '{}', '{}', '"text"'])
     expect(resultText(await kernel.execute('(globalThis as any).forged'))).toBeUndefined()
     await kernel.until(() => kernel.log.includes('signature') && kernel.log.includes('no_such_request'))
+    expect(kernel.log.match(/was dropped/g)).toHaveLength(4)
+  })
+})
+
+describe('too much memory', () => {
+  it('in one piece is an error', async () => {
+    expect(errorOf(await kernel.execute('new Uint8Array(1e15)'))?.ename).toBe('RangeError')
+    expect(resultText(await kernel.execute('1'))).toBe('1')
+  })
+
+  it('in many pieces ends the process at once, so that Jupyter starts it anew', async () => {
+    const small = await KernelClient.start({ heapMb: 300 })
+    const ended = new Promise<unknown>((resolve) =>
+      small.process.once('exit', (code, signal) => resolve(code ?? signal)),
+    )
+    await small.send('execute_request', {
+      code: 'const all: string[][] = []; for (;;) all.push(Array(1e5).fill(String(all.length)))',
+    })
+    expect(await ended).not.toBe(0)
+    expect(small.log).toContain('heap out of memory')
+    small.stop()
   })
 })
 
