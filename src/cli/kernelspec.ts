@@ -59,9 +59,10 @@ export function uninstallKernel(place: Place): string {
   return folder
 }
 
-/** The kernelspecs of this project that Jupyter finds, in the order in which it looks; the first one counts. */
+/** The kernelspecs of this project that Jupyter finds, in the order in which it looks; last that of the clone's own JupyterLab. */
 export function listKernels(): InstalledKernel[] {
-  return allKernelsFolders().flatMap((kernels): InstalledKernel[] => {
+  const own = kernelsFolder({ prefix: join(CLONE, '.runtime', 'venv') })
+  return [...new Set([...allKernelsFolders(), own])].flatMap((kernels): InstalledKernel[] => {
     const folder = join(kernels, NAME)
     const file = join(folder, 'kernel.json')
     if (!existsSync(file)) return []

@@ -43,6 +43,8 @@ describe('a notebook that runs', () => {
   })
   const textOf = (index: number): string | undefined => run.cells[index]?.outputs?.[0]?.text?.join('')
 
+  const resultOf = (index: number): string | undefined => run.cells[index]?.outputs?.[0]?.data?.['text/plain']?.join('')
+
   it('ends well and says how far it is', () => {
     expect(run.status).toBe(0)
     expect(run.said).toContain('✓ cell 4/4')
@@ -59,11 +61,11 @@ describe('a notebook that runs', () => {
   })
 
   it('awaits at the top level, with the settings of the caller', () => {
-    expect(textOf(3)).toBe('1\n')
+    expect(resultOf(3)).toBe("'1'")
   })
 
   it('imports the package by its name, with its types', () => {
-    expect(textOf(4)).toBe('paris\n')
+    expect(resultOf(4)).toBe("'paris'")
   })
 })
 
