@@ -9,7 +9,7 @@ import type { SimulatorPrompt } from './prompts.js'
 export interface SimulatorOptions {
   /** Default: the paper's. */
   prompt?: SimulatorPrompt
-  /** Default 0.8, as in the paper. */
+  /** Default: the prompt's. */
   temperature?: number
 }
 
@@ -19,7 +19,8 @@ export interface SimulatorOptions {
  * Text without documents is an empty list, as where nothing was found.
  */
 export function createSimulator(llm: Policy, options: SimulatorOptions = {}): SearchEngine {
-  const { prompt = zerosearchSimulatorPrompt, temperature = 0.8 } = options
+  const { prompt = zerosearchSimulatorPrompt } = options
+  const { temperature = prompt.temperature } = options
   return {
     name: `simulator ${llm.name}`,
     async search(query, { question, topK, quality = 'useful', seed = 0 }) {

@@ -161,7 +161,6 @@ async function simulator(source: ExampleSource): Promise<void> {
     { from: 'simulator', steps: 700, peak: 8e-4, real: 0.3, informationWeight: 0.03, query: 1, seed: 9 },
     { from: 'simulator', steps: 700, peak: 8e-4, real: 0.3, informationWeight: 0.03, query: 0.85, seed: 10 },
     { from: 'simulator', steps: 500, peak: 8e-4, real: 0.3, informationWeight: 0.03, query: 0.93, seed: 11 },
-    { from: 'simulator', steps: 1200, peak: 6e-4, real: 0.3, informationWeight: 0.03, query: 0.93, seed: 12 },
   ]
   for (const { from, steps, peak, real, informationWeight, query, seed } of phases) {
     const model = await loadPolicy(`${MINI}checkpoints/${from}`)
