@@ -4,3 +4,9 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (letter) => ENTITIES[letter]!)
 }
+
+/** An element's style attribute, or none: viewers that show static HTML alone drop styles, or show them as text. */
+export type Style = (css: string) => string
+
+export const styled: Style = (css) => ` style="${css}"`
+export const unstyled: Style = () => ''

@@ -1,7 +1,9 @@
 import type { UpdateRecord } from '../schema/update-record.js'
+import { svgToPng } from '../plot/static-figure.js'
 import { escapeHtml } from './html.js'
-import type { Html } from './mime-bundle.js'
+import type { View } from './mime-bundle.js'
 import { liveDisplay } from './notebook.js'
+import { barHtml } from './progress.js'
 
 const WIDTH = 210
 const HEIGHT = 90
@@ -38,21 +40,28 @@ export function liveTraining(updates: number): (record: UpdateRecord) => Promise
   }
 }
 
-function progress(records: readonly UpdateRecord[], updates: number, seconds: number): Html {
+function progress(records: readonly UpdateRecord[], updates: number, seconds: number): View {
   const last = records[records.length - 1]!
-  const done = records.length
-  const each = seconds / done
-  const left = done < updates ? `, about ${Math.ceil((updates - done) * each)} s left` : ''
+  const each = seconds / records.length
+  const left = last.update < updates ? `, about ${Math.ceil((updates - last.update) * each)} s left` : ''
   const text = `update ${last.update}/${updates}, ${each.toFixed(1)} s each${left}: reward ${last.reward.toFixed(3)}, EM ${last.em.toFixed(3)}`
-  const bar =
-    done < updates
-      ? `<div style="width: 100%; height: 6px; background: rgba(128,128,128,.25);"><div style="width: ${(100 * done) / updates}%; height: 6px; background: #0072B2;"></div></div>`
-      : ''
-  const pictures = CURVES.map(
-    (curve) =>
-      `<img alt="${curve.name}" src="data:image/svg+xml;base64,${Buffer.from(picture(curve, records)).toString('base64')}">`,
-  )
-  return { html: `<div>${escapeHtml(text)}${bar}<div>${pictures.join('')}</div></div>`, text }
+  const pictures = CURVES.map((curve) => picture(curve, records))
+  return {
+    async toView(isStatic) {
+      if (isStatic) return { 'image/png': Buffer.from(await svgToPng(besideEachOther(pictures))).toString('base64') }
+      const images = pictures.map(
+        (svg, i) =>
+          `<img alt="${CURVES[i]!.name}" src="data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}">`,
+      )
+      const bar = last.update < updates ? barHtml(last.update / updates) : ''
+      return { 'text/html': `<div>${escapeHtml(text)}${bar}<div>${images.join('')}</div></div>`, 'text/plain': text }
+    },
+  }
+}
+
+function besideEachOther(pictures: readonly string[]): string {
+  const placed = pictures.map((svg, i) => svg.replace('<svg ', `<svg x="${i * WIDTH}" `))
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH * pictures.length}" height="${HEIGHT}">${placed.join('')}</svg>`
 }
 
 function picture({ name, colour, value, most }: Curve, records: readonly UpdateRecord[]): string {

@@ -1,57 +1,71 @@
 import { inspect } from 'node:util'
-import type { ColumnTable } from 'arquero'
 import type { Figure } from '../plot/figure.js'
 import { figureToPng } from '../plot/static-figure.js'
 import type { Document } from '../schema/document.js'
+import { staticOutputs } from '../schema/settings.js'
 import type { Trajectory } from '../schema/trajectory.js'
-import { tableHtml } from './table-html.js'
+import { styled, unstyled } from './html.js'
+import { tableCells } from './table-cells.js'
+import { tableHtml, tableText } from './table-html.js'
+import { sorted, tableView } from './table-view.js'
 import { documentsHtml, trajectoryHtml } from './trajectory-html.js'
 
 /** What a notebook stores of one output: one representation for each kind of viewer. */
 export type MimeBundle = Record<string, unknown>
 
 export interface ShowOptions {
-  /** Figures as a picture alone, for viewers that show nothing else; default false. */
+  /**
+   * For viewers that show neither scripts nor styles, as GitHub's: figures as a PNG alone, HTML without styles. Default:
+   * whether `ZEROSEARCH_STATIC` is 1 in the environment, for all that a notebook shows.
+   */
   static?: boolean
+  /** Sorts a table by a column, `-column` for descending order. Default: the table's own order. */
+  sort?: string
 }
 
-/** Raw HTML that is known to be safe. */
-export interface Html {
-  html: string
-  text: string
+/** Something of the project's own that knows how it shows itself: a progress bar, a log, curves. */
+export interface View {
+  toView(isStatic: boolean): MimeBundle | Promise<MimeBundle>
 }
 
 /** Everything that can show itself: tables, figures, trajectories, documents; anything else as Node prints it. */
 export async function toMimeBundle(value: unknown, options: ShowOptions = {}): Promise<MimeBundle> {
-  if (isTable(value)) return { 'text/html': tableHtml(value), 'text/plain': plainTable(value) }
-  if (isTrajectory(value))
-    return { 'text/html': trajectoryHtml(value), 'text/plain': value.turns.map((turn) => turn.text).join('\n') }
-  if (isDocuments(value)) {
-    return { 'text/html': documentsHtml(value), 'text/plain': value.map((d) => `${d.rank}. ${d.text}`).join('\n') }
-  }
-  if (isHtml(value)) return { 'text/html': value.html, 'text/plain': value.text }
-  if (isFigure(value)) {
-    const png = Buffer.from(await figureToPng(value)).toString('base64')
-    if (options.static) return { 'image/png': png }
-    // No image/png beside: JupyterLab would show the picture instead of the figure.
-    return {
-      'application/vnd.plotly.v1+json': value,
-      'text/html': `<img alt="figure" style="max-width: 100%;" src="data:image/png;base64,${png}">`,
-      'text/plain': 'Plotly figure',
-    }
-  }
-  return { 'text/plain': typeof value === 'string' ? value : inspect(value) }
+  return (await ownBundle(value, options)) ?? { 'text/plain': typeof value === 'string' ? value : inspect(value) }
 }
 
-function plainTable(table: ColumnTable): string {
-  return `${table.numRows()} rows × ${table.numCols()} columns: ${table.columnNames().join(', ')}`
+/** The bundle of the kinds that this package knows; undefined for others. */
+export async function ownBundle(value: unknown, options: ShowOptions = {}): Promise<MimeBundle | undefined> {
+  const isStatic = options.static ?? staticOutputs()
+  const style = isStatic ? unstyled : styled
+  const view = tableView(value)
+  if (view) {
+    const cells = tableCells(options.sort === undefined ? view : sorted(view, options.sort))
+    return { 'text/html': tableHtml(cells, style), 'text/plain': tableText(cells) }
+  }
+  if (isTrajectory(value))
+    return { 'text/html': trajectoryHtml(value, style), 'text/plain': value.turns.map((turn) => turn.text).join('\n') }
+  if (isDocuments(value)) {
+    return {
+      'text/html': documentsHtml(value, style),
+      'text/plain': value.map((d) => `${d.rank}. ${d.text}`).join('\n'),
+    }
+  }
+  if (isView(value)) return value.toView(isStatic)
+  return isFigure(value) ? figureBundle(value, isStatic) : undefined
+}
+
+/** No image/png beside the figure: JupyterLab would show the picture instead of it. */
+async function figureBundle(figure: Figure, isStatic: boolean): Promise<MimeBundle> {
+  const png = Buffer.from(await figureToPng(figure)).toString('base64')
+  if (isStatic) return { 'image/png': png }
+  return {
+    'application/vnd.plotly.v1+json': figure,
+    'text/html': `<img alt="figure" style="max-width: 100%;" src="data:image/png;base64,${png}">`,
+    'text/plain': 'Plotly figure',
+  }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-
-function isTable(value: unknown): value is ColumnTable {
-  return isRecord(value) && typeof value['columnNames'] === 'function' && typeof value['objects'] === 'function'
-}
 
 function isTrajectory(value: unknown): value is Trajectory {
   return isRecord(value) && Array.isArray(value['turns']) && Array.isArray(value['lossMask'])
@@ -65,8 +79,8 @@ function isDocuments(value: unknown): value is Document[] {
   )
 }
 
-function isHtml(value: unknown): value is Html {
-  return isRecord(value) && typeof value['html'] === 'string' && typeof value['text'] === 'string'
+function isView(value: unknown): value is View {
+  return isRecord(value) && typeof value['toView'] === 'function'
 }
 
 function isFigure(value: unknown): value is Figure {

@@ -1,34 +1,26 @@
 import { randomUUID } from 'node:crypto'
-import { createRequire } from 'node:module'
-import { toMimeBundle } from './mime-bundle.js'
+import { ownBundle, toMimeBundle } from './mime-bundle.js'
 import type { MimeBundle, ShowOptions } from './mime-bundle.js'
 
-interface TslabJupyter {
-  lastWriteDisplayData?: (
-    content: { data: MimeBundle; metadata: object; transient: { display_id?: string } },
-    update: boolean,
-  ) => void
+/** What the project's kernel gives to cells. */
+interface Jupyter {
+  display(bundle: MimeBundle, options: { raw: true; id?: string; update?: boolean }): Promise<void>
 }
 
-/** tslab's own module, where this process is a tslab kernel. */
-function tslab(): TslabJupyter | undefined {
-  const require = createRequire(import.meta.url)
-  try {
-    return require.cache[require.resolve('tslab/dist/jupyter.js')]?.exports as TslabJupyter | undefined
-  } catch {
-    return undefined
-  }
-}
+const jupyter = (): Jupyter | undefined => (globalThis as { Jupyter?: Jupyter }).Jupyter
 
-function write(data: MimeBundle, id?: string, update = false): void {
-  const writer = tslab()?.lastWriteDisplayData
-  if (writer) writer({ data, metadata: {}, transient: id === undefined ? {} : { display_id: id } }, update)
-  else if (!update) console.log(data['text/plain'])
-}
+/** Whether there is a notebook to show things in. */
+export const inNotebook = (): boolean => jupyter() !== undefined
 
-/** Shows a value in the cell's output; outside of a notebook its plain text is printed. */
+/**
+ * Shows a value in the cell's output: a table, a figure, a trajectory, documents; outside of a notebook its plain text is
+ * printed. The last expression of a cell shows the same way by itself.
+ */
 export async function display(value: unknown, options: ShowOptions = {}): Promise<void> {
-  write(await toMimeBundle(value, options))
+  const bundle = await toMimeBundle(value, options)
+  const notebook = jupyter()
+  if (notebook) await notebook.display(bundle, { raw: true })
+  else console.log(bundle['text/plain'] ?? 'a picture')
 }
 
 /** An output that changes in place. */
@@ -36,15 +28,32 @@ export interface LiveDisplay {
   update(value: unknown): Promise<void>
 }
 
-/** Makes an output that changes in place, in the cell that called. */
+/** Makes an output that changes in place, in the cell that called. Outside of a notebook only the first value is printed. */
 export function liveDisplay(): LiveDisplay {
   const id = randomUUID()
   let shown = false
   return {
     async update(value) {
-      const data = await toMimeBundle(value)
-      write(data, id, shown)
+      const update = shown
       shown = true
+      const notebook = jupyter()
+      if (notebook) await notebook.display(await toMimeBundle(value), { raw: true, id, update })
+      else if (!update) await display(value)
     },
   }
 }
+
+type Formatter = (value: unknown) => Promise<MimeBundle | undefined>
+
+const FORMATTERS = Symbol.for('Jupyter.formatters')
+const NAME = 'zerosearch'
+
+/** Has the kernel show a cell's last expression as `display` does. A second copy of the package takes the first one's place. */
+function registerFormatter(): void {
+  const registry = globalThis as { [FORMATTERS]?: Formatter[] }
+  const formatters = (registry[FORMATTERS] ??= [])
+  const format: Formatter = Object.defineProperty((value: unknown) => ownBundle(value), 'name', { value: NAME })
+  const earlier = formatters.findIndex(({ name }) => name === NAME)
+  formatters.splice(earlier < 0 ? formatters.length : earlier, earlier < 0 ? 0 : 1, format)
+}
+registerFormatter()

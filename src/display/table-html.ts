@@ -1,32 +1,42 @@
-import type { ColumnTable } from 'arquero'
 import { escapeHtml } from './html.js'
+import type { Style } from './html.js'
+import type { TableCells } from './table-cells.js'
 
-const CELL = 'padding: 2px 10px; border: none;'
+const LONGEST = 80
 
-/** A table as HTML: numbers to the right and rounded, long tables cut with a word on what is missing. */
-export function tableHtml(table: ColumnTable, maxRows = 30): string {
-  const names = table.columnNames()
-  const rows = table.objects({ limit: maxRows }) as Record<string, unknown>[]
-  const head = names.map((name) => `<th style="${CELL} text-align: ${alignment(rows, name)};">${escapeHtml(name)}</th>`)
-  const body = rows.map((row) => {
-    const cells = names.map(
-      (name) => `<td style="${CELL} text-align: ${alignment(rows, name)};">${escapeHtml(cellText(row[name]))}</td>`,
-    )
-    return `<tr>${cells.join('')}</tr>`
+/** A table as HTML, in the page's own colours: numbers to the right, long texts cut, whole in the tooltip. */
+export function tableHtml({ columns, alignRight, index, rows, size }: TableCells, style: Style): string {
+  const cell = (tag: 'th' | 'td', text: string, right: boolean): string => {
+    const css = style(`padding: 2px 10px; border: none; text-align: ${right ? 'right' : 'left'};`)
+    if (text.length <= LONGEST) return `<${tag}${css}>${escapeHtml(text)}</${tag}>`
+    return `<${tag}${css} title="${escapeHtml(text.slice(0, 1000))}">${escapeHtml(text.slice(0, LONGEST - 1))}…</${tag}>`
+  }
+  const head = columns.map((name, i) => cell('th', name, alignRight[i]!))
+  const body = rows.map((row, i) => {
+    const cells = row.map((text, j) => cell('td', text, alignRight[j]!))
+    return `<tr>${index ? cell('th', index[i]!, true) : ''}${cells.join('')}</tr>`
   })
-  const total = table.numRows()
-  const more = total > rows.length ? `<div>showing ${rows.length} of ${total} rows</div>` : ''
-  return `<table style="border-collapse: collapse;"><thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>${more}`
+  const corner = index ? cell('th', '', true) : ''
+  const counts = size === undefined ? '' : `<div>${size}</div>`
+  return `<table${style('border-collapse: collapse;')}><thead><tr>${corner}${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>${counts}`
 }
 
-function alignment(rows: readonly Record<string, unknown>[], name: string): 'left' | 'right' {
-  return rows.every((row) => typeof row[name] === 'number' || row[name] === null) ? 'right' : 'left'
-}
+const LONGEST_PLAIN = 40
 
-function cellText(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  if (typeof value === 'string') return value
-  if (typeof value !== 'number') return JSON.stringify(value)
-  if (Number.isInteger(value)) return String(value)
-  return Math.abs(value) < 0.001 ? value.toExponential(2) : value.toFixed(3)
+/** The same as text in columns, for a terminal. */
+export function tableText({ columns, alignRight, index, rows, size }: TableCells): string {
+  const cut = (text: string): string => {
+    const line = text.replace(/\s+/g, ' ')
+    return line.length > LONGEST_PLAIN ? `${line.slice(0, LONGEST_PLAIN - 1)}…` : line
+  }
+  const right = index ? [true, ...alignRight] : alignRight
+  const all = [columns, ...rows].map((row, i) => (index ? [i === 0 ? '' : index[i - 1]!, ...row] : row).map(cut))
+  const widths = right.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
+  const lines = all.map((row) =>
+    row
+      .map((text, i) => (right[i] ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
+  )
+  return [...lines, ...(size === undefined ? [] : [size])].join('\n')
 }

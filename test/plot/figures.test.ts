@@ -1,7 +1,7 @@
 import { table } from 'arquero'
 import { describe, expect, it, test } from 'vitest'
 import { comparison } from '../../src/plot/comparison.js'
-import { figureToPng, figureToSvg } from '../../src/plot/static-figure.js'
+import { figureToSvg, svgToPng } from '../../src/plot/static-figure.js'
 import { trainingCurves } from '../../src/plot/training-curves.js'
 
 interface Bar {
@@ -85,7 +85,7 @@ test('drawn without a browser: text and marks are in the SVG, the PNG has its si
   for (const text of ['before', 'after', 'popqa', 'Exact match by question set']) expect(svg).toContain(text)
   expect(svg.match(/class="point"/g)!.length).toBe(4)
   expect(svg).not.toContain('NaN')
-  const png = Buffer.from(await figureToPng(figure, 1))
+  const png = Buffer.from(await svgToPng(svg, 1))
   expect(png.subarray(1, 4).toString()).toBe('PNG')
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([figure.layout['width'], figure.layout['height']])
   const { loadImage, createCanvas } = await import('@napi-rs/canvas')

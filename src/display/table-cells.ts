@@ -1,0 +1,73 @@
+import type { TableView } from './table-view.js'
+
+/** A table as text, cut to what fits on a page. Where rows or columns are left out, `gap` takes their place. */
+export interface TableCells {
+  columns: string[]
+  alignRight: boolean[]
+  /** Row labels, where there are any. */
+  index?: string[]
+  rows: string[][]
+  /** "1,000 rows × 4 columns", where something was left out. */
+  size?: string
+}
+
+const GAP = '⋯'
+/** Tables up to this size are shown whole; of larger ones, the first and the last. */
+const WHOLE = { rows: 40, columns: 20 }
+const ENDS = { rows: 10, columns: 8 }
+
+/** The cells of a table, formatted column by column. */
+export function tableCells(view: TableView): TableCells {
+  const rows = places(view.rows, WHOLE.rows, ENDS.rows)
+  const columns = places(view.columns.length, WHOLE.columns, ENDS.columns)
+  const formatted = columns.map((column) => (column < 0 ? undefined : formatColumn(rows, view, column)))
+  const whole = rows.length === view.rows && columns.length === view.columns.length
+  const counts = `${view.rows.toLocaleString('en')} rows × ${view.columns.length} columns`
+  return {
+    columns: columns.map((column) => (column < 0 ? GAP : view.columns[column]!)),
+    alignRight: formatted.map((column) => column?.isNumeric ?? false),
+    ...(view.index && { index: rows.map((row) => (row < 0 ? GAP : String(view.index![row]))) }),
+    rows: rows.map((_, i) => formatted.map((column) => column?.texts[i] ?? GAP)),
+    ...(!whole && { size: counts }),
+  }
+}
+
+/** The places that are shown; -1 for those left out. */
+function places(count: number, whole: number, ends: number): number[] {
+  const all = Array.from({ length: count }, (_, i) => i)
+  return count <= whole ? all : [...all.slice(0, ends), -1, ...all.slice(-ends)]
+}
+
+/** The numbers of a column have the same decimals. */
+function formatColumn(
+  rows: readonly number[],
+  view: TableView,
+  column: number,
+): { texts: string[]; isNumeric: boolean } {
+  const values = rows.map((row) => (row < 0 ? undefined : view.value(row, column)))
+  const numbers = values.filter((value): value is number => Number.isFinite(value))
+  const isNumeric = values.every((value) => typeof value === 'number' || value === null || value === undefined)
+  const show = numberFormat(numbers)
+  const texts = values.map((value, i) => {
+    if (rows[i]! < 0) return GAP
+    return typeof value === 'number' ? (Number.isFinite(value) ? show(value) : String(value)) : cellText(value)
+  })
+  return { texts, isNumeric }
+}
+
+function numberFormat(numbers: readonly number[]): (value: number) => string {
+  if (numbers.every(Number.isInteger)) return String
+  const sizes = numbers.filter((value) => value !== 0).map(Math.abs)
+  const [smallest, largest] = [Math.min(...sizes), Math.max(...sizes)]
+  // Three decimals, or as many as leave two digits of the smallest.
+  const decimals = smallest >= 0.0005 ? 3 : Math.ceil(-Math.log10(smallest)) + 1
+  if (decimals > 6 || largest >= 1e9) return (value) => value.toExponential(2)
+  return (value) => value.toFixed(decimals)
+}
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'string') return value
+  if (value instanceof Date) return value.toISOString()
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value)
+}
