@@ -1,28 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import ts from 'typescript'
 import type { Declarations } from './declarations.js'
 import { GLOBALS } from './globals.js'
-import { HOME } from './modules.js'
+import library from './library.cjs'
+import ts from './typescript.cjs'
 
-export const OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.collection.d.ts', 'lib.esnext.iterator.d.ts'],
-  types: ['node'],
-  typeRoots: [join(HOME, 'node_modules', '@types')],
-  // As tslab: a notebook is a place to try things out.
-  strict: false,
-  esModuleInterop: true,
-  experimentalDecorators: true,
-  resolveJsonModule: true,
-  allowImportingTsExtensions: true,
-  skipLibCheck: true,
-  declaration: true,
-  noErrorTruncation: true,
-  noEmitOnError: false,
-}
+const { HOME, OPTIONS } = library
 
 /**
  * TypeScript's view of the current cell: the cell's text in one virtual file, earlier cells as modules beside it, and
@@ -33,7 +16,7 @@ export class CellProgram {
   readonly globals: string
   readonly #declarations: Declarations
   readonly #folder: string
-  readonly #files = new Map<string, ts.SourceFile | undefined>()
+  readonly #files = new Map<string, ts.SourceFile | undefined>(library.files)
   readonly #exists = new Map<string, boolean>()
   readonly #resolutions: ts.ModuleResolutionCache
   readonly #host: ts.CompilerHost
