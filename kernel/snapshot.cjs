@@ -19,7 +19,7 @@ function load(file) {
   vm.runInThisContext(text, { filename: file })(module.exports, own, module, file, dirname(file))
   return module.exports
 }
-load(join(__dirname, '..', 'dist', 'kernel', 'cells', 'library.cjs'))
+load(join(__dirname, '..', 'dist', 'kernel', 'cells', 'disk.cjs'))
 
 startupSnapshot.setDeserializeMainFunction(() => {
   const main = process.argv[1]

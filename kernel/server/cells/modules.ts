@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
-import library from './library.cjs'
+import disk from './disk.cjs'
 
 type Namespace = Record<string, unknown>
 
@@ -15,7 +15,7 @@ export interface CellModules {
 export function createModules(folder: string): CellModules {
   const filename = join(folder, '__cell__.js')
   const load = loaderAt(filename)
-  const loadFromHome = loaderAt(join(library.HOME, '__cell__.js'))
+  const loadFromHome = loaderAt(join(disk.HOME, '__cell__.js'))
   const require = createRequire(filename)
   return {
     import: async (specifier) =>
