@@ -42,7 +42,8 @@ export function loadTslab(): TslabModules {
     id: fork,
     filename: fork,
     loaded: true,
-    exports: require('typescript') as unknown,
+    // As an ES module: else tslab's modules copy its thousands of names, each for itself.
+    exports: Object.create(require('typescript') as object, { __esModule: { value: true } }) as unknown,
     children: [],
     paths: [],
   } as unknown as NodeJS.Module
