@@ -2,6 +2,7 @@
 // Needs nothing but Node; each step is skipped when nothing it depends on has changed. The clone's own place (ROOT) counts
 // for the steps that write absolute paths: a moved clone gets them anew, and keeps its packages and TensorFlow.
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { main, run } from './command.mjs'
 import { checkDisk, checkNode, checkSystem, findCompiler, findPython } from './machine.mjs'
@@ -52,6 +53,7 @@ async function compileTypeScript() {
   const compiler = file('node_modules', 'typescript', 'bin', 'tsc')
   for (const project of ['tsconfig.build.json', join('kernel', 'tsconfig.json')])
     await run(process.execPath, [compiler, '-p', project], { quiet: true })
+  await run('sh', [file('kernel', 'launch.sh'), process.execPath], { quiet: true })
   chmodSync(CLI, 0o755)
 }
 
@@ -87,9 +89,12 @@ await main(async () => {
   )
 
   const projects = [file('tsconfig.json'), file('tsconfig.build.json'), file('kernel', 'tsconfig.json')]
-  const sources = [...filesUnder(file('src')), ...filesUnder(file('kernel', 'server')), ...projects, lock]
+  const starts = [file('kernel', 'launch.sh'), file('kernel', 'snapshot.cjs')]
+  const sources = [...filesUnder(file('src')), ...filesUnder(file('kernel', 'server')), ...starts, ...projects, lock]
   const built = [file('dist', 'index.js'), file('dist', 'index.d.ts'), KERNEL, CLI]
-  await step('TypeScript build', { files: sources, outputs: built }, compileTypeScript)
+  // The kernel's snapshot is for one Node on one kind of processor, in one place.
+  const machine = [ROOT, process.execPath, process.version, cpus()[0]?.model ?? '']
+  await step('TypeScript build', { texts: machine, files: sources, outputs: built }, compileTypeScript)
 
   const kernel = { texts: [ROOT, process.execPath], files: [CLI, ...filesUnder(file('kernel', 'logo'))] }
   const installed = [join(KERNELSPEC, 'kernel.json'), PACKAGE_LINK, COMMAND_LINK]

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import ts from 'typescript'
+import ts from './cells/typescript.cjs'
 import { PROTOCOL_VERSION } from './message.js'
 
 const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }

@@ -24,10 +24,8 @@ export interface InstalledKernel {
 export function installKernel(place: Place): string {
   if (!existsSync(LAUNCHER)) throw new Error(`kernel install: ${LAUNCHER} is missing; run \`npm run setup\` first`)
   const folder = join(kernelsFolder(place), NAME)
-  // Node calls what loads modules for cells experimental; its warning would stand in the first cell of every notebook.
-  const options = ['--disable-warning=ExperimentalWarning', '--require', join(CLONE, 'kernel', 'preload.cjs')]
   const spec = {
-    argv: [process.execPath, ...options, LAUNCHER, '{connection_file}'],
+    argv: ['/bin/sh', join(CLONE, 'kernel', 'launch.sh'), process.execPath, LAUNCHER, '{connection_file}'],
     display_name: 'TypeScript (zerosearch)',
     language: 'typescript',
     interrupt_mode: 'message',
@@ -68,7 +66,7 @@ export function listKernels(): InstalledKernel[] {
     if (!existsSync(file)) return []
     const { argv = [] } = JSON.parse(readFileSync(file, 'utf8')) as { argv?: string[] }
     const launcher = argv.at(-2) ?? ''
-    const starts = existsSync(argv[0] ?? '') && existsSync(launcher)
+    const starts = argv.slice(0, -1).every((file) => existsSync(file))
     return [{ folder, launcher, state: !starts ? 'missing' : launcher === LAUNCHER ? 'ready' : 'other' }]
   })
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'jupyter-'))
@@ -28,8 +28,8 @@ describe('zerosearch kernel', () => {
       argv: string[]
       interrupt_mode: string
     }
-    expect(argv[0]).toBe(process.execPath)
-    expect(argv.slice(-2)).toEqual([join(process.cwd(), 'dist', 'kernel', 'main.js'), '{connection_file}'])
+    const files = [resolve('kernel/launch.sh'), process.execPath, resolve('dist/kernel/main.js')]
+    expect(argv).toEqual(['/bin/sh', ...files, '{connection_file}'])
     expect(mode).toBe('message')
   })
 

@@ -51,8 +51,8 @@ export class KernelClient {
       file,
       JSON.stringify({ transport: 'ipc', ip, key: this.key, signature_scheme: 'hmac-sha256', ...ports }),
     )
-    const options = ['--disable-warning=ExperimentalWarning', '--require', resolve('kernel/preload.cjs')]
-    this.process = spawn(process.execPath, [...options, resolve('dist/kernel/main.js'), file], {
+    const files = [resolve('kernel/launch.sh'), process.execPath, resolve('dist/kernel/main.js'), file]
+    this.process = spawn('/bin/sh', files, {
       ...(cwd && { cwd }),
       env: {
         ...process.env,

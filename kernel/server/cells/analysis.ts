@@ -1,4 +1,4 @@
-import ts from 'typescript'
+import ts from './typescript.cjs'
 
 /** What a name that a cell declares may be used as by later cells. */
 export type Meaning = 'variable' | 'constant' | 'type' | 'other'

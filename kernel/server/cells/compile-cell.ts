@@ -1,4 +1,4 @@
-import ts from 'typescript'
+import ts from './typescript.cjs'
 import { analyse, applyEdits, importedNames } from './analysis.js'
 import type { Analysis } from './analysis.js'
 import type { Declarations } from './declarations.js'

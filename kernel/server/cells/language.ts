@@ -1,4 +1,4 @@
-import ts from 'typescript'
+import ts from './typescript.cjs'
 import { analyse, applyEdits } from './analysis.js'
 import type { Declarations } from './declarations.js'
 import type { CellProgram } from './program.js'

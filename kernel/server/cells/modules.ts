@@ -1,12 +1,10 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
+import disk from './disk.cjs'
 
 type Namespace = Record<string, unknown>
-
-/** The project that this kernel is part of: its packages are there for notebooks anywhere, after the notebook's own. */
-export const HOME = fileURLToPath(new URL('../../..', import.meta.url)).replace(/[\\/]$/, '')
 
 /** What a cell has for imports, by Node's rules for ES modules, seen from the notebook's folder. */
 export interface CellModules {
@@ -17,7 +15,7 @@ export interface CellModules {
 export function createModules(folder: string): CellModules {
   const filename = join(folder, '__cell__.js')
   const load = loaderAt(filename)
-  const loadFromHome = loaderAt(join(HOME, '__cell__.js'))
+  const loadFromHome = loaderAt(join(disk.HOME, '__cell__.js'))
   const require = createRequire(filename)
   return {
     import: async (specifier) =>

@@ -1,28 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import ts from 'typescript'
+import { join } from 'node:path'
 import type { Declarations } from './declarations.js'
 import { GLOBALS } from './globals.js'
-import { HOME } from './modules.js'
+import disk from './disk.cjs'
+import ts from './typescript.cjs'
 
-export const OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.collection.d.ts', 'lib.esnext.iterator.d.ts'],
-  types: ['node'],
-  typeRoots: [join(HOME, 'node_modules', '@types')],
-  // As tslab: a notebook is a place to try things out.
-  strict: false,
-  esModuleInterop: true,
-  experimentalDecorators: true,
-  resolveJsonModule: true,
-  allowImportingTsExtensions: true,
-  skipLibCheck: true,
-  declaration: true,
-  noErrorTruncation: true,
-  noEmitOnError: false,
-}
+const { HOME, OPTIONS } = disk
 
 /**
  * TypeScript's view of the current cell: the cell's text in one virtual file, earlier cells as modules beside it, and
@@ -33,9 +15,8 @@ export class CellProgram {
   readonly globals: string
   readonly #declarations: Declarations
   readonly #folder: string
-  readonly #files = new Map<string, ts.SourceFile | undefined>()
-  readonly #exists = new Map<string, boolean>()
-  readonly #resolutions: ts.ModuleResolutionCache
+  /** The virtual ones. */
+  readonly #files = new Map<string, ts.SourceFile>()
   readonly #host: ts.CompilerHost
   #program: ts.Program | undefined
   #text = ''
@@ -46,7 +27,6 @@ export class CellProgram {
     this.#declarations = declarations
     this.file = `${folder}/__cell__.ts`
     this.globals = `${folder}/__jupyter__.d.ts`
-    this.#resolutions = ts.createModuleResolutionCache(folder, (name) => name, OPTIONS)
     this.#host = this.#createHost()
   }
 
@@ -115,49 +95,30 @@ export class CellProgram {
   }
 
   #createHost(): ts.CompilerHost {
-    const exists = (file: string): boolean => {
-      if (this.#virtual(file) !== undefined) return true
-      if (!this.#exists.get(file)) this.#exists.set(file, ts.sys.fileExists(file))
-      return this.#exists.get(file)!
-    }
-    const read = (file: string): string | undefined => {
-      const virtual = this.#virtual(file)
-      if (virtual !== undefined) return virtual
-      try {
-        return readFileSync(file, 'utf8')
-      } catch {
-        return undefined
-      }
-    }
+    const read = (file: string): string | undefined => this.#virtual(file) ?? disk.host.readFile(file)
     return {
+      ...disk.host,
       getSourceFile: (file, target) => {
-        const known = this.#files.get(file)
-        if (known) return known
-        const text = read(file)
-        const source = text === undefined ? undefined : ts.createSourceFile(file, text, target, file === this.file)
+        const text = this.#virtual(file)
+        if (text === undefined) return disk.host.getSourceFile(file, target)
+        const source = this.#files.get(file) ?? ts.createSourceFile(file, text, target, file === this.file)
         this.#files.set(file, source)
         return source
       },
-      getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
-      getDefaultLibLocation: () => dirname(ts.getDefaultLibFilePath(OPTIONS)),
       getCurrentDirectory: () => this.#folder,
-      getCanonicalFileName: (file) => file,
-      useCaseSensitiveFileNames: () => true,
-      getNewLine: () => '\n',
-      fileExists: exists,
+      fileExists: (file) => this.#virtual(file) !== undefined || disk.host.fileExists(file),
       readFile: read,
-      writeFile: () => undefined,
-      directoryExists: (folder) => ts.sys.directoryExists(folder),
-      getDirectories: (folder) => ts.sys.getDirectories(folder),
-      realpath: (path) => ts.sys.realpath!(path),
-      resolveModuleNameLiterals: (literals, file, redirected, options, source) =>
-        literals.map((literal) => {
+      resolveModuleNameLiterals: (literals, file, redirected, options, source) => {
+        if (this.#virtual(file) === undefined)
+          return disk.host.resolveModuleNameLiterals!(literals, file, redirected, options, source, undefined)
+        return literals.map((literal) => {
           const mode = ts.getModeForUsageLocation(source, literal, options)
           const resolve = (from: string): ts.ResolvedModuleWithFailedLookupLocations =>
-            ts.resolveModuleName(literal.text, from, options, this.#host, this.#resolutions, redirected, mode)
+            ts.resolveModuleName(literal.text, from, options, this.#host, undefined, redirected, mode)
           const found = resolve(file)
-          return found.resolvedModule || this.#virtual(file) === undefined ? found : resolve(join(HOME, '__cell__.ts'))
-        }),
+          return found.resolvedModule ? found : resolve(join(HOME, '__cell__.ts'))
+        })
+      },
     }
   }
 }

@@ -1,4 +1,4 @@
-import ts from 'typescript'
+import ts from './typescript.cjs'
 import { applyEdits, hasModifier, importedNames, isUsing } from './analysis.js'
 import type { Analysis, Edit } from './analysis.js'
 

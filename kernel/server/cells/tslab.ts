@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module'
-import ts from 'typescript'
 
 /** Of tslab 1.0.22's dist/, what this kernel stands on. `test/kernel/tslab.test.ts` says which of it broke. */
 export interface TslabExecutor {
@@ -43,7 +42,8 @@ export function loadTslab(): TslabModules {
     id: fork,
     filename: fork,
     loaded: true,
-    exports: ts,
+    // As an ES module: else tslab's modules copy its thousands of names, each for itself.
+    exports: Object.create(require('typescript') as object, { __esModule: { value: true } }) as unknown,
     children: [],
     paths: [],
   } as unknown as NodeJS.Module
