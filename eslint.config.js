@@ -4,7 +4,10 @@ import tseslint from 'typescript-eslint'
 const scripts = ['**/*.mjs', '**/*.cjs', 'kernel/tfjs-node/*.js', 'eslint.config.js']
 /** What the scripts use of Node without importing it. */
 const globals = Object.fromEntries(
-  ['process', 'console', 'URL', 'setInterval', 'clearInterval', 'require', 'module'].map((name) => [name, 'readonly']),
+  ['process', 'console', 'URL', 'setInterval', 'clearInterval', 'require', 'module', '__dirname'].map((name) => [
+    name,
+    'readonly',
+  ]),
 )
 
 export default tseslint.config(
@@ -32,6 +35,6 @@ export default tseslint.config(
     ...tseslint.configs.disableTypeChecked,
     languageOptions: { ...tseslint.configs.disableTypeChecked.languageOptions, globals },
   },
-  { files: ['**/*.cjs', 'kernel/tfjs-node/*.js'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
+  { files: ['**/*.{cjs,cts}', 'kernel/tfjs-node/*.js'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   { files: ['vitest.config.ts'], ...tseslint.configs.disableTypeChecked },
 )

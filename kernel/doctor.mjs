@@ -5,7 +5,7 @@ import { freemem } from 'node:os'
 import { join } from 'node:path'
 import { SetupError, ask } from './command.mjs'
 import { checkNode, checkSystem, findCompiler, findPython, freeDiskGb, hasNvidia, memoryGb } from './machine.mjs'
-import { BINDING, JUPYTER_LAB, KERNELSPEC, PACKAGE_LINK, PRELOAD, ROOT } from './paths.mjs'
+import { BINDING, JUPYTER_LAB, KERNEL, KERNELSPEC, PACKAGE_LINK, PRELOAD, ROOT } from './paths.mjs'
 import { LIBRARIES } from './tensorflow.mjs'
 
 const SETUP = 'run npm run setup'
@@ -74,7 +74,7 @@ function kernelspec() {
     need(existsSync(file) && readFileSync(file, 'utf8'), `The kernelspec is missing: ${SETUP}`),
   )
   need(
-    existsSync(argv[0]) && argv.includes(PRELOAD),
+    argv.slice(0, -1).every((path) => existsSync(path)) && argv.includes(KERNEL),
     `The kernelspec is of another Node or another place of the clone: ${SETUP}`,
   )
   need(existsSync(join(PACKAGE_LINK, 'package.json')), `Notebooks cannot import 'zerosearch' by its name: ${SETUP}`)
