@@ -2,7 +2,7 @@ import { SourceMap } from 'node:module'
 import { inspect, types } from 'node:util'
 import { originalOffset } from './cells/analysis.js'
 import type { Fault } from './cells/compile-cell.js'
-import type { CellSource } from './cells/run-cell.js'
+import type { CellSource, Sources } from './cells/run-cell.js'
 
 /** Content of an `error` message. */
 export interface ErrorContent {
@@ -36,7 +36,7 @@ export function faultsContent(faults: readonly Fault[], code: string, count: num
 }
 
 /** What a cell threw; places are those of the cell's TypeScript, frames of the kernel are left out. */
-export function errorContent(error: unknown, sources: ReadonlyMap<string, CellSource>): ErrorContent {
+export function errorContent(error: unknown, sources: Sources): ErrorContent {
   // Node's own error, where the signal ended a call of a cell.
   if ((error as { code?: string } | undefined)?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED')
     return errorContent(new Interrupted('The cell was interrupted.'), sources)
@@ -52,13 +52,21 @@ export function errorContent(error: unknown, sources: ReadonlyMap<string, CellSo
     if (!/^\s+at /.test(line)) return [line]
     if (KERNEL_FRAME.test(line)) return []
     const [place, id, row, column] = CELL_PLACE.exec(line) ?? []
-    if (place === undefined) return [line]
-    const own = cellPlace(sources.get(`zerosearch-cell-${id}.ts`), Number(row), Number(column))
+    if (place === undefined) return [filePlace(line, sources.files)]
+    const own = cellPlace(sources.cells.get(`zerosearch-cell-${id}.ts`), Number(row), Number(column))
     return own === undefined ? [] : [line.replace(place, own)]
   })
   // A promise of the kernel's own, with the kernel's frames around it left out.
   while (traceback.at(-1)?.endsWith('(<anonymous>)')) traceback.pop()
   return { ename: error.name || 'Error', evalue: error.message, traceback }
+}
+
+/** The line with the place in a TypeScript file beside the notebook, where it names one. */
+function filePlace(line: string, files: Sources['files']): string {
+  const [place, file, row, column] = /((?:\/[^/()]+)+\.[cm]?ts):(\d+):(\d+)/.exec(line) ?? []
+  const entry = files.get(file ?? '')?.findEntry(Number(row) - 1, Number(column) - 1)
+  if (!place || !entry || !('originalLine' in entry)) return line
+  return line.replace(place, `${file}:${entry.originalLine + 1}:${entry.originalColumn + 1}`)
 }
 
 const maps = new WeakMap<CellSource, SourceMap>()

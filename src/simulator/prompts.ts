@@ -9,8 +9,6 @@ export interface SimulatorPrompt {
   stop: string[]
   /** Most ids of all documents together. */
   maxTokens: number
-  /** What its documents are sampled at. */
-  temperature: number
 }
 
 /** For instruction-tuned LLMs: query, question and a gold answer, as the paper has it (arXiv 2505.04588, table 2). */
@@ -29,8 +27,6 @@ export const zerosearchSimulatorPrompt: SimulatorPrompt = {
   stop: [],
   // As in the paper.
   maxTokens: 600,
-  // As in the paper.
-  temperature: 0.8,
 }
 
 /**
@@ -45,6 +41,4 @@ export const miniSimulatorPrompt: SimulatorPrompt = {
   },
   stop: ['</information>'],
   maxTokens: 160,
-  // A tiny model spells long names less surely: at 0.8 it garbles one in ten.
-  temperature: 0.5,
 }

@@ -9,7 +9,7 @@ import type { SimulatorPrompt } from './prompts.js'
 export interface SimulatorOptions {
   /** Default: the paper's. */
   prompt?: SimulatorPrompt
-  /** Default: the prompt's. */
+  /** Default 0.8, as in the paper. */
   temperature?: number
 }
 
@@ -19,8 +19,7 @@ export interface SimulatorOptions {
  * Text without documents is an empty list, as where nothing was found.
  */
 export function createSimulator(llm: Policy, options: SimulatorOptions = {}): SearchEngine {
-  const { prompt = zerosearchSimulatorPrompt } = options
-  const { temperature = prompt.temperature } = options
+  const { prompt = zerosearchSimulatorPrompt, temperature = 0.8 } = options
   return {
     name: `simulator ${llm.name}`,
     async search(query, { question, topK, quality = 'useful', seed = 0 }) {

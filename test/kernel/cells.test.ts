@@ -1,5 +1,5 @@
 // Cells in the running kernel: TypeScript, names across cells, imports, results, errors.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -108,6 +108,33 @@ describe('imports', () => {
     const { matches } = await elsewhere.request('complete_request', { code: 'zs.exactM', cursor_pos: 9 })
     expect((matches as string[])[0]).toBe('exactMatch')
     elsewhere.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('of TypeScript files beside the notebook, as they are now, errors with their own lines', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'beside-'))
+    const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
+    write(
+      'names.ts',
+      'export interface Named { name: string }\nexport const greet = (who: Named): string => `hi ${who.name}`',
+    )
+    write(
+      'lib.ts',
+      "import { greet } from './names.js'\nimport * as aq from 'arquero'\ninterface Unused {\n  a: 1\n}\nexport const rows = (): number => aq.table({ a: [1] }).numRows()\nexport const hello = (n: string) => greet({ name: n })\nexport function fail(): never {\n  throw new Error('beside')\n}",
+    )
+    const beside = await KernelClient.start({ cwd: folder })
+    const first = 'import { hello, rows, fail } from "./lib"; [hello("Ada"), rows()]'
+    expect(resultText(await beside.execute(first))).toBe("[ 'hi Ada', 1 ]")
+    expect(errorOf(await beside.execute('fail()'))!.traceback[1]).toBe(`    at fail (${join(folder, 'lib.ts')}:9:9)`)
+    expect(errorOf(await beside.execute('hello(1)'))?.evalue).toContain("'number' is not assignable")
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    write(
+      'names.ts',
+      'export interface Named { name: string }\nexport const greet = (who: Named): number => who.name.length',
+    )
+    expect(resultText(await beside.execute(first))).toBe('[ 3, 1 ]')
+    expect(resultText(await beside.execute('hello("four").toFixed(1)'))).toBe("'4.0'")
+    beside.stop()
     rmSync(folder, { recursive: true })
   })
 

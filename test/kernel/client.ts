@@ -38,6 +38,8 @@ export class KernelClient {
   static async start(options: { data?: string; cwd?: string; heapMb?: number } = {}): Promise<KernelClient> {
     const client = new KernelClient(options)
     await client.request('kernel_info_request', {})
+    // Nothing of what is published is missed from here on.
+    await client.until(() => client.published.some(({ header }) => header.msg_type === 'iopub_welcome'))
     return client
   }
 

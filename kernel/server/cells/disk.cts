@@ -1,4 +1,4 @@
-// What every check of a cell stands on: TypeScript's options, and the files on disk, each as it was first read.
+// What every check of a cell stands on: TypeScript's options, and the files on disk, packages as they were first read, the user's own as they are.
 import path = require('node:path')
 import ts = require('./typescript.cjs')
 
@@ -27,6 +27,21 @@ const OPTIONS: ts.CompilerOptions = {
 
 const libraryFolder = path.dirname(ts.getDefaultLibFilePath(OPTIONS))
 const files = new Map<string, ts.SourceFile>()
+/** When the user's own files were changed last; packages and the library don't change. */
+const stamps = new Map<string, number>()
+const isOwn = (file: string): boolean => !file.includes('/node_modules/') && !file.startsWith(path.join(HOME, 'dist'))
+const stampOf = (file: string): number => ts.sys.getModifiedTime!(file)?.getTime() ?? 0
+
+/** Whether one of the user's own files is no longer as it was read. */
+function hasChanged(): boolean {
+  return [...stamps].some(([file, stamp]) => stampOf(file) !== stamp)
+}
+
+/** Of a file's text, as it is now known. */
+function versionOf(file: string): string {
+  return String(stamps.get(file) ?? 1)
+}
+
 const imports = new Map<string, readonly ts.ResolvedModuleWithFailedLookupLocations[]>()
 const resolutions = ts.createModuleResolutionCache(HOME, (name) => name, OPTIONS)
 
@@ -38,11 +53,13 @@ function known(exists: (path: string) => boolean): (path: string) => boolean {
 
 const host: ts.CompilerHost = {
   getSourceFile: (file, target) => {
-    const before = files.get(file)
+    const own = isOwn(file)
+    const before = own && stamps.get(file) !== stampOf(file) ? undefined : files.get(file)
     const text = before ? undefined : ts.sys.readFile(file)
     if (text === undefined) return before
     const source = ts.createSourceFile(file, text, target)
     files.set(file, source)
+    if (own) stamps.set(file, stampOf(file))
     return source
   },
   getDefaultLibFileName: (options) => path.join(libraryFolder, ts.getDefaultLibFileName(options)),
@@ -65,8 +82,7 @@ const host: ts.CompilerHost = {
       const mode = ts.getModeForUsageLocation(source, literal, OPTIONS)
       return ts.resolveModuleName(literal.text, file, OPTIONS, host, resolutions, redirected, mode)
     })
-    // A package does not change; what the user's own files lack may still come.
-    if (file.includes('/node_modules/') || found.every((module) => module.resolvedModule)) imports.set(file, found)
+    if (!isOwn(file)) imports.set(file, found)
     return found
   },
 }
@@ -74,4 +90,4 @@ const host: ts.CompilerHost = {
 // Here the checker enters every name of the library into the files' tables, once for all programs.
 ts.createProgram({ rootNames: [path.join(TYPES, 'node', 'index.d.ts')], options: OPTIONS, host }).getGlobalDiagnostics()
 
-export = { HOME, OPTIONS, host }
+export = { HOME, OPTIONS, host, hasChanged, versionOf }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
 import disk from './disk.cjs'
+import type { SideModules } from './side-modules.js'
 
 type Namespace = Record<string, unknown>
 
@@ -12,13 +13,14 @@ export interface CellModules {
   meta: { url: string; dirname: string; filename: string; resolve(specifier: string): string }
 }
 
-export function createModules(folder: string): CellModules {
+export function createModules(folder: string, sides: SideModules): CellModules {
   const filename = join(folder, '__cell__.js')
   const load = loaderAt(filename)
   const loadFromHome = loaderAt(join(disk.HOME, '__cell__.js'))
   const require = createRequire(filename)
   return {
     import: async (specifier) =>
+      (isPath(specifier) ? sides.import(specifier, filename) : undefined) ??
       asTypesSay(
         await load(specifier).catch((error: unknown) => {
           if (!isMissing(error, specifier)) throw error
@@ -33,6 +35,8 @@ export function createModules(folder: string): CellModules {
     },
   }
 }
+
+const isPath = (specifier: string): boolean => /^\.{0,2}\//.test(specifier)
 
 function loaderAt(filename: string): (specifier: string) => Promise<Namespace> {
   const options = { filename, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }

@@ -32,7 +32,7 @@ export class CellProgram {
 
   /** Sets the cell's text and returns the program that holds it. */
   update(text: string): ts.Program {
-    if (text !== this.#text || !this.#program) {
+    if (text !== this.#text || !this.#program || disk.hasChanged()) {
       this.#text = text
       this.#version++
       this.#files.delete(this.file)
@@ -49,7 +49,7 @@ export class CellProgram {
   /** For completion and hover: the language service over the same files, parsed once. */
   languageService(): ts.LanguageService {
     const host = this.#host
-    const version = (file: string): string => (file === this.file ? String(this.#version) : '1')
+    const version = (file: string): string => (file === this.file ? String(this.#version) : disk.versionOf(file))
     const acquire = (file: string): ts.SourceFile => {
       const source = host.getSourceFile(file, OPTIONS.target!)!
       return Object.assign(source, {

@@ -1,8 +1,10 @@
+import type { SourceMap } from 'node:module'
 import { compileCell } from './compile-cell.js'
 import type { Fault } from './compile-cell.js'
 import { Declarations } from './declarations.js'
 import { createModules } from './modules.js'
 import { CellProgram } from './program.js'
+import { SideModules } from './side-modules.js'
 import { LAST } from './runtime-text.js'
 import type { RuntimeText } from './runtime-text.js'
 import type { TslabConverter, TslabExecutor, loadTslab } from './tslab.js'
@@ -21,6 +23,14 @@ export interface CellSource extends Omit<RuntimeText, 'js'> {
   lines: number
 }
 
+/** What stack frames are traced back by. */
+export interface Sources {
+  /** By the file name that they show. */
+  cells: Map<string, CellSource>
+  /** Of TypeScript files beside the notebook. */
+  files: ReadonlyMap<string, SourceMap>
+}
+
 /** The file name that stack frames of a cell show. */
 export const cellFile = (id: number): string => `zerosearch-cell-${id}.ts`
 
@@ -34,7 +44,8 @@ export interface Stop {
 export class Cells {
   readonly declarations = new Declarations()
   readonly program: CellProgram
-  readonly sources = new Map<string, CellSource>()
+  readonly sources: Sources
+  readonly #sides = new SideModules()
   /** Called when a cell is compiled and its code begins to run. */
   onRun: () => void = () => undefined
   readonly #names: Record<string, unknown> = {}
@@ -47,8 +58,9 @@ export class Cells {
 
   constructor(folder: string, tslab: Pick<ReturnType<typeof loadTslab>, 'createExecutor'>, stop: Stop) {
     this.#folder = folder
+    this.sources = { cells: new Map(), files: this.#sides.maps }
     this.program = new CellProgram(folder, this.declarations)
-    const modules = createModules(folder)
+    const modules = createModules(folder, this.#sides)
     const scope = { exports: this.#names, import: modules.import, meta: modules.meta, stop }
     Object.defineProperty(globalThis, '__cells__', { value: scope })
     const node: TslabConverter = { convert: (_, code) => this.#convert(code) }
@@ -90,7 +102,13 @@ export class Cells {
     this.#faults = compiled.faults
     if (!('js' in compiled)) return nothing
     const { js, map, edits, hasAwait } = compiled
-    this.sources.set(cellFile(id), { code, map, edits, count: this.#count, lines: js.trimEnd().split('\n').length })
+    this.sources.cells.set(cellFile(id), {
+      code,
+      map,
+      edits,
+      count: this.#count,
+      lines: js.trimEnd().split('\n').length,
+    })
     this.onRun()
     const scope =
       'exports = __cells__.exports; const __import__ = __cells__.import, __meta__ = __cells__.meta, __stop__ = __cells__.stop;'

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { SourceMap, createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import vm from 'node:vm'
+import disk from './disk.cjs'
+import ts from './typescript.cjs'
+
+interface SideModule {
+  exports: Record<string, unknown>
+  /** When the file was changed last. */
+  stamp: number
+  /** TypeScript files that it imports. */
+  imports: Set<string>
+}
+
+const TARGET: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.CommonJS,
+  esModuleInterop: true,
+  experimentalDecorators: true,
+  sourceMap: true,
+}
+
+/**
+ * TypeScript files beside a notebook that its cells import by a path. They are compiled as they are read, and anew where
+ * they, or files that they import, have changed since. Packages come to them as they come to cells.
+ */
+export class SideModules {
+  /** To TypeScript's lines, by file. */
+  readonly maps = new Map<string, SourceMap>()
+  readonly #modules = new Map<string, SideModule>()
+
+  /** The file's exports; undefined where the path names no TypeScript file. */
+  import(path: string, from: string): Record<string, unknown> | undefined {
+    const file = findFile(resolve(dirname(from), path))
+    return file === undefined ? undefined : this.#load(file).exports
+  }
+
+  #load(file: string): SideModule {
+    const known = this.#modules.get(file)
+    if (known && this.#isFresh(file, new Set())) return known
+    const module: SideModule = { exports: {}, stamp: statSync(file).mtimeMs, imports: new Set() }
+    // Before it runs: files may import one another.
+    this.#modules.set(file, module)
+    const { outputText, sourceMapText } = ts.transpileModule(readFileSync(file, 'utf8'), {
+      compilerOptions: TARGET,
+      fileName: file,
+    })
+    this.maps.set(file, new SourceMap(JSON.parse(sourceMapText!) as ConstructorParameters<typeof SourceMap>[0]))
+    const run = vm.runInThisContext(`(function (exports, require, __filename, __dirname) {${outputText}\n})`, {
+      filename: file,
+      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    }) as (...scope: unknown[]) => void
+    try {
+      run(module.exports, this.#requireOf(file, module), file, dirname(file))
+    } catch (error) {
+      this.#modules.delete(file)
+      throw error
+    }
+    return module
+  }
+
+  #requireOf(file: string, module: SideModule): (specifier: string) => unknown {
+    const own = createRequire(file)
+    const home = createRequire(join(disk.HOME, '__cell__.js'))
+    return (specifier) => {
+      const side = /^\.{0,2}\//.test(specifier) ? findFile(resolve(dirname(file), specifier)) : undefined
+      if (side !== undefined) {
+        module.imports.add(side)
+        return this.#load(side).exports
+      }
+      try {
+        return own(specifier) as unknown
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'MODULE_NOT_FOUND') throw error
+        return home(specifier) as unknown
+      }
+    }
+  }
+
+  #isFresh(file: string, seen: Set<string>): boolean {
+    if (seen.has(file)) return true
+    seen.add(file)
+    const module = this.#modules.get(file)
+    if (!module || !existsSync(file) || statSync(file).mtimeMs !== module.stamp) return false
+    return [...module.imports].every((other) => this.#isFresh(other, seen))
+  }
+}
+
+/** As TypeScript finds a path: with its extension, with that of the compiled file, or without one. */
+function findFile(path: string): string | undefined {
+  const candidates = /\.[cm]?ts$/.test(path)
+    ? [path]
+    : [path.replace(/\.([cm]?)js$/, '.$1ts'), `${path}.ts`, `${path}.mts`, join(path, 'index.ts')]
+  return candidates.find((file) => file.endsWith('ts') && existsSync(file) && statSync(file).isFile())
+}
