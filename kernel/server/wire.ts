@@ -176,7 +176,8 @@ async function heartbeat(): Promise<void> {
   for await (const frames of sockets.hb) await sockets.hb.send(frames)
 }
 
-for (const channel of ['shell', 'control', 'stdin', 'iopub', 'hb'] as const)
+// First the one that front ends listen to, so that they miss nothing of what they ask for on the others.
+for (const channel of ['iopub', 'hb', 'stdin', 'control', 'shell'] as const)
   await sockets[channel].bind(address(connection, channel))
 void welcome()
 void heartbeat()

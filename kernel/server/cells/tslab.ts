@@ -31,22 +31,21 @@ export interface TslabDisplay {
 
 /**
  * tslab, on the current TypeScript instead of its own fork of 5.0.4: that reads neither `exports` maps nor today's library
- * types, and checks every earlier cell anew. So its converter is replaced (compile-cell.ts) behind the executor's seam.
+ * types, and checks every earlier cell anew. So its converter is replaced (compile-cell.ts) behind the executor's seam, and
+ * its server, which loads it, by this kernel.
  */
 export function loadTslab(): TslabModules {
   const require = createRequire(import.meta.url)
-  const main = require.resolve('tslab')
-  const own = createRequire(main)
-  const fork = own.resolve('@tslab/typescript-for-tslab')
-  require.cache[fork] = {
-    id: fork,
-    filename: fork,
-    loaded: true,
-    // As an ES module: else tslab's modules copy its thousands of names, each for itself.
-    exports: Object.create(require('typescript') as object, { __esModule: { value: true } }) as unknown,
-    children: [],
-    paths: [],
-  } as unknown as NodeJS.Module
+  const own = createRequire(require.resolve('tslab'))
+  const replace = (name: string, exports: object): void => {
+    const file = own.resolve(name)
+    require.cache[file] = { id: file, filename: file, loaded: true, exports, children: [], paths: [] } as never
+  }
+  // Each as an ES module: else every module of tslab copies its names, which in TypeScript are thousands.
+  const esModule = { __esModule: { value: true } }
+  replace('@tslab/typescript-for-tslab', Object.create(require('typescript') as object, esModule) as object)
+  const jupyter = Object.defineProperties<TslabModules['jupyter']>({}, esModule)
+  replace('./jupyter.js', jupyter)
   const { createExecutor } = own('./executor.js') as Pick<TslabModules, 'createExecutor'>
-  return { createExecutor, jupyter: own('./jupyter.js') as TslabModules['jupyter'] }
+  return { createExecutor, jupyter }
 }
