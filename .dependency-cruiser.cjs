@@ -6,7 +6,7 @@ const layers = [
   ['rollout', 'simulator'],
   ['train', 'simulator-data', 'evaluation'],
   ['table', 'plot'],
-  ['display', 'cli'],
+  ['display', 'widget', 'cli'],
 ]
 
 const folder = (names) => `^src/(${names.join('|')})/`
