@@ -26,6 +26,8 @@ function render({ model, el }) {
   const input = document.createElement('input')
   const output = document.createElement('output')
   input.type = 'range'
+  // The arrow keys are the slider's, not JupyterLab's.
+  input.dataset.lmSuppressShortcuts = 'true'
   label.append(name, input, output)
   el.append(label)
   const draw = () => {

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Lab, missing } from './lab.js'
+
+describe.skipIf(missing)(`output (${missing ?? 'JupyterLab'})`, () => {
+  let lab: Lab
+  beforeAll(async () => void (lab = await Lab.start()))
+  afterAll(() => lab?.stop())
+
+  it('of documents shows their text, whatever it holds: no script runs', async () => {
+    const attack =
+      '<script>window.attacked = 1</script></div></li></ol><img src="x" onerror="window.attacked = 2"><b>bold</b>'
+    const notebook = await lab.open('attack.ipynb', [
+      `import * as zs from 'zerosearch'
+const attack = ${JSON.stringify(attack)}
+await zs.display([{ rank: 1, title: attack, text: attack }])`,
+      `await zs.display({
+  question: { id: 'q', question: attack, goldAnswers: [attack], dataset: attack, supportingFacts: [] },
+  turns: [{ text: '<think>' + attack + '</think><search>x</search>', observation: { text: attack, documents: [{ rank: 1, title: attack, text: attack }] } }],
+  answer: attack, stopReason: 'answered', searches: 1, lossMask: [],
+  failure: { boundary: 'simulator', message: attack },
+})`,
+      `await zs.display(zs.comparisonTable([{ id: 'q', method: attack, dataset: attack, question: attack, prediction: attack, goldAnswers: [attack],
+  em: 1, coverEm: 1, f1: 1, searches: 1, seed: 0 } as any]))`,
+    ])
+    for (const cell of [0, 1, 2]) {
+      await notebook.run(cell)
+      await notebook
+        .output(cell)
+        .locator('summary')
+        .evaluateAll((all) => all.forEach((s) => (s as unknown as { click(): void }).click()))
+      expect(await notebook.output(cell).innerText()).toContain(attack)
+      expect(await notebook.output(cell).locator('script, b:text-is("bold"), img[src="x"]').count()).toBe(0)
+    }
+    expect(await notebook.page.evaluate(() => (globalThis as { attacked?: number }).attacked)).toBeUndefined()
+    expect(await notebook.trusted()).toEqual([true, true, true])
+    await notebook.screenshot('attack')
+    await notebook.close()
+  })
+
+  it.each([
+    ['30,000 lines', 'for (let i = 0; i < 30000; i++) console.log("line", i)', 'line 29999'],
+    [
+      '100 MB',
+      'for (let i = 0; i < 100; i++) process.stdout.write(("x".repeat(99) + "\\n").repeat(1e4)); console.log("end")',
+      'end',
+    ],
+  ])(
+    'of %s leaves the page and the kernel alive',
+    async (name, code, last) => {
+      const notebook = await lab.open(`${name}.ipynb`, [code, '"alive"'])
+      const start = performance.now()
+      await notebook.start(0)
+      await notebook.ended(0, 200)
+      const ended = performance.now() - start
+      expect(await notebook.page.evaluate(() => 1 + 1)).toBe(2)
+      const tail = await notebook.output(0).evaluate((element) => element.textContent?.slice(-100))
+      expect(tail).toContain(last)
+      expect(await notebook.run(1, 200)).toContain('alive')
+      const answered = performance.now() - start
+      console.log(
+        `${name}: the cell ended after ${(ended / 1000).toFixed(1)} s, the next after ${(answered / 1000).toFixed(1)} s`,
+      )
+      await notebook.screenshot(`output ${name}`)
+      await notebook.close()
+    },
+    500_000,
+  )
+})
