@@ -31,8 +31,7 @@ from jupyter_client import KernelManager  # noqa: E402
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 
 STARTS, REQUESTS, CELLS, INTERRUPTS, LINES = 7, 100, (50, 200, 500), 3, 30_000
-PATIENCE = 60  # seconds for an answer
-INTERRUPT_PATIENCE = 8
+PATIENCE, IDLE_PATIENCE, INTERRUPT_PATIENCE = 60, 4, 8  # seconds
 
 TYPESCRIPT = {
     "declare": "const v{i} = {i}; function f{i}(x: number) {{ return x + v{i} }}",
@@ -72,6 +71,7 @@ class Kernel:
 
     def __init__(self, name, specs, folder):
         self.code = KERNELS[name]
+        self.lost = 0  # cells of which nobody heard that they were done
         self.manager = KernelManager(kernel_name=name, kernel_spec_manager=specs)
         started = time.perf_counter()
         self.manager.start_kernel(cwd=folder)
@@ -92,32 +92,29 @@ class Kernel:
         raise TimeoutError(f"{self.manager.kernel_name} did not start")
 
     def execute(self, code):
-        """Runs code; what it published, and the seconds until it was done and answered for."""
+        """Runs code; what it published, and the seconds until it was answered for and idle, None where idle was not heard of."""
         started = time.perf_counter()
-        request = self.client.execute(code)
-        published = self.wait(request)
-        return published, time.perf_counter() - started
-
-    def wait(self, request, patience=PATIENCE):
-        published = []
-        while True:
-            message = self.client.get_iopub_msg(timeout=patience)
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            published.append(message)
-            if message["content"].get("execution_state") == "idle":
-                break
-        while self.client.get_shell_msg(timeout=patience)["parent_header"].get("msg_id") != request:
-            pass
-        return published
-
-    def run(self, code):
-        """Runs code that must not fail."""
-        published, seconds = self.execute(code)
+        published, idle = self.wait(self.client.execute(code))
         for message in published:
             if message["msg_type"] == "error" or message["content"].get("name") == "stderr":
                 raise RuntimeError(f"{self.manager.kernel_name}: {code}: {message['content']}")
-        return published, seconds
+        return published, time.perf_counter() - started if idle else None
+
+    def wait(self, request, patience=PATIENCE):
+        while self.client.get_shell_msg(timeout=patience)["parent_header"].get("msg_id") != request:
+            pass
+        published = []
+        try:
+            while True:
+                message = self.client.get_iopub_msg(timeout=IDLE_PATIENCE)
+                if message["parent_header"].get("msg_id") != request:
+                    continue
+                published.append(message)
+                if message["content"].get("execution_state") == "idle":
+                    return published, True
+        except queue.Empty:
+            self.lost += 1
+            return published, False
 
     def memory(self):
         """Resident bytes of the kernel's processes."""
@@ -175,14 +172,16 @@ def measure(specs, folder):
         times = {name: [] for name in KERNELS}
         for code in codes:
             for name, kernel in kernels.items():
-                times[name].append(kernel.run(code)[1] * 1000)
+                seconds = kernel.execute(code)[1]
+                if seconds is not None:
+                    times[name].append(seconds * 1000)
         return median(times)
 
     row("`1+1`, at the beginning", "ms", one_plus_one(), 1)
     memory = {}
     for i in range(1, CELLS[-1] + 1):
         for kernel in kernels.values():
-            kernel.run(kernel.code["declare"].format(i=i))
+            kernel.execute(kernel.code["declare"].format(i=i))
         if i in CELLS:
             memory[i] = {name: kernel.memory() / 1e6 for name, kernel in kernels.items()}
         if i == 200:
@@ -192,6 +191,8 @@ def measure(specs, folder):
         row(f"memory after {count} cells", "MB", figures)
     growth = {name: memory[CELLS[-1]][name] - memory[CELLS[0]][name] for name in KERNELS}
     row(f"memory, from {CELLS[0]} to {CELLS[-1]} cells", "MB more", growth)
+
+    row("cells that were never said to be done", "cells", {name: kernel.lost for name, kernel in kernels.items()})
 
     printed = {name: kernel.execute(kernel.code["print"]) for name, kernel in kernels.items()}
     row(f"{LINES:,} printed lines: how many arrive", "lines", {name: lines(p) for name, (p, _) in printed.items()})
@@ -207,7 +208,8 @@ def measure(specs, folder):
                 if times[name][-1] is None:
                     kernel.stop(now=True)
                     kernels[name] = Kernel(name, specs, folder)
-        row(f"stop of {title}", "s", {name: None if None in own else statistics.median(own) for name, own in times.items()})
+        stops = {name: None if None in own else statistics.median(own) for name, own in times.items()}
+        row(f"stop of {title}", "s", stops)
     for kernel in kernels.values():
         kernel.stop(now=True)
     row("shutdown, as Jupyter does it", "s", median(stopped))
