@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Lab, missing } from './lab.js'
 
+/** After a flood of output the Jupyter server drops what comes for a while. */
+const SERVER_WINDOW_MS = 4000
+
 describe.skipIf(missing)(`output (${missing ?? 'JupyterLab'})`, () => {
   let lab: Lab
   beforeAll(async () => void (lab = await Lab.start()))
@@ -38,31 +41,29 @@ await zs.display([{ rank: 1, title: attack, text: attack }])`,
   })
 
   it.each([
-    ['30,000 lines', 'for (let i = 0; i < 30000; i++) console.log("line", i)', 'line 29999'],
+    ['30,000 lines', 'for (let i = 0; i < 30000; i++) console.log("line", i)', /line 0\n(.*\n)*line 29999\n/],
+    // The Jupyter server stops what exceeds its limit, whatever the kernel; and says so.
     [
       '100 MB',
-      'for (let i = 0; i < 100; i++) process.stdout.write(("x".repeat(99) + "\\n").repeat(1e4)); console.log("end")',
-      'end',
+      'for (let i = 0; i < 100; i++) process.stdout.write(("x".repeat(99) + "\\n").repeat(1e4))',
+      /IOPub data rate exceeded/,
     ],
   ])(
     'of %s leaves the page and the kernel alive',
-    async (name, code, last) => {
+    async (name, code, shown) => {
       const notebook = await lab.open(`${name}.ipynb`, [code, '"alive"'])
       const start = performance.now()
       await notebook.start(0)
       await notebook.ended(0, 200)
-      const ended = performance.now() - start
+      console.log(`${name}: ended after ${((performance.now() - start) / 1000).toFixed(1)} s`)
+      const text = await notebook.output(0).locator('.jp-OutputArea-output').allTextContents()
+      expect(shown.test(text.join(''))).toBe(true)
       expect(await notebook.page.evaluate(() => 1 + 1)).toBe(2)
-      const tail = await notebook.output(0).evaluate((element) => element.textContent?.slice(-100))
-      expect(tail).toContain(last)
-      expect(await notebook.run(1, 200)).toContain('alive')
-      const answered = performance.now() - start
-      console.log(
-        `${name}: the cell ended after ${(ended / 1000).toFixed(1)} s, the next after ${(answered / 1000).toFixed(1)} s`,
-      )
+      await notebook.page.waitForTimeout(SERVER_WINDOW_MS)
+      expect(await notebook.run(1)).toContain('alive')
       await notebook.screenshot(`output ${name}`)
       await notebook.close()
     },
-    500_000,
+    300_000,
   )
 })
