@@ -22,13 +22,16 @@ afterAll(() => {
   for (const path of [folder, out]) rmSync(path, { recursive: true })
 })
 
-function execute(name: string): { status: number | null; said: string; cells: Cell[]; page: string } {
+function execute(
+  name: string,
+  more: Record<string, string> = {},
+): { status: number | null; said: string; cells: Cell[]; page: string } {
   const source = join(folder, name)
   copyFileSync(join(import.meta.dirname, 'fixtures', name), source)
   const before = readFileSync(source, 'utf8')
   const python = join(root, '.runtime', 'venv', 'bin', 'python')
   const runner = join(root, 'kernel', 'run_notebook.py')
-  const env = jupyterEnvironment({ ZEROSEARCH_QUICK: '1' })
+  const env = jupyterEnvironment({ ZEROSEARCH_QUICK: '1', ...more })
   const { status, stdout, stderr } = spawnSync(python, [runner, source, out], { encoding: 'utf8', env })
   expect(readFileSync(source, 'utf8'), 'the notebook itself is left as it was').toBe(before)
   const { cells } = JSON.parse(readFileSync(join(out, name), 'utf8')) as { cells: Cell[] }
@@ -66,6 +69,31 @@ describe('a notebook that runs', () => {
 
   it('imports the package by its name, with its types', () => {
     expect(resultOf(4)).toBe("'paris'")
+  })
+})
+
+describe('a notebook of all kinds of output', () => {
+  const typesOf = (cells: readonly Cell[]): string[][] =>
+    cells.flatMap(({ outputs = [] }) => outputs.map(({ data = {} }) => Object.keys(data).sort()))
+
+  it('holds something for every viewer', () => {
+    const { status, said, cells, page } = execute('shows.ipynb')
+    expect(status, said).toBe(0)
+    expect(typesOf(cells)).toEqual([
+      ['text/html', 'text/plain'],
+      ['application/vnd.plotly.v1+json', 'text/html', 'text/plain'],
+      ...Array<string[]>(5).fill(['text/html', 'text/plain']),
+    ])
+    expect(page).not.toContain('<script>alert')
+    expect(page).toContain('Ada &lt;script&gt;alert(1)&lt;/script&gt;&lt;/div&gt;')
+  })
+
+  it('with ZEROSEARCH_STATIC=1 holds only what a viewer without scripts and styles shows', () => {
+    const { cells } = execute('shows.ipynb', { ZEROSEARCH_STATIC: '1' })
+    const html = ['text/html', 'text/plain']
+    expect(typesOf(cells)).toEqual([html, ['image/png'], html, html, ['image/png'], html, html])
+    const shown = cells.flatMap(({ outputs = [] }) => outputs.flatMap(({ data = {} }) => data['text/html'] ?? []))
+    expect(shown.join('')).not.toMatch(/<[^>]* style=|<script|<style|src=|data:/)
   })
 })
 
