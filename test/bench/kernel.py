@@ -192,10 +192,10 @@ def measure(specs, folder):
     growth = {name: memory[CELLS[-1]][name] - memory[CELLS[0]][name] for name in KERNELS}
     row(f"memory, from {CELLS[0]} to {CELLS[-1]} cells", "MB more", growth)
 
-    row("cells that were never said to be done", "cells", {name: kernel.lost for name, kernel in kernels.items()})
+    row("cells of which no idle status came", "", {name: kernel.lost for name, kernel in kernels.items()})
 
     printed = {name: kernel.execute(kernel.code["print"]) for name, kernel in kernels.items()}
-    row(f"{LINES:,} printed lines: how many arrive", "lines", {name: lines(p) for name, (p, _) in printed.items()})
+    row(f"{LINES:,} printed lines: how many arrive", "", {name: lines(p) for name, (p, _) in printed.items()})
     row(f"{LINES:,} printed lines", "s", {name: seconds for name, (_, seconds) in printed.items()})
 
     for title, cell in (("a loop", "loop"), ("a loop after an await", "awaited")):
@@ -219,7 +219,7 @@ def measure(specs, folder):
 def shown(value, unit):
     if value is None:
         return "never"
-    return f"{value:,.2f} {unit}" if unit == "s" else f"{value:,.1f} {unit}" if unit == "ms" else f"{value:,.0f} {unit}"
+    return f"{value:,.2f} {unit}" if unit == "s" else f"{value:,.1f} {unit}" if unit == "ms" else f"{value:,.0f} {unit}".strip()
 
 
 def table(rows):
