@@ -145,6 +145,13 @@ function interrupt(): void {
   })
 }
 
+/** A server that was killed can't shut its kernels down: they notice that they are nobody's, as ipykernel does. */
+const PARENT_POLL_MS = 1000
+if (process.env['JPY_PARENT_PID']) {
+  const parent = process.ppid
+  setInterval(() => process.ppid !== parent && end(1), PARENT_POLL_MS).unref()
+}
+
 let running: Outgoing['parent']
 function tellOfRestart(): void {
   const text =
