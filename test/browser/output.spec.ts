@@ -10,8 +10,8 @@ describe.skipIf(missing)(`output (${missing ?? 'JupyterLab'})`, () => {
   afterAll(() => lab?.stop())
 
   it('of documents shows their text, whatever it holds: no script runs', async () => {
-    const attack =
-      '<script>window.attacked = 1</script></div></li></ol><img src="x" onerror="window.attacked = 2"><b>bold</b>'
+    // Short enough for a table's cell, which cuts long text.
+    const attack = '<script>hit = 1</script></div></li><img src="x" onerror="hit = 2"><b>bold</b>'
     const notebook = await lab.open('attack.ipynb', [
       `import * as zs from 'zerosearch'
 const attack = ${JSON.stringify(attack)}
@@ -34,7 +34,7 @@ await zs.display([{ rank: 1, title: attack, text: attack }])`,
       expect(await notebook.output(cell).innerText()).toContain(attack)
       expect(await notebook.output(cell).locator('script, b:text-is("bold"), img[src="x"]').count()).toBe(0)
     }
-    expect(await notebook.page.evaluate(() => (globalThis as { attacked?: number }).attacked)).toBeUndefined()
+    expect(await notebook.page.evaluate(() => (globalThis as { hit?: number }).hit)).toBeUndefined()
     expect(await notebook.trusted()).toEqual([true, true, true])
     await notebook.screenshot('attack')
     await notebook.close()

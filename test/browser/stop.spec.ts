@@ -45,7 +45,7 @@ let updates = 0`,
     console.log(`training: ended ${milliseconds.toFixed(0)} ms after the click`)
     await notebook.screenshot('stop training')
     expect(milliseconds).toBeLessThan(2000)
-    expect(await notebook.output(1).innerText()).toContain('Interrupted')
+    expect(await notebook.output(1).innerText()).toContain('TrainingStopped')
     expect(await notebook.run(2)).toContain("[ true, 'alive' ]")
     await notebook.close()
   }, 300_000)
