@@ -18,7 +18,7 @@ export class Interrupted extends Error {
 
 const CELL_PLACE = /zerosearch-cell-(\d+)\.ts:(\d+):(\d+)/
 const KERNEL_FRAME =
-  /dist\/kernel\/|node_modules\/tslab\/|node:(?:vm|internal|async_hooks)|\(native\)|at process\.processTicksAndRejections/
+  /dist\/kernel\/|node_modules\/tslab\/|node:(?:vm|internal|async_hooks|events)|\(native\)|at process\.processTicksAndRejections/
 
 /** What TypeScript found, as its own command line shows it: place, message, the line and a mark under it. */
 export function faultsContent(faults: readonly Fault[], code: string, count: number): ErrorContent {

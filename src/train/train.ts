@@ -111,6 +111,8 @@ export class TrainingStopped extends Error {
         ? 'The policy keeps what it has learned; without saveTo the run is not saved'
         : `The run is then saved in ${saveTo}; \`resume: true\` goes on with it`
     super(`Stopped in update ${update} of ${updates}. An optimizer step under way ends in the background. ${kept}.`)
+    // It's no fault, so its place says nothing.
+    this.stack = `${this.name}: ${this.message}`
   }
 }
 
