@@ -28,8 +28,12 @@ export interface View {
   toView(isStatic: boolean): MimeBundle | Promise<MimeBundle>
 }
 
-/** Everything that can show itself: tables, figures, trajectories, documents; anything else as Node prints it. */
+const DISPLAY = Symbol.for('Jupyter.display')
+
+/** Everything that can show itself: by a method of its own (`Symbol.for('Jupyter.display')`, as widgets have), tables, figures, trajectories, documents; anything else as Node prints it. */
 export async function toMimeBundle(value: unknown, options: ShowOptions = {}): Promise<MimeBundle> {
+  const show = (value as { [DISPLAY]?: unknown } | null | undefined)?.[DISPLAY]
+  if (typeof show === 'function') return { 'text/plain': inspect(value), ...(await (show.call(value) as object)) }
   return (await ownBundle(value, options)) ?? { 'text/plain': typeof value === 'string' ? value : inspect(value) }
 }
 

@@ -3,11 +3,14 @@ import type { Style } from './html.js'
 import type { TableCells } from './table-cells.js'
 
 const LONGEST = 80
+/** Not broken over two lines. */
+const SHORT = 24
 
 /** A table as HTML, in the page's own colours: numbers to the right, long texts cut, whole in the tooltip. */
 export function tableHtml({ columns, alignRight, index, rows, size }: TableCells, style: Style): string {
   const cell = (tag: 'th' | 'td', text: string, right: boolean): string => {
-    const css = style(`padding: 2px 10px; border: none; text-align: ${right ? 'right' : 'left'};`)
+    const whole = text.length <= SHORT ? ' white-space: nowrap;' : ''
+    const css = style(`padding: 2px 10px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
     if (text.length <= LONGEST) return `<${tag}${css}>${escapeHtml(text)}</${tag}>`
     return `<${tag}${css} title="${escapeHtml(text.slice(0, 1000))}">${escapeHtml(text.slice(0, LONGEST - 1))}…</${tag}>`
   }

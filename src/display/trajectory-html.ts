@@ -26,7 +26,9 @@ export function trajectoryHtml(trajectory: Trajectory, style: Style): string {
     if (!observation) return own
     const quality = observation.quality ? `, ${observation.quality}` : ''
     const title =
-      observation.documents.length > 0 ? `${observation.documents.length} documents${quality}` : 'no documents'
+      observation.documents.length > 0
+        ? `${observation.documents.length} document${observation.documents.length === 1 ? '' : 's'}${quality}`
+        : 'no documents'
     const body =
       observation.documents.length > 0 ? documentsHtml(observation.documents, style) : escapeHtml(observation.text)
     return [

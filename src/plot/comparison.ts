@@ -49,7 +49,6 @@ export function comparison(table: ColumnTable): Figure {
       yaxis: axis({ range: [0, 1] }),
       legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
       margin: { l: 60, r: 20, t: 80, b: 60 },
-      width: 900,
       height: 460,
     }),
   }

@@ -1,4 +1,4 @@
-/** A Plotly figure as plain JSON: traces and layout. */
+/** A Plotly figure as plain JSON: traces and layout. Without a width it takes that of the page. */
 export interface Figure {
   data: Record<string, unknown>[]
   layout: Record<string, unknown>

@@ -23,7 +23,7 @@ let page: Promise<Page> | undefined
 export async function figureToSvg(figure: Figure): Promise<string> {
   page ??= openPage()
   const { plotly, element } = await page
-  const { width = 800, height = 450 } = figure.layout as { width?: number; height?: number }
+  const { width = 900, height = 450 } = figure.layout as { width?: number; height?: number }
   await plotly.newPlot(element, structuredClone(figure.data), structuredClone(figure.layout), { staticPlot: true })
   try {
     const svg = await plotly.toImage(element, { format: 'svg', imageDataOnly: true, width, height })

@@ -29,6 +29,8 @@ const PANELS: Panel[] = [
  */
 export function trainingCurves(table: ColumnTable): Figure {
   const updates = [...table.array('update')]
+  // There is nothing between one update and the next.
+  const dtick = Math.max(1, Math.ceil(updates.length / 8))
   const data: Figure['data'] = []
   const axes: Record<string, unknown> = {}
   const annotations: Record<string, unknown>[] = []
@@ -37,7 +39,7 @@ export function trainingCurves(table: ColumnTable): Figure {
     const n = i === 0 ? '' : String(i + 1)
     const [left, right] = i % 2 === 0 ? [0, 0.45] : [0.55, 1]
     const [low, high] = i < 2 ? [0.57, 1] : [0, 0.43]
-    axes[`xaxis${n}`] = axis({ anchor: `y${n}`, domain: [left, right] })
+    axes[`xaxis${n}`] = axis({ anchor: `y${n}`, domain: [left, right], tick0: updates[0], dtick })
     axes[`yaxis${n}`] = axis({ anchor: `x${n}`, domain: [low, high], ...(panel.range && { range: panel.range }) })
     annotations.push(label(`${panel.title}, by update`, left, high))
     for (const [column, name] of panel.series) {
@@ -64,7 +66,6 @@ export function trainingCurves(table: ColumnTable): Figure {
       ...axes,
       annotations,
       legend,
-      width: 900,
       height: 560,
       margin: { l: 50, r: 20, t: 100, b: 40 },
     }),

@@ -198,6 +198,11 @@ describe('MIME bundles', () => {
     expect(Object.keys(await toMimeBundle(figure, { static: true }))).toEqual(['image/png'])
   })
 
+  it('are an object’s own where it has one', async () => {
+    const own = { [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<b>own</b>' }), data: [], layout: {} }
+    expect(await toMimeBundle(own)).toMatchObject({ 'text/html': '<b>own</b>' })
+  })
+
   it('print as text outside of a notebook', async () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
     await display(table({ a: [1, 2] }))
