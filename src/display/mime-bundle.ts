@@ -33,7 +33,7 @@ const DISPLAY = Symbol.for('Jupyter.display')
 /** Everything that can show itself: by a method of its own (`Symbol.for('Jupyter.display')`, as widgets have), tables, figures, trajectories, documents; anything else as Node prints it. */
 export async function toMimeBundle(value: unknown, options: ShowOptions = {}): Promise<MimeBundle> {
   const show = (value as { [DISPLAY]?: unknown } | null | undefined)?.[DISPLAY]
-  if (typeof show === 'function') return { 'text/plain': inspect(value), ...(await (show.call(value) as object)) }
+  if (typeof show === 'function') return { 'text/plain': inspect(value), ...(await (show.call(value) as object | Promise<object>)) }
   return (await ownBundle(value, options)) ?? { 'text/plain': typeof value === 'string' ? value : inspect(value) }
 }
 
