@@ -62,9 +62,9 @@ module.exports = {
       to: { path: 'danfojs' },
     },
     {
-      name: 'tslab-only-in-display',
+      name: 'tslab-only-in-the-kernel',
       severity: 'error',
-      from: { path: '^src', pathNot: '^src/display/' },
+      from: { path: '^src' },
       to: { path: 'node_modules/tslab' },
     },
     {

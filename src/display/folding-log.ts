@@ -1,3 +1,4 @@
+import { cut } from './cut.js'
 import { escapeHtml } from './html.js'
 import type { View } from './mime-bundle.js'
 import { inNotebook, liveDisplay } from './notebook.js'
@@ -12,6 +13,7 @@ export interface FoldingLog {
 
 /** Lines kept: the first and the last ones. */
 const KEPT = { first: 200, last: 800 }
+const LONGEST = 2000
 
 /** Makes a log in the cell that called. Outside of a notebook lines go to the standard error as they come. */
 export function foldingLog(title: string): FoldingLog {
@@ -25,8 +27,8 @@ export function foldingLog(title: string): FoldingLog {
       for (const line of text.replace(/\n$/, '').split('\n')) {
         total++
         if (!inNotebook()) console.error(`${title}: ${line}`)
-        else if (first.length < KEPT.first) first.push(line)
-        else if (last.push(line) > KEPT.last) last.shift()
+        else if (first.length < KEPT.first) first.push(cut(line, LONGEST))
+        else if (last.push(cut(line, LONGEST)) > KEPT.last) last.shift()
       }
       if (inNotebook()) shown.ask()
     },
@@ -38,7 +40,7 @@ function view(title: string, first: readonly string[], last: readonly string[], 
   const left = total - first.length - last.length
   const gap = left > 0 ? [`… ${left.toLocaleString('en')} lines left out …`] : []
   const text = [...first, ...gap, ...last].join('\n')
-  const latest = (last.at(-1) ?? first.at(-1) ?? '').slice(0, 120)
+  const latest = cut(last.at(-1) ?? first.at(-1) ?? '', 120)
   const summary = `<b>${escapeHtml(title)}</b>, ${total.toLocaleString('en')} lines: ${escapeHtml(latest)}`
   return {
     toView: () => ({

@@ -66,10 +66,13 @@ function besideEachOther(pictures: readonly string[]): string {
 
 function picture({ name, colour, value, most }: Curve, records: readonly UpdateRecord[]): string {
   const values = records.map(value)
-  const top = most ?? Math.max(1e-9, ...values)
+  const top = most ?? Math.max(1e-9, ...values.filter(Number.isFinite))
   const x = (i: number): number => 6 + (i * (WIDTH - 12)) / Math.max(1, values.length - 1)
   const y = (v: number): number => HEIGHT - 6 - (Math.min(v, top) * (HEIGHT - 28)) / top
-  const points = values.map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`).join(' ')
+  // A run that diverged has a gap there.
+  const points = values
+    .flatMap((v, i) => (Number.isFinite(v) ? [`${x(i).toFixed(1)},${y(v).toFixed(1)}`] : []))
+    .join(' ')
   const last = values[values.length - 1] ?? 0
   const label = `${name} ${last < 0.01 ? last.toExponential(1) : last.toFixed(2)}`
   return (

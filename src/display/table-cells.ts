@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { TableView } from './table-view.js'
 
 /** A table as text, cut to what fits on a page. Where rows or columns are left out, `gap` takes their place. */
@@ -46,7 +47,7 @@ function formatColumn(
 ): { texts: string[]; isNumeric: boolean } {
   const values = rows.map((row) => (row < 0 ? undefined : view.value(row, column)))
   const numbers = values.filter((value): value is number => Number.isFinite(value))
-  const isNumeric = values.every((value) => typeof value === 'number' || value === null || value === undefined)
+  const isNumeric = values.every((value) => ['number', 'bigint', 'undefined'].includes(typeof (value ?? undefined)))
   const show = numberFormat(numbers)
   const texts = values.map((value, i) => {
     if (rows[i]! < 0) return GAP
@@ -68,6 +69,5 @@ function numberFormat(numbers: readonly number[]): (value: number) => string {
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'string') return value
-  if (value instanceof Date) return value.toISOString()
-  return typeof value === 'bigint' ? String(value) : JSON.stringify(value)
+  return typeof value === 'bigint' ? String(value) : inspect(value, { breakLength: Infinity, compact: true })
 }

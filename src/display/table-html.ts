@@ -1,3 +1,4 @@
+import { cut } from './cut.js'
 import { escapeHtml } from './html.js'
 import type { Style } from './html.js'
 import type { TableCells } from './table-cells.js'
@@ -12,7 +13,7 @@ export function tableHtml({ columns, alignRight, index, rows, size }: TableCells
     const whole = text.length <= SHORT ? ' white-space: nowrap;' : ''
     const css = style(`padding: 2px 10px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
     if (text.length <= LONGEST) return `<${tag}${css}>${escapeHtml(text)}</${tag}>`
-    return `<${tag}${css} title="${escapeHtml(text.slice(0, 1000))}">${escapeHtml(text.slice(0, LONGEST - 1))}…</${tag}>`
+    return `<${tag}${css} title="${escapeHtml(cut(text, 1000))}">${escapeHtml(cut(text, LONGEST))}</${tag}>`
   }
   const head = columns.map((name, i) => cell('th', name, alignRight[i]!))
   const body = rows.map((row, i) => {
@@ -28,12 +29,9 @@ const LONGEST_PLAIN = 40
 
 /** The same as text in columns, for a terminal. */
 export function tableText({ columns, alignRight, index, rows, size }: TableCells): string {
-  const cut = (text: string): string => {
-    const line = text.replace(/\s+/g, ' ')
-    return line.length > LONGEST_PLAIN ? `${line.slice(0, LONGEST_PLAIN - 1)}…` : line
-  }
+  const line = (text: string): string => cut(text.replace(/\s+/g, ' '), LONGEST_PLAIN)
   const right = index ? [true, ...alignRight] : alignRight
-  const all = [columns, ...rows].map((row, i) => (index ? [i === 0 ? '' : index[i - 1]!, ...row] : row).map(cut))
+  const all = [columns, ...rows].map((row, i) => (index ? [i === 0 ? '' : index[i - 1]!, ...row] : row).map(line))
   const widths = right.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
   const lines = all.map((row) =>
     row

@@ -18,14 +18,32 @@ interface Page {
 }
 
 let page: Promise<Page> | undefined
+let drawn: Promise<unknown> = Promise.resolve()
 
-/** A figure as SVG, drawn without a browser. Takes about a second the first time. */
-export async function figureToSvg(figure: Figure): Promise<string> {
+/** Traces that Plotly draws with WebGL or over maps from the network; some of them would never end here. */
+const NEEDS_BROWSER =
+  /^(surface|mesh3d|cone|streamtube|volume|isosurface|splom|parcoords|choropleth.*|densitymap.*|scattermap.*|.*(3d|gl|geo))$/
+
+/**
+ * A figure as SVG, drawn without a browser. Takes about a second the first time.
+ * @throws {Error} for traces that only a browser can draw: 3D, WebGL, maps
+ */
+export function figureToSvg(figure: Figure): Promise<string> {
+  // There is one page, and it holds one figure at a time.
+  const svg = drawn.then(() => draw(figure))
+  drawn = svg.catch(() => undefined)
+  return svg
+}
+
+async function draw(figure: Figure): Promise<string> {
+  const kind = figure.data.map(({ type }) => String(type)).find((type) => NEEDS_BROWSER.test(type))
+  if (kind !== undefined)
+    throw new Error(`figureToSvg: traces must be drawn without WebGL and maps, got ${kind}; look at it in JupyterLab`)
   page ??= openPage()
   const { plotly, element } = await page
   const { width = 900, height = 450 } = figure.layout as { width?: number; height?: number }
-  await plotly.newPlot(element, structuredClone(figure.data), structuredClone(figure.layout), { staticPlot: true })
   try {
+    await plotly.newPlot(element, structuredClone(figure.data), structuredClone(figure.layout), { staticPlot: true })
     const svg = await plotly.toImage(element, { format: 'svg', imageDataOnly: true, width, height })
     return svg.startsWith('<') ? svg : decodeURIComponent(svg)
   } finally {
@@ -43,7 +61,9 @@ export async function svgToPng(svg: string, scale = 1.5): Promise<Uint8Array> {
   const { Resvg } = await import('@resvg/resvg-js')
   const font = { fontFiles: [require.resolve(FONT)], loadSystemFonts: false, defaultFontFamily: 'Inter' }
   const { createCanvas, loadImage } = await import('@napi-rs/canvas')
-  const drawn = await loadImage(new Resvg(svg, { font, fitTo: { mode: 'zoom', value: scale } }).render().asPng())
+  // resvg knows the older name alone, and would smooth the cells of a heatmap.
+  const drawing = svg.replaceAll('image-rendering: pixelated', 'image-rendering: optimizeSpeed')
+  const drawn = await loadImage(new Resvg(drawing, { font, fitTo: { mode: 'zoom', value: scale } }).render().asPng())
   const canvas = createCanvas(drawn.width, drawn.height)
   canvas.getContext('2d').drawImage(drawn, 0, 0)
   // Packed anew: half the size.
@@ -87,10 +107,15 @@ async function openPage(): Promise<Page> {
     return { left: 0, top: 0, right: width, bottom: height, x: 0, y: 0, width, height }
   }
   const canvases = new WeakMap<object, Canvas>()
-  prototype('HTMLCanvasElement')['getContext'] = function (this: { width: number; height: number }) {
+  prototype('HTMLCanvasElement')['getContext'] = function (this: { width: number; height: number }, kind: string) {
+    if (kind !== '2d') return null
     const own = canvases.get(this) ?? createCanvas(this.width || 1, this.height || 1)
     canvases.set(this, own)
     return own.getContext('2d')
+  }
+  // Heatmaps and images are canvases inside of the SVG.
+  prototype('HTMLCanvasElement')['toDataURL'] = function (this: object) {
+    return (canvases.get(this) ?? createCanvas(1, 1)).toDataURL('image/png')
   }
   window['matchMedia'] = () => ({ matches: false, addListener: () => undefined, removeListener: () => undefined })
   window['TextDecoder'] = TextDecoder
