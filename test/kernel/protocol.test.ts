@@ -160,6 +160,22 @@ describe('interrupt_request', () => {
     20_000,
   )
 
+  it('of what JavaScript can’t stop says so, and ends the process, so that Jupyter starts it anew', async () => {
+    const stuck = await KernelClient.start()
+    const ended = new Promise<unknown>((resolve) =>
+      stuck.process.once('exit', (code, signal) => resolve(code ?? signal)),
+    )
+    const id = await stuck.send('execute_request', { code: 'await null; new Function("for (;;);")()' })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    await stuck.interrupt()
+    expect(await ended).not.toBe(0)
+    const said = stuck.published.find(({ header, parent }) => header.msg_type === 'stream' && parent.msg_id === id)
+    expect(said?.content['text']).toMatch(
+      /^The cell could not be interrupted: .* The kernel restarts; variables are lost\.\n$/,
+    )
+    stuck.stop()
+  })
+
   it('without a cell does nothing', async () => {
     await kernel.interrupt()
     expect(resultText(await kernel.execute('await new Promise((r) => setTimeout(r, 200)); 1'))).toBe('1')
@@ -277,6 +293,14 @@ describe('bad input', () => {
     expect(resultText(await kernel.execute('(globalThis as any).forged'))).toBeUndefined()
     await kernel.until(() => kernel.log.includes('signature') && kernel.log.includes('no_such_request'))
     expect(kernel.log.match(/was dropped/g)).toHaveLength(4)
+  })
+})
+
+describe('a cell', () => {
+  it('with a syntax error or of the wrong type is an error, and the next one runs', async () => {
+    expect(errorOf(await kernel.execute('let = = 3'))?.ename).toBe('TypeScriptError')
+    expect(errorOf(await kernel.execute('const s: string = 1'))?.evalue).toContain('not assignable')
+    expect(resultText(await kernel.execute('1'))).toBe('1')
   })
 })
 
