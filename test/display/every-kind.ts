@@ -41,8 +41,9 @@ export const trajectory = (parts: Parts): Trajectory => ({
 /** Bundles of every kind of output but pictures, each with the text wherever a text can be. */
 export async function everyKind(text: string): Promise<Record<string, MimeBundle>> {
   const whole = trajectory({ question: text, thought: text, query: text, title: text, text, answer: text })
+  const around = `${text}<think>${text}</think>${text}`
   const corrected: Turn = {
-    text,
+    text: around,
     action: { kind: 'invalid', cause: text },
     observation: { text, documents: [] },
   }
@@ -56,6 +57,7 @@ export async function everyKind(text: string): Promise<Record<string, MimeBundle
   const name = `column ${text}`
   const columns = (rows: number): object => ({
     [name]: Array(rows).fill(text),
+    long: Array(rows).fill(text + 'x'.repeat(100)),
     deep: Array(rows).fill({ [name]: text }),
   })
   const frame = { columns: [name, 'n'], index: [text, 'b'] }

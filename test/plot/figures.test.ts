@@ -1,7 +1,8 @@
 import { table } from 'arquero'
 import { describe, expect, it, test } from 'vitest'
 import { comparison } from '../../src/plot/comparison.js'
-import { figureToSvg, svgToPng } from '../../src/plot/static-figure.js'
+import type { Figure } from '../../src/plot/figure.js'
+import { figureToPng, figureToSvg, svgToPng } from '../../src/plot/static-figure.js'
 import { trainingCurves } from '../../src/plot/training-curves.js'
 
 interface Bar {
@@ -99,4 +100,63 @@ test('drawn without a browser: text and marks are in the SVG, the PNG has its si
   expect(colours).toContain('0,114,178')
   expect(colours).toContain('230,159,0')
   expect((await figureToSvg(curves)).match(/class="js-line"/g)!.length).toBeGreaterThanOrEqual(5)
+})
+
+/** The colour of a pixel, from 0 to 255: red, green, blue. */
+async function colourAt(png: Uint8Array, x: number, y: number): Promise<number[]> {
+  const { loadImage, createCanvas } = await import('@napi-rs/canvas')
+  const image = await loadImage(Buffer.from(png))
+  const context = createCanvas(image.width, image.height).getContext('2d')
+  context.drawImage(image, 0, 0)
+  return [...context.getImageData(x, y, 1, 1).data.subarray(0, 3)]
+}
+
+describe('figures of other kinds', () => {
+  const bar = (value: number): Figure => ({
+    data: [{ type: 'bar', y: [value, 1] }],
+    layout: { width: 200, height: 150, title: { text: `bar ${value}` } },
+  })
+
+  it('asked for at once are each their own', async () => {
+    const svgs = await Promise.all([figureToSvg(bar(2)), figureToSvg(bar(3))])
+    expect(svgs[0]).toContain('bar 2')
+    expect(svgs[1]).toContain('bar 3')
+  })
+
+  it('that are heatmaps have sharp cells', async () => {
+    const figure: Figure = {
+      data: [
+        {
+          type: 'heatmap',
+          z: [[0, 1]],
+          colorscale: [
+            [0, '#ff0000'],
+            [1, '#0000ff'],
+          ],
+          showscale: false,
+        },
+      ],
+      layout: {
+        width: 200,
+        height: 100,
+        margin: { l: 0, r: 0, t: 0, b: 0 },
+        xaxis: { visible: false },
+        yaxis: { visible: false },
+      },
+    }
+    const png = await figureToPng(figure)
+    // Just left and right of the middle, at 1.5 pixels for one of the drawing.
+    expect(await colourAt(png, 145, 75)).toEqual([255, 0, 0])
+    expect(await colourAt(png, 155, 75)).toEqual([0, 0, 255])
+  })
+
+  it.each(['surface', 'scatter3d', 'scattergl', 'scattergeo', 'scattermap', 'choropleth'])(
+    'that need a browser (%s) are named, and the next one is drawn',
+    async (type) => {
+      await expect(figureToSvg({ data: [{ type }], layout: {} })).rejects.toThrow(
+        `figureToSvg: traces must be drawn without WebGL and maps, got ${type}; look at it in JupyterLab`,
+      )
+      expect(await figureToSvg(bar(4))).toContain('bar 4')
+    },
+  )
 })
