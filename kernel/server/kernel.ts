@@ -2,7 +2,6 @@ import { getEventListeners } from 'node:events'
 import { writeSync } from 'node:fs'
 import { Language, isComplete } from './cells/language.js'
 import { Cells } from './cells/run-cell.js'
-import type { CellEnd } from './cells/run-cell.js'
 import { loadTslab } from './cells/tslab.js'
 import { Comms } from './comms.js'
 import { Interrupted, errorContent, faultsContent } from './errors.js'
@@ -185,29 +184,16 @@ export class Kernel {
     })
   }
 
-  /** Runs code; a value comes as its bundle. */
+  /** Runs code; a value comes as its bundle. The stop button ends both, for what shows a value may take long as well. */
   async #evaluate(code: string, count: number): Promise<ErrorContent | { data?: MimeBundle }> {
-    const end = await this.#run(code, count)
-    if ('ename' in end || !end.hasValue) return 'ename' in end ? end : {}
-    try {
-      return { data: await mimeBundle(end.value) }
-    } catch (error) {
-      return errorContent(error, this.#cells.sources)
-    }
-  }
-
-  async #run(code: string, count: number): Promise<ErrorContent | { value: unknown; hasValue: boolean }> {
-    if (code.trim() === '') return { value: undefined, hasValue: false }
+    if (code.trim() === '') return {}
     Atomics.add(this.#phase, PHASE.cell, 1)
     Atomics.store(this.#phase, PHASE.state, PHASE.compiling)
     try {
-      const end = await new Promise<CellEnd>((resolve, reject) => {
+      return await new Promise((resolve, reject) => {
         this.#interrupt = this.#interrupterOf(reject)
-        this.#cells.run(code, count).then(resolve, reject)
+        this.#runAndShow(code, count).then(resolve, reject)
       })
-      if (end.status === 'faults') return faultsContent(end.faults, code, count)
-      if (end.status === 'thrown') return errorContent(end.error, this.#cells.sources)
-      return end
     } catch (error) {
       return errorContent(error, this.#cells.sources)
     } finally {
@@ -215,6 +201,13 @@ export class Kernel {
       Atomics.store(this.#phase, PHASE.interrupted, 0)
       this.#interrupt = undefined
     }
+  }
+
+  async #runAndShow(code: string, count: number): Promise<ErrorContent | { data?: MimeBundle }> {
+    const end = await this.#cells.run(code, count)
+    if (end.status === 'faults') return faultsContent(end.faults, code, count)
+    if (end.status === 'thrown') return errorContent(end.error, this.#cells.sources)
+    return end.hasValue ? { data: await mimeBundle(end.value) } : {}
   }
 
   async #expressions(expressions: Record<string, string>, count: number): Promise<Content> {

@@ -142,6 +142,7 @@ describe('interrupt_request', () => {
     'a loop in a timer': 'setTimeout(() => { do n++; while (true) }, 10); await new Promise(() => {})',
     'a call in a library': '/^(a+)+b$/.test("a".repeat(40))',
     'a question': 'await Jupyter.input("?")',
+    'what shows a value': '({ toHtml: () => new Promise(() => {}) })',
   }
   it.each(Object.entries(cases))(
     'ends %s within 1 s, state kept',
