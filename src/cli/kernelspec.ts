@@ -1,6 +1,8 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { cp, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeFolder } from '../model/write-folder.js'
 import { allKernelsFolders, kernelsFolder } from './jupyter-paths.js'
 import type { Place } from './jupyter-paths.js'
 
@@ -21,7 +23,7 @@ export interface InstalledKernel {
  * @returns its folder
  * @throws {Error} where the kernel is not built
  */
-export function installKernel(place: Place): string {
+export async function installKernel(place: Place): Promise<string> {
   if (!existsSync(LAUNCHER)) throw new Error(`kernel install: ${LAUNCHER} is missing; run \`npm run setup\` first`)
   const folder = join(kernelsFolder(place), NAME)
   const spec = {
@@ -31,13 +33,10 @@ export function installKernel(place: Place): string {
     interrupt_mode: 'message',
     metadata: { debugger: false },
   }
-  const aside = `${folder}.part`
-  rmSync(aside, { recursive: true, force: true })
-  mkdirSync(aside, { recursive: true })
-  cpSync(join(CLONE, 'kernel', 'logo'), aside, { recursive: true })
-  writeFileSync(join(aside, 'kernel.json'), `${JSON.stringify(spec, null, 2)}\n`)
-  rmSync(folder, { recursive: true, force: true })
-  renameSync(aside, folder)
+  await writeFolder(folder, async (aside) => {
+    await cp(join(CLONE, 'kernel', 'logo'), aside, { recursive: true })
+    await writeFile(join(aside, 'kernel.json'), `${JSON.stringify(spec, null, 2)}\n`)
+  })
   return folder
 }
 

@@ -25,8 +25,8 @@ const program = new Command('zerosearch').description('ZeroSearch in a TypeScrip
 const kernel = program
   .command('kernel')
   .description("the Jupyter kernel of this clone, in any Jupyter's list of kernels")
-withPlace(kernel.command('install').description('add it, or bring it up to date')).action((options: PlaceOptions) =>
-  console.log(`installed ${installKernel(place(options))}`),
+withPlace(kernel.command('install').description('add it, or bring it up to date')).action(
+  async (options: PlaceOptions) => console.log(`installed ${await installKernel(place(options))}`),
 )
 withPlace(kernel.command('uninstall').description('take it away')).action((options: PlaceOptions) =>
   console.log(`removed ${uninstallKernel(place(options))}`),
@@ -41,7 +41,7 @@ kernel
   })
 
 try {
-  program.parse()
+  await program.parseAsync()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1

@@ -1,14 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseModelConfig, readModelConfig } from './config.js'
 import type { ModelConfig } from './config.js'
-import { replaceFolder } from './replace-folder.js'
-import { createSafetensors, writeError } from './safetensors-writer.js'
+import { createSafetensors } from './safetensors-writer.js'
 import type { SafetensorsWriter } from './safetensors-writer.js'
 import { openWeights } from './safetensors.js'
 import type { TensorSource } from './safetensors.js'
 import { checkpointName, expectedShapes } from './weight-names.js'
+import { checkFolder, writeFolder } from './write-folder.js'
 
 /** One weight by our key (see weight-names.ts). */
 export interface NamedTensor {
@@ -95,31 +94,12 @@ function checkShapes(
  * checkpoint, or the disk is full
  */
 export async function writeCheckpoint(folder: string, contents: CheckpointContents): Promise<void> {
-  const target = resolve(folder)
-  await checkTarget(target)
-  const aside = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.partial`)
-  try {
-    await mkdir(aside, { recursive: true })
+  await checkFolder(folder, 'checkpoint', 'config.json', 'write checkpoint')
+  await writeFolder(folder, async (aside) => {
     if (contents.sourceFolder !== undefined) await copyTexts(contents.sourceFolder, aside)
     for (const [name, text] of Object.entries(contents.files ?? {})) await writeFile(join(aside, name), text)
-    const config = await stampConfig(aside, contents.dtype)
-    await writeWeights(aside, config, contents)
-    await syncFolder(aside)
-    await replaceFolder(aside, target)
-  } catch (error) {
-    await rm(aside, { recursive: true, force: true })
-    throw writeError(target, error)
-  }
-}
-
-/** A mistyped folder must not cost what is in it. */
-async function checkTarget(target: string): Promise<void> {
-  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [] as string[]
-    throw new Error(`write checkpoint: ${target} is no folder`, { cause: error })
+    await writeWeights(aside, await stampConfig(aside, contents.dtype), contents)
   })
-  if (names.length === 0 || names.includes('config.json')) return
-  throw new Error(`write checkpoint: ${target} holds files but no checkpoint (config.json); choose another folder`)
 }
 
 /** Files of a checkpoint that are neither weights nor an index of them. */
@@ -199,13 +179,4 @@ function planShards(
     shard.bytes += bytes
   }
   return shards
-}
-
-/** Weights are flushed as they are finished; this flushes the small files and the folder's list of names. */
-async function syncFolder(folder: string): Promise<void> {
-  const texts = (await readdir(folder)).filter((name) => !name.endsWith('.safetensors'))
-  for (const path of [...texts.map((name) => join(folder, name)), folder]) {
-    const handle = await open(path, 'r')
-    await handle.sync().finally(() => handle.close())
-  }
 }

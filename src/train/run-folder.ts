@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { readCheckpoint } from '../model/checkpoint.js'
-import { replaceFolder } from '../model/replace-folder.js'
-import { writeError } from '../model/safetensors-writer.js'
 import { readWeightFile, writeWeightFile } from '../model/weight-file.js'
 import { setWeight } from '../model/weights.js'
+import { checkFolder, writeFolder } from '../model/write-folder.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
 import { readJsonl, writeJsonl } from '../schema/jsonl.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
@@ -35,22 +33,15 @@ const STATES = { reference: 'reference.safetensors', optimizer: 'optimizer.safet
 
 /** Writes the run; what was in the folder before stays whole until the new one is complete. */
 export async function saveRun(folder: string, policy: LocalPolicy, grpo: Grpo, run: SavedRun): Promise<void> {
-  const target = resolve(folder)
-  const aside = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.partial`)
   const { settings, records } = run
-  try {
-    await mkdir(aside, { recursive: true })
+  await writeFolder(folder, async (aside) => {
     await policy.save(join(aside, FILES.policy))
     await writeWeightFile(join(aside, STATES.reference), grpo.reference)
     await writeWeightFile(join(aside, STATES.optimizer), grpo.optimizer.moments)
     await writeJsonl(join(aside, FILES.records), records)
     const file: RunFile = { settings, optimizerSteps: grpo.optimizer.steps }
     await writeFile(join(aside, FILES.run), `${JSON.stringify(file, null, 2)}\n`)
-    await replaceFolder(aside, target)
-  } catch (error) {
-    await rm(aside, { recursive: true, force: true })
-    throw writeError(target, error)
-  }
+  })
 }
 
 /**
@@ -86,13 +77,5 @@ export async function resumeRun(
   return readJsonl(join(folder, FILES.records), updateRecordSchema, 'updates')
 }
 
-/** A mistyped folder must not cost what is in it: to be called before the run, for a run that can't be saved is lost. */
-export async function checkRunFolder(folder: string): Promise<void> {
-  const target = resolve(folder)
-  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [] as string[]
-    throw writeError(target, error)
-  })
-  if (names.length > 0 && !names.includes(FILES.run))
-    throw new Error(`train: saveTo is ${target}, which holds files but no run (${FILES.run}); choose another folder`)
-}
+/** To be called before the run, for a run that can't be saved is lost. */
+export const checkRunFolder = (folder: string): Promise<void> => checkFolder(folder, 'run', FILES.run, 'train: saveTo')
