@@ -1,6 +1,6 @@
 import { SourceMap } from 'node:module'
 import { inspect, types } from 'node:util'
-import { originalOffset } from './cells/analysis.js'
+import { applyEdits, originalOffset } from './cells/analysis.js'
 import type { Fault } from './cells/compile-cell.js'
 import type { CellSource, Sources } from './cells/run-cell.js'
 
@@ -90,13 +90,7 @@ function cellPlace(source: CellSource | undefined, row: number, column: number):
 
 /** Where each line of the edited text starts. */
 function editedLines({ code, edits }: CellSource): number[] {
-  let text = ''
-  let at = 0
-  for (const edit of [...edits].sort((a, b) => a.start - b.start)) {
-    text += code.slice(at, edit.start) + edit.text
-    at = edit.end
-  }
-  text += code.slice(at)
+  const text = applyEdits(code, edits)
   const starts = [0]
   for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1)
   return starts

@@ -153,19 +153,10 @@ export class Kernel {
 
   /** @returns the reply, and whether what is queued must not run */
   async #execute({ message }: Request): Promise<{ reply: Content; stop: boolean }> {
-    const { header, identities } = message
     const { silent = false, ...content } = message.content as unknown as ExecuteContent
     const { code } = content
     if (typeof code !== 'string') throw new TypeError(`execute_request: code must be a string, got ${typeof code}`)
-    const allowStdin = content.allow_stdin ?? false
-    const context: CellContext = {
-      parent: header,
-      identities,
-      allowStdin,
-      silent,
-      payload: [],
-      stop: new AbortController(),
-    }
+    const context = contextOf(message, { allowStdin: content.allow_stdin ?? false, silent })
     if (!silent && content.store_history !== false && code.trim() !== '') this.#count++
     const execution_count = this.#count
     return this.outputs.run(context, async () => {
@@ -220,15 +211,8 @@ export class Kernel {
   }
 
   #answer(request: Request): void {
-    const { header, content, buffers, identities } = request.message
-    const context: CellContext = {
-      parent: header,
-      identities,
-      allowStdin: false,
-      silent: false,
-      payload: [],
-      stop: new AbortController(),
-    }
+    const { header, content, buffers } = request.message
+    const context = contextOf(request.message, { allowStdin: false, silent: false })
     this.#status(header, 'busy')
     this.outputs.within(context, () => {
       try {
@@ -297,6 +281,11 @@ export class Kernel {
     this.#send({ channel: 'iopub', type: 'status', parent, content: { execution_state: state } })
   }
 }
+
+const contextOf = (
+  { header: parent, identities }: Message,
+  ways: Pick<CellContext, 'allowStdin' | 'silent'>,
+): CellContext => ({ parent, identities, ...ways, payload: [], stop: new AbortController() })
 
 /** Jupyter counts code points, JavaScript UTF-16 units. */
 const utf16Offset = (text: string, count: number): number => Array.from(text).slice(0, count).join('').length

@@ -15,7 +15,6 @@ export interface Outgoing {
 export type ToWire = { kind: 'send'; message: Outgoing } | { kind: 'drain'; ticket: number }
 
 export type FromWire =
-  | { kind: 'bound' }
   | { kind: 'request'; channel: 'shell' | 'control' | 'stdin'; message: Message }
   | { kind: 'interrupt' }
   | { kind: 'drained'; ticket: number }

@@ -76,7 +76,7 @@ function flush(): void {
 
 /** To the kernel's own log: the standard error of the process, past what the main thread makes of it. */
 const note = (text: string): void => void writeSync(2, `kernel: ${text}\n`)
-const tell = (message: FromWire, transfer: ArrayBuffer[] = []): void => main.postMessage(message, transfer)
+const tell = (message: FromWire): void => main.postMessage(message)
 
 async function receive(channel: 'shell' | 'control' | 'stdin'): Promise<void> {
   for await (const frames of sockets[channel]) {
@@ -189,4 +189,3 @@ for (const channel of ['iopub', 'hb', 'stdin', 'control', 'shell'] as const)
 void welcome()
 void heartbeat()
 for (const channel of ['shell', 'control', 'stdin'] as const) void receive(channel)
-tell({ kind: 'bound' })

@@ -18,10 +18,9 @@ export interface Analysis {
   exported: Set<string>
   /** Every identifier of the text, whatever it stands for. */
   identifiers: Set<string>
-  /** Of import declarations: each name, so that names without a value can be left out. */
-  imports: ts.ImportDeclaration[]
   /** For the check: blanks in place of the cell's own lists of exports. */
   checkEdits: Edit[]
+  /** Imports count: they become awaits. */
   hasAwait: boolean
   source: ts.SourceFile
 }
@@ -31,7 +30,6 @@ export function analyse(code: string): Analysis {
   const declared = new Map<string, Meaning>()
   const exported = new Set<string>()
   const identifiers = new Set<string>()
-  const imports: ts.ImportDeclaration[] = []
   const checkEdits: Edit[] = []
   let hasAwait = false
 
@@ -62,7 +60,7 @@ export function analyse(code: string): Analysis {
     ) {
       declare(statement.name as ts.Identifier, 'other', own)
     } else if (ts.isImportDeclaration(statement)) {
-      imports.push(statement)
+      hasAwait = true
       for (const name of importedNames(statement)) declare(name.local, 'other', false)
     } else if (ts.isImportEqualsDeclaration(statement)) {
       declare(statement.name, 'other', own)
@@ -78,7 +76,7 @@ export function analyse(code: string): Analysis {
     ts.forEachChild(node, (child) => visit(child, inside))
   }
   visit(source, false)
-  return { declared, exported, identifiers, imports, checkEdits, hasAwait: hasAwait || imports.length > 0, source }
+  return { declared, exported, identifiers, checkEdits, hasAwait, source }
 }
 
 export const hasModifier = (node: ts.Node, kind: ts.SyntaxKind): boolean =>

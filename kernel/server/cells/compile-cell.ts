@@ -34,7 +34,7 @@ export function compileCell(
 ): CompiledCell | { faults: Fault[] } {
   const analysis = analyse(code)
   const earlier = declarations.known(analysis.identifiers).filter((name) => !analysis.declared.has(name))
-  const prefix = `${declarations.scope(earlier)}export {};\n`
+  const prefix = declarations.scope(earlier)
   const names = [...analysis.declared.keys()].filter((name) => !analysis.exported.has(name))
   const suffix = names.length > 0 ? `\nexport { ${names.join(', ')} };` : ''
   const checked = program.update(prefix + applyEdits(code, analysis.checkEdits) + suffix)

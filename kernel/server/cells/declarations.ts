@@ -41,7 +41,7 @@ export class Declarations {
     return [...wanted].filter((name) => this.#owners.has(name))
   }
 
-  /** One line that brings names into a cell's scope. What may be assigned to is declared, not imported. */
+  /** The line before a cell's text: it brings names into its scope, and makes it a module. What may be assigned to is declared, not imported. */
   scope(names: readonly string[]): string {
     const byModule = new Map<string, string[]>()
     let line = ''
@@ -52,6 +52,6 @@ export class Declarations {
       else byModule.set(specifier, [...(byModule.get(specifier) ?? []), name])
     }
     for (const [specifier, own] of byModule) line += `import { ${own.join(', ')} } from ${JSON.stringify(specifier)};`
-    return line
+    return `${line}export {};\n`
   }
 }

@@ -53,13 +53,13 @@ function known(exists: (path: string) => boolean): (path: string) => boolean {
 
 const host: ts.CompilerHost = {
   getSourceFile: (file, target) => {
-    const own = isOwn(file)
-    const before = own && stamps.get(file) !== stampOf(file) ? undefined : files.get(file)
+    const stamp = isOwn(file) ? stampOf(file) : undefined
+    const before = stamps.get(file) === stamp ? files.get(file) : undefined
     const text = before ? undefined : ts.sys.readFile(file)
     if (text === undefined) return before
     const source = ts.createSourceFile(file, text, target)
     files.set(file, source)
-    if (own) stamps.set(file, stampOf(file))
+    if (stamp !== undefined) stamps.set(file, stamp)
     return source
   },
   getDefaultLibFileName: (options) => path.join(libraryFolder, ts.getDefaultLibFileName(options)),

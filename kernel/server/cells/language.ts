@@ -97,7 +97,7 @@ export class Language {
   #open(code: string): { service: ts.LanguageService; shift: number } {
     const { declared, checkEdits } = analyse(code)
     const earlier = this.#declarations.known().filter((name) => !declared.has(name))
-    const prefix = `${this.#declarations.scope(earlier)}export {};\n`
+    const prefix = this.#declarations.scope(earlier)
     this.#program.update(prefix + applyEdits(code, checkEdits))
     this.#service ??= this.#program.languageService()
     return { service: this.#service, shift: prefix.length }

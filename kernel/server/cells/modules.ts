@@ -20,7 +20,7 @@ export function createModules(folder: string, sides: SideModules): CellModules {
   const require = createRequire(filename)
   return {
     import: async (specifier) =>
-      (isPath(specifier) ? sides.import(specifier, filename) : undefined) ??
+      sides.import(specifier, filename) ??
       asTypesSay(
         await load(specifier).catch((error: unknown) => {
           if (!isMissing(error, specifier)) throw error
@@ -35,8 +35,6 @@ export function createModules(folder: string, sides: SideModules): CellModules {
     },
   }
 }
-
-const isPath = (specifier: string): boolean => /^\.{0,2}\//.test(specifier)
 
 function loaderAt(filename: string): (specifier: string) => Promise<Namespace> {
   const options = { filename, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }

@@ -30,9 +30,9 @@ export class SideModules {
   readonly maps = new Map<string, SourceMap>()
   readonly #modules = new Map<string, SideModule>()
 
-  /** The file's exports; undefined where the path names no TypeScript file. */
-  import(path: string, from: string): Record<string, unknown> | undefined {
-    const file = findFile(resolve(dirname(from), path))
+  /** The file's exports; undefined where the specifier is no path of a TypeScript file. */
+  import(specifier: string, from: string): Record<string, unknown> | undefined {
+    const file = findFile(specifier, from)
     return file === undefined ? undefined : this.#load(file).exports
   }
 
@@ -64,7 +64,7 @@ export class SideModules {
     const own = createRequire(file)
     const home = createRequire(join(disk.HOME, '__cell__.js'))
     return (specifier) => {
-      const side = /^\.{0,2}\//.test(specifier) ? findFile(resolve(dirname(file), specifier)) : undefined
+      const side = findFile(specifier, file)
       if (side !== undefined) {
         module.imports.add(side)
         return this.#load(side).exports
@@ -88,7 +88,9 @@ export class SideModules {
 }
 
 /** As TypeScript finds a path: with its extension, with that of the compiled file, or without one. */
-function findFile(path: string): string | undefined {
+function findFile(specifier: string, from: string): string | undefined {
+  if (!/^\.{0,2}\//.test(specifier)) return undefined
+  const path = resolve(dirname(from), specifier)
   const candidates = /\.[cm]?ts$/.test(path)
     ? [path]
     : [path.replace(/\.([cm]?)js$/, '.$1ts'), `${path}.ts`, `${path}.mts`, join(path, 'index.ts')]
