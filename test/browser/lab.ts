@@ -7,14 +7,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import type { Browser } from 'playwright-core'
+import { ROOT, VENV_PYTHON, jupyterEnvironment } from '../kernel/venv.js'
 import { NotebookPage } from './notebook-page.js'
 
-const root = join(import.meta.dirname, '..', '..')
-const { jupyterEnvironment } = (await import(join(root, 'kernel', 'jupyter.mjs'))) as {
-  jupyterEnvironment: (more?: Record<string, string>) => NodeJS.ProcessEnv
-}
-export const VENV_PYTHON = join(root, '.runtime', 'venv', 'bin', 'python')
-const SCREENSHOTS = join(root, '.runtime', 'screenshots')
+const SCREENSHOTS = join(ROOT, '.runtime', 'screenshots')
 
 const CHROMIUM = [
   process.env['CHROMIUM'],
@@ -36,7 +32,7 @@ const END_SECONDS = 15
 /** JupyterLab on a free port of this machine, with a folder, settings and a list of trusted notebooks of its own, and a browser. */
 export class Lab {
   /** Inside the clone, so that cells find its packages. */
-  readonly folder = mkdtempSync(join(root, '.runtime', 'browser-'))
+  readonly folder = mkdtempSync(join(ROOT, '.runtime', 'browser-'))
   readonly #notebooks = join(this.folder, 'notebooks')
   readonly #token = randomUUID()
   #server!: ChildProcess

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import type { Locator } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { leastContrast } from './contrast.js'
-import { Lab, VENV_PYTHON, missing } from './lab.js'
+import { VENV_PYTHON } from '../kernel/venv.js'
+import { Lab, missing } from './lab.js'
 import type { NotebookPage } from './notebook-page.js'
 
 const SOURCE = join(import.meta.dirname, '..', '..', 'notebooks', '01-quickstart.ipynb')

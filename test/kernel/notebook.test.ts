@@ -4,11 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-const root = join(import.meta.dirname, '..', '..')
-const { jupyterEnvironment } = (await import(join(root, 'kernel', 'jupyter.mjs'))) as {
-  jupyterEnvironment: (more?: Record<string, string>) => NodeJS.ProcessEnv
-}
+import { ROOT, VENV_PYTHON, jupyterEnvironment } from './venv.js'
 
 interface Cell {
   execution_count?: number | null
@@ -16,7 +12,7 @@ interface Cell {
 }
 
 // Inside the clone, so that the cells find its packages.
-const folder = mkdtempSync(join(root, '.runtime', 'test-'))
+const folder = mkdtempSync(join(ROOT, '.runtime', 'test-'))
 const out = mkdtempSync(join(tmpdir(), 'zerosearch-'))
 afterAll(() => {
   for (const path of [folder, out]) rmSync(path, { recursive: true })
@@ -29,10 +25,9 @@ function execute(
   const source = join(folder, name)
   copyFileSync(join(import.meta.dirname, 'fixtures', name), source)
   const before = readFileSync(source, 'utf8')
-  const python = join(root, '.runtime', 'venv', 'bin', 'python')
-  const runner = join(root, 'kernel', 'run_notebook.py')
+  const runner = join(ROOT, 'kernel', 'run_notebook.py')
   const env = jupyterEnvironment({ ZEROSEARCH_QUICK: '1', ...more })
-  const { status, stdout, stderr } = spawnSync(python, [runner, source, out], { encoding: 'utf8', env })
+  const { status, stdout, stderr } = spawnSync(VENV_PYTHON, [runner, source, out], { encoding: 'utf8', env })
   expect(readFileSync(source, 'utf8'), 'the notebook itself is left as it was').toBe(before)
   const { cells } = JSON.parse(readFileSync(join(out, name), 'utf8')) as { cells: Cell[] }
   const page = readFileSync(join(out, name.replace('.ipynb', '.html')), 'utf8')

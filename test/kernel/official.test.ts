@@ -4,12 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-
-const root = join(import.meta.dirname, '..', '..')
-const python = join(root, '.runtime', 'venv', 'bin', 'python')
-const { jupyterEnvironment } = (await import(join(root, 'kernel', 'jupyter.mjs'))) as {
-  jupyterEnvironment: (more: Record<string, string>) => NodeJS.ProcessEnv
-}
+import { VENV_PYTHON, jupyterEnvironment } from './venv.js'
 
 const data = mkdtempSync(join(tmpdir(), 'jupyter-'))
 afterAll(() => rmSync(data, { recursive: true }))
@@ -30,8 +25,8 @@ const TESTS = [
   'test_pager',
 ]
 
-it.runIf(existsSync(python))('passes all tests of jupyter_kernel_test, none of them skipped', () => {
-  const { stderr } = spawnSync(python, [join(import.meta.dirname, 'official_tests.py')], {
+it.runIf(existsSync(VENV_PYTHON))('passes all tests of jupyter_kernel_test, none of them skipped', () => {
+  const { stderr } = spawnSync(VENV_PYTHON, [join(import.meta.dirname, 'official_tests.py')], {
     encoding: 'utf8',
     // Without the history of earlier notebooks, in which the test would find its own inputs.
     env: jupyterEnvironment({ JUPYTER_DATA_DIR: data }),
