@@ -1,3 +1,5 @@
+import { abortable } from '../rollout/abortable.js'
+
 /** What is in use, and the work that will let go of it. */
 const uses = new Map<unknown, Promise<unknown>>()
 
@@ -16,16 +18,14 @@ export function afterOthers<T>(things: readonly unknown[], work: () => Promise<T
  * The work's result, or a rejection as soon as the signal aborts. The work then ends by itself; how it fails is told on the
  * standard error, for nobody awaits it any more.
  */
-export function untilStopped<T>(working: Promise<T>, signal: AbortSignal, stopped: () => Error): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => {
-      reject(stopped())
-      working.catch((error: unknown) => {
-        if (error !== signal.reason) console.error('train: in the background, after the stop:', error)
-      })
-    }
-    if (signal.aborted) return stop()
-    signal.addEventListener('abort', stop, { once: true })
-    working.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
+export async function untilStopped<T>(working: Promise<T>, signal: AbortSignal, stopped: () => Error): Promise<T> {
+  try {
+    return await abortable(working, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    working.catch((fault: unknown) => {
+      if (fault !== signal.reason) console.error('train: in the background, after the stop:', fault)
+    })
+    throw stopped()
+  }
 }
