@@ -121,8 +121,10 @@ function encode(
   const weights: number[] = []
   segments.forEach((segment, i) => {
     const own = tokenizer.encode(segment.text)
-    ids.push(...own)
-    for (let n = 0; n < own.length; n++) weights.push(weight(segment, i))
+    for (const id of own) {
+      ids.push(id)
+      weights.push(weight(segment, i))
+    }
   })
   return { ids, weights }
 }
