@@ -1,7 +1,7 @@
 // Training examples of the mini world's two models, without end and repeatable by seed.
 import type { Example } from '../../../src/train/supervised.js'
-import { pick, shuffle } from '../../../src/schema/seeded-random.js'
-import type { Random } from '../../../src/schema/seeded-random.js'
+import { pick, shuffle } from '../../../src/random/seeded-random.js'
+import type { Random } from '../../../src/random/seeded-random.js'
 import type { Tokenizer } from '../../../src/tokenizer/tokenizer.js'
 import { carrier, inDomainQuestion, queryFor, sentence } from './language.js'
 import type { Fact } from './language.js'
