@@ -1,6 +1,6 @@
 // The layers of src/ (README, "The rooms"): imports point down.
 const layers = [
-  ['schema', 'tensor'],
+  ['schema', 'file', 'random', 'signal', 'tensor'],
   ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm'],
   ['policy'],
   ['rollout', 'simulator'],
@@ -29,7 +29,9 @@ const sideways = layers.flatMap((layer) =>
   layer.flatMap((room) => {
     const others = layer.filter(
       (other) =>
-        other !== room && !(room === 'plot' && other === 'table') && !(room === 'tensor' && other === 'schema'),
+        other !== room &&
+        !(room === 'plot' && other === 'table') &&
+        !(room === 'tensor' && ['schema', 'signal'].includes(other)),
     )
     return others.length === 0
       ? []

@@ -7,7 +7,7 @@ export type { Question } from './schema/question.js'
 export type { Score } from './schema/score.js'
 export type { Action, Observation, Trajectory, Turn } from './schema/trajectory.js'
 export type { UpdateRecord } from './schema/update-record.js'
-export { readJsonl, writeJsonl } from './schema/jsonl.js'
+export { readJsonl, streamJsonl, writeJsonl } from './file/jsonl.js'
 
 export { readQuestions } from './dataset/read-questions.js'
 export { MINI_DATASETS, miniCheckpoint, miniDocuments, miniQuestions } from './dataset/mini.js'

@@ -2,7 +2,7 @@ import type { ModelConfig } from '../src/model/config.js'
 import { expectedShapes } from '../src/model/weight-names.js'
 import { uploadWeight } from '../src/model/weights.js'
 import type { Weights } from '../src/model/weights.js'
-import { createRandom } from '../src/schema/seeded-random.js'
+import { createRandom } from '../src/random/seeded-random.js'
 import type { Tokenizer } from '../src/tokenizer/tokenizer.js'
 
 /** A model small enough to run in milliseconds. */

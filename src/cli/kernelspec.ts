@@ -2,13 +2,16 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { cp, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { writeFolder } from '../model/write-folder.js'
+import { writeFolder } from '../file/write-folder.js'
+import type { FolderKind } from '../file/write-folder.js'
 import { allKernelsFolders, kernelsFolder } from './jupyter-paths.js'
 import type { Place } from './jupyter-paths.js'
 
 const NAME = 'zerosearch'
 const CLONE = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '')
 const LAUNCHER = join(CLONE, 'dist', 'kernel', 'main.js')
+
+const KIND: FolderKind = { operation: 'kernel install', what: 'kernelspec', marker: 'kernel.json', owns: () => true }
 
 /** A kernelspec of this project: where it lies, and the clone that it starts. */
 export interface InstalledKernel {
@@ -33,7 +36,7 @@ export async function installKernel(place: Place): Promise<string> {
     interrupt_mode: 'message',
     metadata: { debugger: false },
   }
-  await writeFolder(folder, async (aside) => {
+  await writeFolder(folder, KIND, { overwrite: true }, async (aside) => {
     await cp(join(CLONE, 'kernel', 'logo'), aside, { recursive: true })
     await writeFile(join(aside, 'kernel.json'), `${JSON.stringify(spec, null, 2)}\n`)
   })

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { readJsonl } from '../schema/jsonl.js'
+import { readJsonl } from '../file/jsonl.js'
 import type { Question } from '../schema/question.js'
 import { readQuestions } from './read-questions.js'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { readJsonl } from '../schema/jsonl.js'
+import { readJsonl } from '../file/jsonl.js'
 import type { Question } from '../schema/question.js'
 import { questionSchema } from '../schema/record-schemas.js'
 

@@ -66,7 +66,7 @@ function besideEachOther(pictures: readonly string[]): string {
 
 function picture({ name, colour, value, most }: Curve, records: readonly UpdateRecord[]): string {
   const values = records.map(value)
-  const top = most ?? Math.max(1e-9, ...values.filter(Number.isFinite))
+  const top = most ?? values.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), 1e-9)
   const x = (i: number): number => 6 + (i * (WIDTH - 12)) / Math.max(1, values.length - 1)
   const y = (v: number): number => HEIGHT - 6 - (Math.min(v, top) * (HEIGHT - 28)) / top
   // A run that diverged has a gap there.

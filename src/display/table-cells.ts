@@ -59,7 +59,8 @@ function formatColumn(
 function numberFormat(numbers: readonly number[]): (value: number) => string {
   if (numbers.every(Number.isInteger)) return String
   const sizes = numbers.filter((value) => value !== 0).map(Math.abs)
-  const [smallest, largest] = [Math.min(...sizes), Math.max(...sizes)]
+  const smallest = sizes.reduce((a, b) => Math.min(a, b), Infinity)
+  const largest = sizes.reduce((a, b) => Math.max(a, b), -Infinity)
   // Three decimals, or as many as leave two digits of the smallest.
   const decimals = smallest >= 0.0005 ? 3 : Math.ceil(-Math.log10(smallest)) + 1
   if (decimals > 6 || largest >= 1e9) return (value) => value.toExponential(2)

@@ -32,7 +32,7 @@ export function tableText({ columns, alignRight, index, rows, size }: TableCells
   const line = (text: string): string => cut(text.replace(/\s+/g, ' '), LONGEST_PLAIN)
   const right = index ? [true, ...alignRight] : alignRight
   const all = [columns, ...rows].map((row, i) => (index ? [i === 0 ? '' : index[i - 1]!, ...row] : row).map(line))
-  const widths = right.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
+  const widths = right.map((_, column) => all.reduce((width, row) => Math.max(width, row[column]!.length), 0))
   const lines = all.map((row) =>
     row
       .map((text, i) => (right[i] ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)))

@@ -62,7 +62,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
         `evaluate: ${method.name} must answer all ${questions.length} questions, got ${trajectories.length}`,
       )
     }
-    scores.push(...trajectories.map((trajectory) => score(method.name, trajectory)))
+    for (const trajectory of trajectories) scores.push(score(method.name, trajectory))
   }
   return scores
 }

@@ -1,13 +1,15 @@
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { recoverFolder, writeFolder } from '../file/write-folder.js'
+import type { FolderKind } from '../file/write-folder.js'
 import { parseModelConfig, readModelConfig } from './config.js'
 import type { ModelConfig } from './config.js'
+import { copyTexts } from './copy-texts.js'
 import { createSafetensors } from './safetensors-writer.js'
 import type { SafetensorsWriter } from './safetensors-writer.js'
 import { openWeights } from './safetensors.js'
 import type { TensorSource } from './safetensors.js'
 import { checkpointName, expectedShapes } from './weight-names.js'
-import { checkFolder, writeFolder } from './write-folder.js'
 
 /** One weight by our key (see weight-names.ts). */
 export interface NamedTensor {
@@ -35,13 +37,30 @@ export interface CheckpointContents {
   files?: Record<string, string>
   /** Weights beyond this many bytes go into further files; default 5 GB. */
   maxShardBytes?: number
+  /** True replaces a checkpoint that is there; default false: that is refused. */
+  overwrite?: boolean
 }
+
+const KIND: FolderKind = {
+  operation: 'write checkpoint',
+  what: 'checkpoint',
+  marker: 'config.json',
+  owns: (name) => /\.safetensors(\.index\.json)?$/.test(name) || TEXTS.has(name),
+}
+
+/** Texts of a model that must not stay beside another model's weights. */
+const TEXTS = new Set([
+  ...['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'tokenizer.model'],
+  ...['special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'vocab.txt', 'merges.txt'],
+  ...['chat_template.jinja', 'chat_template.json'],
+])
 
 /**
  * Opens a checkpoint folder in the layout of transformers: config.json and safetensors, sharded or not.
  * @throws where a weight that the config calls for is missing or has another shape
  */
 export async function readCheckpoint(folder: string): Promise<Checkpoint> {
+  await recoverFolder(folder)
   const config = await readModelConfig(folder)
   const shapes = expectedShapes(config)
   const source = await openWeights(folder)
@@ -89,28 +108,17 @@ function checkShapes(
 
 /**
  * Writes a checkpoint that transformers can load. All of it is written into a sibling folder first, which then takes
- * the place of `folder`: whatever was there stays whole until then.
+ * the place of `folder`: whatever was there stays whole until then. Files there that are no checkpoint's are kept.
  * @throws where a weight is missing, has another shape or is written twice, where `folder` holds something that is no
- * checkpoint, or the disk is full
+ * checkpoint, or one and `overwrite` is not said, where another process writes it, or the disk is full
  */
 export async function writeCheckpoint(folder: string, contents: CheckpointContents): Promise<void> {
-  await checkFolder(folder, 'checkpoint', 'config.json', 'write checkpoint')
-  await writeFolder(folder, async (aside) => {
+  const { overwrite = false } = contents
+  await writeFolder(folder, KIND, { overwrite }, async (aside) => {
     if (contents.sourceFolder !== undefined) await copyTexts(contents.sourceFolder, aside)
     for (const [name, text] of Object.entries(contents.files ?? {})) await writeFile(join(aside, name), text)
     await writeWeights(aside, await stampConfig(aside, contents.dtype), contents)
   })
-}
-
-/** Files of a checkpoint that are neither weights nor an index of them. */
-async function copyTexts(from: string, to: string): Promise<void> {
-  const names = (await readdir(from, { withFileTypes: true }))
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => entry.name)
-  const texts = names.filter(
-    (name) => /\.(json|jinja|txt|model)$/.test(name) && !name.endsWith('.safetensors.index.json'),
-  )
-  for (const name of texts) await copyFile(join(from, name), join(to, name))
 }
 
 /** transformers loads weights as the config's dtype, so that must be what is written; the rest stays as it is. */

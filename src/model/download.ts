@@ -1,12 +1,13 @@
 import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ListFileEntry } from '@huggingface/hub'
+import { recoverFolder } from '../file/write-folder.js'
+import { writeError } from '../file/write-error.js'
 import { readModelConfig } from './config.js'
 import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
 import type { RemoteFile, Send } from './fetch-file.js'
 import { cachedSnapshot, cachePlaces, linkBlob, shardNames, writeRef } from './hub-cache.js'
 import type { CachePlaces } from './hub-cache.js'
-import { writeError } from './safetensors-writer.js'
 
 export interface ResolveModelOptions {
   /** Default: the cache that Python's libraries use (`HF_HUB_CACHE`, `HF_HOME`, or in the home folder). */
@@ -55,6 +56,7 @@ const PROGRESS_EVERY_MS = 100
  * fails, or a checksum is wrong; no message holds the token
  */
 export async function resolveModel(nameOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
+  await recoverFolder(nameOrFolder)
   const there = await stat(nameOrFolder).catch(() => undefined)
   if (there?.isDirectory()) return nameOrFolder
   if (there) throw new Error(`resolve model: ${nameOrFolder} is a file; name the folder that holds config.json`)

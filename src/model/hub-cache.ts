@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { access, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
+import { writeFileWhole } from '../file/whole-file.js'
 
 /**
  * Places of one model in the cache of Hugging Face, which Python's libraries share:
@@ -55,7 +55,5 @@ export async function linkBlob(blob: string, path: string): Promise<void> {
 export async function writeRef(places: CachePlaces, revision: string, commit: string): Promise<void> {
   const path = places.ref(revision)
   await mkdir(dirname(path), { recursive: true })
-  const aside = `${path}.${randomUUID().slice(0, 8)}`
-  await writeFile(aside, commit)
-  await rename(aside, path)
+  await writeFileWhole(path, commit)
 }

@@ -1,5 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { createFile } from '../file/whole-file.js'
+import { writeError } from '../file/write-error.js'
 import { bytesPerValue, encodeFloats } from './float-bytes.js'
 
 /** A safetensors file being written; nothing is at its path until `finish`. */
@@ -27,28 +27,21 @@ export async function createSafetensors(
 ): Promise<SafetensorsWriter> {
   const format = dtype === 'float32' ? 'F32' : 'BF16'
   const { header, places } = layOut(shapes, format)
-  const aside = join(dirname(path), `.${basename(path)}.${process.pid}.partial`)
   const explain = (error: unknown): Error => writeError(path, error)
-  const file = await open(aside, 'w').catch((error: unknown) => {
+  const pending = await createFile(path).catch((error: unknown) => {
     throw explain(error)
   })
+  const { handle } = pending
   const missing = new Set(Object.keys(shapes))
-  let done = false
-  const abort = async (): Promise<void> => {
-    if (done) return
-    done = true
-    await file.close()
-    await rm(aside, { force: true })
-  }
   const put = async (bytes: Uint8Array, position: number): Promise<void> => {
     for (let at = 0; at < bytes.length;)
-      at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten
+      at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten
   }
   const attempt = async (action: () => Promise<void>): Promise<void> => {
     try {
       await action()
     } catch (error) {
-      await abort()
+      await pending.abort()
       throw explain(error)
     }
   }
@@ -68,17 +61,12 @@ export async function createSafetensors(
     },
     async finish() {
       if (missing.size > 0) {
-        await abort()
+        await pending.abort()
         throw new Error(`safetensors: ${path} lacks ${missing.size} tensors, '${[...missing][0]}' first`)
       }
-      await attempt(async () => {
-        await file.sync()
-        await file.close()
-        await rename(aside, path)
-        done = true
-      })
+      await attempt(() => pending.finish())
     },
-    abort,
+    abort: () => pending.abort(),
   }
 }
 
@@ -108,18 +96,4 @@ function layOut(
     begin += size * bytesPerValue[format]
   }
   return { header: Buffer.concat([length, body]), places }
-}
-
-/** What went wrong while writing, in words for the person whose disk it is. */
-export function writeError(path: string, error: unknown): Error {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new Error(`cannot write ${path}: no space left on the disk; free some or choose another folder`, {
-      cause: error,
-    })
-  }
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
-    return new Error(`cannot write ${path}: permission denied; choose another folder`, { cause: error })
-  }
-  return error instanceof Error ? error : new Error(String(error))
 }

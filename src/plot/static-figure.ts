@@ -87,7 +87,7 @@ async function openPage(): Promise<Page> {
     const fontSize = parseFloat(element.style.fontSize) || 12
     measure.font = `${fontSize}px Inter`
     const lines = (element.innerHTML ?? '').split(/<tspan class="line"/).map((line) => line.replace(/<[^>]*>/g, ''))
-    const width = Math.max(0, ...lines.map((line) => measure.measureText(line).width))
+    const width = lines.reduce((widest, line) => Math.max(widest, measure.measureText(line).width), 0)
     return { width, height: fontSize * 1.2 * Math.max(1, lines.filter((line) => line !== '').length) }
   }
   const prototype = (name: string): Record<string, unknown> =>

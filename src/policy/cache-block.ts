@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../model/config.js'
 import type { Weights } from '../model/weights.js'
-import { uniform } from '../schema/seeded-random.js'
+import { uniform } from '../random/seeded-random.js'
 import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'

@@ -30,12 +30,22 @@ export interface LocalPolicyOptions {
 const SMALL = 2e7
 const SMALL_ROWS = 32
 
+export interface SaveOptions {
+  /** How weights are stored; bfloat16 rounds to nearest even. Default float32. */
+  dtype?: 'float32' | 'bfloat16'
+  /** True replaces the model that is in the folder; default false: that is refused. */
+  overwrite?: boolean
+}
+
 /** A policy whose weights are in this process, so that it can be trained. */
 export interface LocalPolicy extends Policy {
   readonly config: ModelConfig
   readonly weights: Weights
-  /** Writes a model folder that transformers loads. The folder appears when it is complete. */
-  save(folder: string, dtype?: 'float32' | 'bfloat16'): Promise<void>
+  /**
+   * Writes a model folder that transformers loads. The folder appears when it is complete.
+   * @throws {Error} where it holds a model already and `overwrite` is not said, holds something else, or cannot be written
+   */
+  save(folder: string, options?: SaveOptions): Promise<void>
   /** Frees the weights and the cache. */
   dispose(): void
 }
@@ -69,8 +79,8 @@ export async function loadPolicy(model: string, options: LocalPolicyOptions = {}
     config,
     weights,
     start: (sampling, seed) => scheduler.start(sampling, seed),
-    save: (target, dtype = 'float32') =>
-      writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype }),
+    save: (target, { dtype = 'float32', overwrite = false } = {}) =>
+      writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype, overwrite }),
     dispose() {
       scheduler.dispose()
       disposeWeights(weights)

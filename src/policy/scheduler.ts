@@ -61,7 +61,7 @@ export class Scheduler {
     if (slot.ids.length + ids.length >= contextLength) {
       return Promise.resolve({ ids: [], logprobs: [], text: '', stopReason: 'full' })
     }
-    slot.ids.push(...ids)
+    for (const id of ids) slot.ids.push(id)
     return new Promise((resolve, reject) => {
       slot.pending = { limits, start: slot.ids.length, logprobs: [], resolve, reject }
       serve(slot.block)

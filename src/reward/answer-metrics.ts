@@ -35,7 +35,7 @@ export function coverExactMatch(answer: string | null, goldAnswers: readonly str
 /** Bag-of-words F1 after normalisation, the best over gold answers; 0 where no word is shared. */
 export function f1(answer: string | null, goldAnswers: readonly string[]): number {
   const own = words(answer ?? '')
-  return Math.max(0, ...goldAnswers.map((gold) => overlap(own, words(gold))))
+  return goldAnswers.reduce((best, gold) => Math.max(best, overlap(own, words(gold))), 0)
 }
 
 function words(text: string): string[] {

@@ -1,6 +1,6 @@
 import type { Policy } from '../policy/policy.js'
 import type { Quality } from '../schema/document.js'
-import { hash } from '../schema/seeded-random.js'
+import { hash } from '../random/seeded-random.js'
 import type { Observation, Trajectory, Turn } from '../schema/trajectory.js'
 import { neutralizeDocument } from '../search/neutralize.js'
 import type { SearchEngine } from '../search/search-engine.js'

@@ -2,7 +2,7 @@ import type { Conversation, Generation, Policy, Sampling } from '../policy/polic
 import { extractAnswer } from '../reward/extract-answer.js'
 import type { Question } from '../schema/question.js'
 import type { FailureBoundary, Trajectory, TrajectoryStopReason, Turn } from '../schema/trajectory.js'
-import { abortable } from './abortable.js'
+import { abortable } from '../signal/abortable.js'
 import { interruptSignal } from './interrupt.js'
 import { observe } from './observe.js'
 import type { SearchOptions } from './observe.js'

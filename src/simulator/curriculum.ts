@@ -1,5 +1,5 @@
 import type { Quality } from '../schema/document.js'
-import { uniform } from '../schema/seeded-random.js'
+import { uniform } from '../random/seeded-random.js'
 
 /** How the probability of noisy documents grows over training. */
 export interface Curriculum {

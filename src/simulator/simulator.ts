@@ -1,5 +1,5 @@
 import type { Policy } from '../policy/policy.js'
-import { createRandom, hash, shuffle } from '../schema/seeded-random.js'
+import { createRandom, hash, shuffle } from '../random/seeded-random.js'
 import { neutralize } from '../search/neutralize.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { parseDocuments } from './parse-documents.js'

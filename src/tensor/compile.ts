@@ -1,7 +1,8 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { abortable } from '../signal/abortable.js'
 import { float32 } from './host-tensor.js'
 import type { HostTensor } from './host-tensor.js'
-import { abortable, enqueue } from './queue.js'
+import { enqueue } from './queue.js'
 import { dtypeNumber, native } from './runtime.js'
 import type { NativeResult } from './runtime.js'
 import { Trace } from './trace.js'
@@ -94,10 +95,11 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     }
   }
   const compiled = (inputs: I, state: S, signal?: AbortSignal): Promise<Results<R>> =>
+    // TensorFlow cannot stop a running function: it ends in the background, and later calls wait for it.
     abortable(
       enqueue(() => run(inputs, state)),
       signal,
-      name,
+      () => new DOMException(`${name}: stopped; the running step ends in the background`, 'AbortError'),
     )
   return Object.assign(compiled, {
     dispose(): void {

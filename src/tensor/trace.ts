@@ -227,7 +227,7 @@ export class Trace {
       const accesses = this.accesses.get(ids[index]!)
       if (!accesses) return
       if (accesses.lastWrite !== undefined) before.push(accesses.lastWrite)
-      if (!VARIABLE_READS.has(name)) before.push(...accesses.readsSince)
+      if (!VARIABLE_READS.has(name)) for (const read of accesses.readsSince) before.push(read)
     })
     return before
   }

@@ -1,4 +1,4 @@
-import { abortable } from '../rollout/abortable.js'
+import { abortable } from '../signal/abortable.js'
 
 /** What is in use, and the work that will let go of it. */
 const uses = new Map<unknown, Promise<unknown>>()

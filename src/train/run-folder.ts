@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readJsonl, writeJsonl } from '../file/jsonl.js'
+import { openFolder } from '../file/write-folder.js'
+import type { FolderKind, FolderWriter } from '../file/write-folder.js'
 import { readCheckpoint } from '../model/checkpoint.js'
 import { readWeightFile, writeWeightFile } from '../model/weight-file.js'
 import { setWeight } from '../model/weights.js'
-import { checkFolder, writeFolder } from '../model/write-folder.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
-import { readJsonl, writeJsonl } from '../schema/jsonl.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Grpo } from './grpo.js'
@@ -31,10 +32,29 @@ interface RunFile {
 const FILES = { run: 'run.json', records: 'updates.jsonl', policy: 'policy' }
 const STATES = { reference: 'reference.safetensors', optimizer: 'optimizer.safetensors' }
 
+const NAMES = new Set([...Object.values(FILES), ...Object.values(STATES)])
+const KIND: FolderKind = {
+  operation: 'train: saveTo',
+  what: 'run',
+  marker: FILES.run,
+  owns: (name) => NAMES.has(name),
+}
+
+/**
+ * Opens the folder of a run before it begins, for a run that cannot be saved is lost. No other process may write it until
+ * it is closed.
+ * @throws {Error} where it holds something else, or a run that is neither resumed nor to be overwritten; where it cannot
+ * be written
+ */
+export const openRunFolder = (
+  folder: string,
+  { resume = false, overwrite = false }: { resume?: boolean; overwrite?: boolean },
+): Promise<FolderWriter> => openFolder(folder, KIND, { overwrite: resume || overwrite })
+
 /** Writes the run; what was in the folder before stays whole until the new one is complete. */
-export async function saveRun(folder: string, policy: LocalPolicy, grpo: Grpo, run: SavedRun): Promise<void> {
+export async function saveRun(folder: FolderWriter, policy: LocalPolicy, grpo: Grpo, run: SavedRun): Promise<void> {
   const { settings, records } = run
-  await writeFolder(folder, async (aside) => {
+  await folder.write(async (aside) => {
     await policy.save(join(aside, FILES.policy))
     await writeWeightFile(join(aside, STATES.reference), grpo.reference)
     await writeWeightFile(join(aside, STATES.optimizer), grpo.optimizer.moments)
@@ -65,7 +85,7 @@ export async function resumeRun(
     if (was !== JSON.stringify(value)) {
       throw new Error(
         `train: a resumed run keeps its settings: ${name} is ${was} in ${folder}, got ${JSON.stringify(value)}; ` +
-          'give the same, or leave `resume` out to begin anew',
+          'give the same, or `overwrite: true` instead of `resume` to begin anew',
       )
     }
   }
@@ -76,6 +96,3 @@ export async function resumeRun(
   grpo.optimizer.steps = saved.optimizerSteps
   return readJsonl(join(folder, FILES.records), updateRecordSchema, 'updates')
 }
-
-/** To be called before the run, for a run that can't be saved is lost. */
-export const checkRunFolder = (folder: string): Promise<void> => checkFolder(folder, 'run', FILES.run, 'train: saveTo')

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { groupAdvantages } from '../algorithm/advantage.js'
+import type { FolderWriter } from '../file/write-folder.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { interruptSignal } from '../rollout/interrupt.js'
@@ -7,7 +8,7 @@ import { rollOutMany } from '../rollout/roll-out.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
 import type { Question } from '../schema/question.js'
-import { createRandom, hash, shuffle } from '../schema/seeded-random.js'
+import { createRandom, hash, shuffle } from '../random/seeded-random.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { SearchEngine } from '../search/search-engine.js'
@@ -18,7 +19,7 @@ import type { LearningRateSchedule } from './learning-rate.js'
 import { createGrpo } from './grpo.js'
 import type { GrpoStep } from './grpo.js'
 import { afterOthers, untilStopped } from './one-at-a-time.js'
-import { checkRunFolder, resumeRun, saveRun } from './run-folder.js'
+import { openRunFolder, resumeRun, saveRun } from './run-folder.js'
 
 type MaybeUpdate = Partial<UpdateRecord> | undefined
 
@@ -77,6 +78,8 @@ export interface TrainOptions {
   saveTo?: string
   /** Goes on with the run in `saveTo`, as if it had never stopped. The other options must be the same. Default false. */
   resume?: boolean
+  /** True replaces the run that is in `saveTo`; default false: it is refused. */
+  overwrite?: boolean
   /**
    * Stops the run: the promise rejects at once, an optimizer step under way ends in the background, and then the run is
    * saved. Default: the stop button of the notebook.
@@ -95,9 +98,14 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
     throw new Error('train: resume needs the folder of the run, got no saveTo; name the folder')
   const { signal = interruptSignal() } = options
   const progress = { update: 1 }
-  const running = afterOthers([options.policy, options.saveTo && resolve(options.saveTo)], () =>
-    runUpdates(options, signal, progress),
-  )
+  const running = afterOthers([options.policy, options.saveTo && resolve(options.saveTo)], async () => {
+    const folder = options.saveTo === undefined ? undefined : await openRunFolder(options.saveTo, options)
+    try {
+      return await runUpdates(options, signal, progress, folder)
+    } finally {
+      await folder?.close()
+    }
+  })
   return signal ? untilStopped(running, signal, () => new TrainingStopped(progress.update, options)) : running
 }
 
@@ -120,8 +128,9 @@ async function runUpdates(
   options: TrainOptions,
   signal: AbortSignal | undefined,
   progress: { update: number },
+  folder: FolderWriter | undefined,
 ): Promise<UpdateRecord[]> {
-  const { policy, questions, updates, saveTo } = options
+  const { policy, questions, updates } = options
   const settings = {
     updates,
     curriculum: options.curriculum,
@@ -144,11 +153,10 @@ async function runUpdates(
   const { questionsPerUpdate, groupSize, temperature, seed } = settings
   const reward = options.reward ?? ((trajectory: Trajectory) => f1(trajectory.answer, trajectory.question.goldAnswers))
   const draw = questionDrawer(questions, seed)
-  if (saveTo !== undefined) await checkRunFolder(saveTo)
   const grpo = await createGrpo(policy, settings)
-  const records: UpdateRecord[] = []
+  let records: UpdateRecord[] = []
   try {
-    if (options.resume) records.push(...(await resumeRun(saveTo!, policy, grpo, settings)))
+    if (options.resume) records = await resumeRun(folder!.folder, policy, grpo, settings)
     for (let drawn = 0; drawn < records.length * questionsPerUpdate; drawn++) draw()
     for (let update = records.length; update < updates && !signal?.aborted; update++) {
       progress.update = update + 1
@@ -195,7 +203,7 @@ async function runUpdates(
     }
   } finally {
     try {
-      if (saveTo !== undefined && records.length > 0) await saveRun(saveTo, policy, grpo, { settings, records })
+      if (folder && records.length > 0) await saveRun(folder, policy, grpo, { settings, records })
     } finally {
       grpo.dispose()
     }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { writeCheckpoint } from '../../src/model/checkpoint.js'
 import { parseModelConfig } from '../../src/model/config.js'
 import { expectedShapes } from '../../src/model/weight-names.js'
-import { createRandom } from '../../src/schema/seeded-random.js'
+import { createRandom } from '../../src/random/seeded-random.js'
 
 export interface Shape {
   name: string

@@ -7,7 +7,7 @@ import { IN_DOMAIN, readFacts, splitNames } from '../../data/mini/build/facts.js
 import { information, policyPrompt, simulatorPrompt } from '../../data/mini/build/prompts.js'
 import { trainingSource } from '../../data/mini/build/source.js'
 import { miniProtocol } from '../../src/rollout/protocol.js'
-import { createRandom } from '../../src/schema/seeded-random.js'
+import { createRandom } from '../../src/random/seeded-random.js'
 import { miniSimulatorPrompt } from '../../src/simulator/prompts.js'
 import { loadTokenizer } from '../../src/tokenizer/load-tokenizer.js'
 

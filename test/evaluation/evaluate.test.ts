@@ -65,6 +65,20 @@ describe('evaluate', () => {
     expect(scores.map(({ failure }) => failure)).toEqual([undefined, 'policy: out of memory'])
   })
 
+  test('more questions than a function takes arguments are scored', async () => {
+    const [trajectory] = await policyMethod(
+      'one',
+      scriptedPolicy(() => '<answer> Ada 0</answer>'),
+      {
+        searchEngine: engine,
+        protocol: miniProtocol,
+      },
+    ).answer([questions[0]!])
+    const many = Array<Question>(200_000).fill(questions[0]!)
+    const method: Method = { name: 'many', answer: (asked) => Promise.resolve(asked.map(() => trajectory!)) }
+    expect(await evaluate({ methods: [method], questions: many })).toHaveLength(200_000)
+  })
+
   test('two methods of one name, and a method that leaves questions out, are refused', async () => {
     const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
     await expect(evaluate({ methods: [method, method], questions })).rejects.toThrow(

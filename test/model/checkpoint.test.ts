@@ -1,6 +1,6 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
 import type { NamedTensor } from '../../src/model/checkpoint.js'
 import { readModelConfig } from '../../src/model/config.js'
@@ -48,7 +48,11 @@ describe('checkpoint', () => {
     const { tensors } = await readCheckpoint(source)
     await writeCheckpoint(target, { sourceFolder: source, tensors: tensors(), dtype: 'bfloat16' })
     expect(await weightsOf(target)).toEqual(await weightsOf(source))
-    await writeCheckpoint(target, { sourceFolder: target, tensors: tensors(), dtype: 'float32' })
+    const again = { sourceFolder: target, tensors: tensors(), dtype: 'float32' as const }
+    await expect(writeCheckpoint(target, again)).rejects.toThrow(
+      'holds a checkpoint already; `overwrite: true` replaces it',
+    )
+    await writeCheckpoint(target, { ...again, overwrite: true })
     expect(JSON.parse(readFileSync(join(target, 'config.json'), 'utf8'))).toMatchObject({ torch_dtype: 'float32' })
   })
 
@@ -72,7 +76,12 @@ describe('checkpoint', () => {
     await writeCheckpoint(target, { sourceFolder: source, tensors: tensors(), dtype: 'float32' })
     const before = await weightsOf(target)
     const fail = (change: (tensor: NamedTensor) => NamedTensor | undefined): Promise<void> =>
-      writeCheckpoint(target, { sourceFolder: source, tensors: changed(tensors(), change), dtype: 'float32' })
+      writeCheckpoint(target, {
+        sourceFolder: source,
+        tensors: changed(tensors(), change),
+        dtype: 'float32',
+        overwrite: true,
+      })
     await expect(fail((t) => (t.key === 'finalNorm' ? undefined : t))).rejects.toThrow("'model.norm.weight' first")
     await expect(fail((t) => ({ ...t, shape: [1] }))).rejects.toThrow("'embed' should be [305, 32], got [1]")
     await expect(fail((t) => ({ ...t, key: 'other' }))).rejects.toThrow("calls for no weight 'other'")
@@ -95,6 +104,49 @@ describe('checkpoint', () => {
     const write = writeCheckpoint(precious, { sourceFolder: source, tensors: tensors(), dtype: 'float32' })
     await expect(write).rejects.toThrow('holds files but no checkpoint')
     expect(readdirSync(precious)).toEqual(['notes.txt'])
+  })
+
+  it('copies what links of the hub’s cache lead to, and nothing from outside of the model', async () => {
+    const cache = join(temporaryFolder(), 'models--one--tiny')
+    const blobs = join(cache, 'blobs')
+    const snapshot = join(cache, 'snapshots', 'abc')
+    mkdirSync(snapshot, { recursive: true })
+    mkdirSync(blobs)
+    for (const name of readdirSync(checkpointFolder('qwen3'))) {
+      cpSync(join(checkpointFolder('qwen3'), name), join(blobs, name))
+      symlinkSync(`../../blobs/${name}`, join(snapshot, name))
+    }
+    const secret = join(temporaryFolder(), 'secret')
+    writeFileSync(secret, 'mine')
+    symlinkSync(secret, join(snapshot, 'notes.txt'))
+    symlinkSync('nowhere', join(snapshot, 'broken.json'))
+    symlinkSync(blobs, join(snapshot, 'folder.json'))
+    symlinkSync('tokenizer.json', join(snapshot, 'same.json'))
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const target = join(folder, 'from-cache')
+    const { tensors } = await readCheckpoint(snapshot)
+    await writeCheckpoint(target, { sourceFolder: snapshot, tensors: tensors(), dtype: 'float32' })
+    const names = readdirSync(target)
+    expect(names).toEqual(
+      expect.arrayContaining(['config.json', 'tokenizer.json', 'tokenizer_config.json', 'same.json']),
+    )
+    for (const name of ['notes.txt', 'broken.json', 'folder.json']) expect(names).not.toContain(name)
+    expect(warn.mock.calls.flat().join()).toMatch(/notes\.txt is a link to .*secret, outside of the model's folder/)
+    warn.mockRestore()
+  })
+
+  it('keeps what else lies in the folder that it replaces, but no weights and texts of the old model', async () => {
+    const target = join(folder, 'with-notes')
+    const source = checkpointFolder('qwen3')
+    const { tensors } = await readCheckpoint(source)
+    const contents = { sourceFolder: source, tensors: tensors(), dtype: 'float32' as const }
+    await writeCheckpoint(target, { ...contents, maxShardBytes: 20_000 })
+    writeFileSync(join(target, 'README.md'), 'mine')
+    writeFileSync(join(target, 'merges.txt'), 'old')
+    await writeCheckpoint(target, { ...contents, tensors: tensors(), overwrite: true })
+    expect(readFileSync(join(target, 'README.md'), 'utf8')).toBe('mine')
+    const names = readdirSync(target)
+    expect(names.filter((name) => /safetensors|merges/.test(name))).toEqual(['model.safetensors'])
   })
 
   it('says which weights do not fit the config', async () => {

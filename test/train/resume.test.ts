@@ -93,6 +93,26 @@ it('keeps what came before an error', async () => {
   expect(readFileSync(join(saveTo, 'updates.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1)
 })
 
+it('replaces an earlier run where that is said, and keeps others away meanwhile', async () => {
+  const saveTo = join(folder, 'failed')
+  const policy = await load()
+  const seen: string[] = []
+  const records = await run(policy, {
+    saveTo,
+    overwrite: true,
+    updates: 2,
+    onUpdate: async () => {
+      seen.push(String(await policy.save(saveTo, { overwrite: true }).catch((error: unknown) => error)))
+      return undefined
+    },
+  })
+  expect(seen).toHaveLength(2)
+  expect(seen.join()).toContain(`write checkpoint: ${saveTo} `)
+  expect(records).toHaveLength(2)
+  expect(readFileSync(join(saveTo, 'updates.jsonl'), 'utf8').trim().split('\n')).toHaveLength(2)
+  expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([])
+})
+
 it('refuses other settings, no run, and a folder of other things', async () => {
   const policy = await load()
   const saveTo = join(folder, 'stopped')
@@ -101,9 +121,12 @@ it('refuses other settings, no run, and a folder of other things', async () => {
   )
   await expect(run(policy, { saveTo: join(folder, 'none'), resume: true })).rejects.toThrow('there is no run to resume')
   await expect(run(policy, { resume: true })).rejects.toThrow('resume needs the folder of the run')
+  const onUpdate = (): never => expect.fail('before the first update')
+  await expect(run(policy, { saveTo, onUpdate })).rejects.toThrow(
+    `train: saveTo: ${saveTo} holds a run already; \`overwrite: true\` replaces it, or choose another folder`,
+  )
   const other = mkdtempSync(join(folder, 'other-'))
   writeFileSync(join(other, 'thesis.txt'), 'all of it')
-  const onUpdate = (): never => expect.fail('before the first update')
   await expect(run(policy, { saveTo: other, onUpdate })).rejects.toThrow('holds files but no run')
   expect(existsSync(join(other, 'thesis.txt'))).toBe(true)
 })

@@ -1,7 +1,7 @@
 // Training examples of the mini world's two models, without end and repeatable by seed.
 import type { Example } from '../../../src/train/supervised.js'
-import { pick, shuffle } from '../../../src/schema/seeded-random.js'
-import type { Random } from '../../../src/schema/seeded-random.js'
+import { pick, shuffle } from '../../../src/random/seeded-random.js'
+import type { Random } from '../../../src/random/seeded-random.js'
 import type { Tokenizer } from '../../../src/tokenizer/tokenizer.js'
 import { carrier, inDomainQuestion, queryFor, sentence } from './language.js'
 import type { Fact } from './language.js'
@@ -121,8 +121,10 @@ function encode(
   const weights: number[] = []
   segments.forEach((segment, i) => {
     const own = tokenizer.encode(segment.text)
-    ids.push(...own)
-    for (let n = 0; n < own.length; n++) weights.push(weight(segment, i))
+    for (const id of own) {
+      ids.push(id)
+      weights.push(weight(segment, i))
+    }
   })
   return { ids, weights }
 }

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { fromCSV } from 'arquero'
 import { countries, languages } from 'countries-list'
-import { uniform } from '../../../src/schema/seeded-random.js'
+import { uniform } from '../../../src/random/seeded-random.js'
 import type { Fact } from './language.js'
 
 export type Split = 'train' | 'validation' | 'test'

@@ -2,8 +2,8 @@
 // model of this size needs far more text before it begins to copy from documents.
 import type { ModelConfig } from '../../../src/model/config.js'
 import { inverseFrequencies } from '../../../src/model/rope.js'
-import { createRandom, shuffle } from '../../../src/schema/seeded-random.js'
-import type { Random } from '../../../src/schema/seeded-random.js'
+import { createRandom, shuffle } from '../../../src/random/seeded-random.js'
+import type { Random } from '../../../src/random/seeded-random.js'
 
 type Matrix = number[][]
 

@@ -1,6 +1,6 @@
 // How facts are said and asked in the mini world. A fact is "entity's relation is value".
-import { pick } from '../../../src/schema/seeded-random.js'
-import type { Random } from '../../../src/schema/seeded-random.js'
+import { pick } from '../../../src/random/seeded-random.js'
+import type { Random } from '../../../src/random/seeded-random.js'
 
 export interface Fact {
   entity: string

@@ -1,6 +1,6 @@
 // Scripted trajectories of the policy: what supervised fine-tuning imitates.
-import { pick } from '../../../src/schema/seeded-random.js'
-import type { Random } from '../../../src/schema/seeded-random.js'
+import { pick } from '../../../src/random/seeded-random.js'
+import type { Random } from '../../../src/random/seeded-random.js'
 import type { Odds } from './behaviours.js'
 import { carrier, queryFor, sentence } from './language.js'
 import type { Fact } from './language.js'

@@ -1,6 +1,6 @@
 // What one training question is about, and the scripted search engine that its training text is made with.
-import { pick, shuffle } from '../../../src/schema/seeded-random.js'
-import type { Random } from '../../../src/schema/seeded-random.js'
+import { pick, shuffle } from '../../../src/random/seeded-random.js'
+import type { Random } from '../../../src/random/seeded-random.js'
 import type { Fact } from './language.js'
 import { syntheticWorld } from './synthetic.js'
 

@@ -1,6 +1,6 @@
 // Made-up worlds for training: random names and many relation words teach to read documents rather than to remember.
-import { createRandom, pick } from '../../../src/schema/seeded-random.js'
-import type { Random } from '../../../src/schema/seeded-random.js'
+import { createRandom, pick } from '../../../src/random/seeded-random.js'
+import type { Random } from '../../../src/random/seeded-random.js'
 import type { Fact } from './language.js'
 
 const SYLLABLES = (

@@ -1,7 +1,7 @@
 // Trains the mini world's tokenizer on training text: writes ../tokenizer/. Run: npm run mini:tokenizer
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { createRandom } from '../../../src/schema/seeded-random.js'
+import { createRandom } from '../../../src/random/seeded-random.js'
 import { PERFECT } from './behaviours.js'
 import { trainTokenizer } from './bpe.js'
 import { policyText } from './examples.js'

@@ -12,7 +12,7 @@ import { parseModelConfig } from '../../../src/model/config.js'
 import { downloadWeights, uploadWeight } from '../../../src/model/weights.js'
 import type { Weights } from '../../../src/model/weights.js'
 import { loadPolicy } from '../../../src/policy/local-policy.js'
-import { createRandom } from '../../../src/schema/seeded-random.js'
+import { createRandom } from '../../../src/random/seeded-random.js'
 import { loadTokenizer } from '../../../src/tokenizer/load-tokenizer.js'
 import { trainSupervised } from '../../../src/train/supervised.js'
 import type { Example, SupervisedOptions } from '../../../src/train/supervised.js'
@@ -104,7 +104,7 @@ async function reader(source: ExampleSource): Promise<void> {
   const files: Record<string, string> = { 'config.json': `${JSON.stringify(CONFIG, null, 2)}\n` }
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     files[name] = readFileSync(`${MINI}tokenizer/${name}`, 'utf8')
-  await writeCheckpoint(READER, { files, tensors: downloadWeights(weights), dtype: 'bfloat16' })
+  await writeCheckpoint(READER, { files, tensors: downloadWeights(weights), dtype: 'bfloat16', overwrite: true })
 }
 
 async function ceiling(source: ExampleSource): Promise<void> {
@@ -128,10 +128,11 @@ async function ceiling(source: ExampleSource): Promise<void> {
     ...options,
     async onStep(record) {
       await options.onStep?.(record)
-      if ((record.step + 1) % 500 === 0) await model.save(`${MINI}checkpoints/ceiling`, 'bfloat16')
+      if ((record.step + 1) % 500 === 0)
+        await model.save(`${MINI}checkpoints/ceiling`, { dtype: 'bfloat16', overwrite: true })
     },
   })
-  await model.save(`${MINI}checkpoints/ceiling`, 'bfloat16')
+  await model.save(`${MINI}checkpoints/ceiling`, { dtype: 'bfloat16', overwrite: true })
 }
 
 async function policy(source: ExampleSource): Promise<void> {
@@ -151,7 +152,7 @@ async function policy(source: ExampleSource): Promise<void> {
       }),
     )
   await trainSupervised(model.config, model.weights, plan(240, 5e-4, batch))
-  await model.save(`${MINI}checkpoints/policy`, 'bfloat16')
+  await model.save(`${MINI}checkpoints/policy`, { dtype: 'bfloat16', overwrite: true })
 }
 
 /** First what documents look like, then names, whole, however rare; last that one hop too many has no answer. */
@@ -179,7 +180,7 @@ async function simulator(source: ExampleSource): Promise<void> {
         }),
       )
     await trainSupervised(model.config, model.weights, plan(steps, peak, batch))
-    await model.save(`${MINI}checkpoints/simulator`, 'bfloat16')
+    await model.save(`${MINI}checkpoints/simulator`, { dtype: 'bfloat16', overwrite: true })
     model.dispose()
   }
 }

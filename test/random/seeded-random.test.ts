@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createRandom, hash, pick, shuffle, uniform } from '../../src/schema/seeded-random.js'
+import { createRandom, hash, pick, shuffle, uniform } from '../../src/random/seeded-random.js'
 
 describe('uniform', () => {
   test('lies in [0, 1) and repeats', () => {

@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
 import type { ZodType, z } from 'zod'
+import { readLines } from './read-lines.js'
+import { createFile } from './whole-file.js'
+import type { PendingFile } from './whole-file.js'
+import { errorMessage, isMissing, writeError } from './write-error.js'
 
 /** Characters that are written at a time. */
 const CHUNK = 1 << 20
@@ -12,15 +13,31 @@ const CHUNK = 1 << 20
  * @param what What the file is, for errors: `question set`.
  */
 export async function readJsonl<T>(path: string, schema: ZodType<T>, what = 'file'): Promise<T[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    const missing = codeOf(error) === 'ENOENT'
-    const rule = missing ? 'the file does not exist; check the path' : `the file cannot be read (${messageOf(error)})`
-    throw new Error(`read ${what} ${path}: ${rule}`, { cause: error })
-  })
-  const lines = text.replace(/^\uFEFF/, '').split('\n')
-  return lines.flatMap((line, i) =>
-    line.trim() === '' ? [] : [parseLine(`${what} ${path}, line ${i + 1}`, line, schema)],
-  )
+  const records: T[] = []
+  for await (const block of parseBlocks(path, schema, what)) for (const record of block) records.push(record)
+  return records
+}
+
+/**
+ * The records of a file that need not fit into the memory, one after the other; else as `readJsonl`.
+ * @param what What the file is, for errors: `question set`.
+ */
+export async function* streamJsonl<T>(
+  path: string,
+  schema: ZodType<T>,
+  what = 'file',
+): AsyncGenerator<T, void, undefined> {
+  for await (const block of parseBlocks(path, schema, what)) yield* block
+}
+
+async function* parseBlocks<T>(path: string, schema: ZodType<T>, what: string): AsyncGenerator<T[], void, undefined> {
+  for await (const { first, lines } of readLines(path, what)) {
+    const records: T[] = []
+    lines.forEach((line, i) => {
+      if (line.trim() !== '') records.push(parseLine(`${what} ${path}, line ${first + i}`, line, schema))
+    })
+    yield records
+  }
 }
 
 function parseLine<T>(place: string, line: string, schema: ZodType<T>): T {
@@ -52,30 +69,26 @@ function explain({ path, message }: z.core.$ZodIssue, record: unknown): string {
 
 /**
  * Writes records, one JSON value a line. The file is written aside first, so that a failure leaves the old one.
- * Throws where a record holds a number that JSON cannot (NaN, infinity).
+ * Throws where a record holds a number that JSON cannot (NaN, infinity); `toJson` makes JSON of any value.
  */
-export async function writeJsonl(path: string, records: Iterable<unknown>): Promise<void> {
-  const aside = `${path}.${randomUUID().slice(0, 8)}.part`
-  let file: FileHandle | undefined
+export async function writeJsonl(path: string, records: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
+  let file: PendingFile | undefined
   try {
-    file = await open(aside, 'wx')
+    file = await createFile(path)
     let chunk = ''
     let line = 0
-    for (const record of records) {
+    for await (const record of records) {
       chunk += `${stringify(record, ++line)}\n`
       if (chunk.length < CHUNK) continue
-      await file.writeFile(chunk)
+      await file.handle.writeFile(chunk)
       chunk = ''
     }
-    await file.writeFile(chunk)
-    // On the disk before it takes the old file's name.
-    await file.sync()
-    await file.close()
-    await rename(aside, path)
+    await file.handle.writeFile(chunk)
+    await file.finish()
   } catch (error) {
-    await file?.close().catch(() => undefined)
-    await rm(aside, { force: true })
-    throw new Error(`write ${path}: ${remedy(error)}; what was there before is untouched`, { cause: error })
+    await file?.abort()
+    const rule = isMissing(error) ? 'the folder does not exist; make it first' : errorMessage(writeError(path, error))
+    throw new Error(`write ${path}: ${rule}; what was there before is untouched`, { cause: error })
   }
 }
 
@@ -88,13 +101,4 @@ function stringify(record: unknown, line: number): string {
   return text
 }
 
-function remedy(error: unknown): string {
-  const code = codeOf(error)
-  if (code === 'ENOENT') return 'the folder does not exist; make it first'
-  if (code === 'ENOSPC') return 'the disk is full; free some space'
-  return messageOf(error)
-}
-
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 const quote = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text)
