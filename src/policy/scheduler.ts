@@ -8,30 +8,42 @@ export interface SchedulerOptions extends CacheBlockOptions {
   slots: number
 }
 
+/** Who waits for a slot. */
+interface Waiting {
+  sampling: Sampling
+  seed: number
+  resolve(slot: Slot): void
+  reject(error: Error): void
+}
+
 /**
  * Continuous batching: conversations hold slots in blocks of a cache, and every call of the model serves all of a block
  * that have something to do. One that waits for its documents holds up no other; a block in which all wait costs nothing.
  */
 export class Scheduler {
   private readonly blocks: CacheBlock[] = []
-  private readonly waiting: { sampling: Sampling; seed: number; resolve(slot: Slot): void }[] = []
+  private readonly waiting: Waiting[] = []
   private opened = 0
+  private disposed = false
 
   constructor(private readonly options: SchedulerOptions) {}
 
   async start(sampling: Sampling, seed: number): Promise<Conversation> {
+    if (this.disposed) throw disposedError()
     const slot =
       this.open(sampling, seed) ??
-      (await new Promise<Slot>((resolve) => this.waiting.push({ sampling, seed, resolve })))
+      (await new Promise<Slot>((resolve, reject) => this.waiting.push({ sampling, seed, resolve, reject })))
     return {
       generate: (ids, limits) => this.generate(slot, ids, limits),
       end: () => this.end(slot),
     }
   }
 
-  /** Frees the cache. Running conversations fail. */
+  /** Frees the cache. Running conversations fail, as do those that wait for a slot. */
   dispose(): void {
-    for (const block of this.blocks) block.dispose()
+    this.disposed = true
+    for (const block of this.blocks) block.dispose(disposedError())
+    for (const waiting of this.waiting.splice(0)) waiting.reject(disposedError())
   }
 
   private open(sampling: Sampling, seed: number): Slot | undefined {
@@ -51,6 +63,7 @@ export class Scheduler {
     if (!Number.isInteger(limits.maxTokens) || limits.maxTokens < 1) {
       throw new Error(`generate: maxTokens must be a positive integer, got ${limits.maxTokens}`)
     }
+    if (this.disposed) throw disposedError()
     if (!slot.block.holds(slot)) throw new Error('generate: the conversation has ended; start another one')
     if (slot.pending) throw new Error('generate: the conversation is generating already; await the first call')
     const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= tokenizer.vocabSize)
@@ -70,11 +83,11 @@ export class Scheduler {
 
   private end(slot: Slot): void {
     if (!slot.block.holds(slot)) return
-    slot.block.close(slot)
+    slot.block.close(slot, new Error('generate: the conversation was ended while it was generating'))
     this.opened--
-    slot.pending?.reject(new Error('generate: the conversation was ended while it was generating'))
-    slot.pending = undefined
     const next = this.waiting.shift()
     if (next) next.resolve(this.open(next.sampling, next.seed)!)
   }
 }
+
+const disposedError = (): Error => new Error('generate: the policy was disposed; load it again')
