@@ -1,12 +1,17 @@
+import { z } from 'zod'
+import { parseOptions } from '../schema/parse-options.js'
 import { CacheBlock } from './cache-block.js'
 import type { CacheBlockOptions, Slot } from './cache-block.js'
 import type { Conversation, Generation, GenerationLimits, Sampling } from './policy.js'
+import { limitsSchema, samplingSchema, seedSchema } from './sampling-options.js'
 import { serve } from './serve.js'
 
 export interface SchedulerOptions extends CacheBlockOptions {
   /** Conversations that can be open at a time; further ones wait for a slot. */
   slots: number
 }
+
+const startSchema = z.object({ sampling: samplingSchema, seed: seedSchema })
 
 /** Who waits for a slot. */
 interface Waiting {
@@ -30,6 +35,7 @@ export class Scheduler {
 
   async start(sampling: Sampling, seed: number): Promise<Conversation> {
     if (this.disposed) throw disposedError()
+    parseOptions('start a conversation', startSchema, { sampling, seed })
     const slot =
       this.open(sampling, seed) ??
       (await new Promise<Slot>((resolve, reject) => this.waiting.push({ sampling, seed, resolve, reject })))
@@ -60,9 +66,7 @@ export class Scheduler {
 
   private generate(slot: Slot, ids: readonly number[], limits: GenerationLimits): Promise<Generation> {
     const { tokenizer, contextLength } = this.options
-    if (!Number.isInteger(limits.maxTokens) || limits.maxTokens < 1) {
-      throw new Error(`generate: maxTokens must be a positive integer, got ${limits.maxTokens}`)
-    }
+    const checked = parseOptions('generate', limitsSchema, limits)
     if (this.disposed) throw disposedError()
     if (!slot.block.holds(slot)) throw new Error('generate: the conversation has ended; start another one')
     if (slot.pending) throw new Error('generate: the conversation is generating already; await the first call')
@@ -76,7 +80,7 @@ export class Scheduler {
     }
     slot.ids.push(...ids)
     return new Promise((resolve, reject) => {
-      slot.pending = { limits, start: slot.ids.length, logprobs: [], resolve, reject }
+      slot.pending = { limits: checked, start: slot.ids.length, logprobs: [], resolve, reject }
       serve(slot.block)
     })
   }

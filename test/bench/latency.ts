@@ -33,7 +33,7 @@ const latencies: Record<string, [number, number]> = {
 }
 const policies = new Map(
   await Promise.all(
-    [3, 16, 40, 64].map(async (slots) => [slots, await loadPolicy(miniCheckpoint('ceiling'), { slots })] as const),
+    [12, 64].map(async (slots) => [slots, await loadPolicy(miniCheckpoint('ceiling'), { slots })] as const),
   ),
 )
 const play = (slots: number, searchEngine: SearchEngine, temperature: number, signal?: AbortSignal) =>
