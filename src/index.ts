@@ -29,7 +29,7 @@ export type { Curriculum } from './simulator/curriculum.js'
 export { miniProtocol, zerosearchProtocol } from './rollout/protocol.js'
 export type { Protocol } from './rollout/protocol.js'
 export { rollOut, rollOutMany } from './rollout/roll-out.js'
-export type { RolloutOptions } from './rollout/roll-out.js'
+export type { RolloutOptions } from './rollout/rollout-options.js'
 
 export { coverExactMatch, exactMatch, f1, normalizeAnswer } from './reward/answer-metrics.js'
 export { extractAnswer } from './reward/extract-answer.js'

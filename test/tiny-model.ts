@@ -44,6 +44,7 @@ export const letterTokenizer: Tokenizer = {
   vocabSize: 96,
   eosIds: [95],
   padId: 0,
+  specialTokens: [],
   hasChatTemplate: false,
   encode: (text) => [...text].map((letter) => letter.charCodeAt(0) - 32),
   decode: (ids) => ids.map((id) => String.fromCharCode(id + 32)).join(''),

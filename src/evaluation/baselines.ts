@@ -3,7 +3,7 @@ import { fitObservation } from '../rollout/fit-observation.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
 import { rollOut, rollOutMany } from '../rollout/roll-out.js'
-import type { RolloutOptions } from '../rollout/roll-out.js'
+import type { RolloutOptions } from '../rollout/rollout-options.js'
 import type { Document } from '../schema/document.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
@@ -74,7 +74,7 @@ async function answerFromDocuments(
   let text: string
   try {
     documents = (await searchEngine.search(question.question, { question, topK, seed })).slice(0, topK)
-    text = protocol.observation(documents.map(neutralizeDocument))
+    text = protocol.observation(documents.map((document) => neutralizeDocument(document, policy.tokenizer)))
   } catch (error) {
     return failedSearch(question, seed, error)
   }

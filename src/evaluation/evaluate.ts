@@ -1,7 +1,7 @@
 import type { Policy, Sampling } from '../policy/policy.js'
 import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
 import { rollOutMany } from '../rollout/roll-out.js'
-import type { RolloutOptions } from '../rollout/roll-out.js'
+import type { RolloutOptions } from '../rollout/rollout-options.js'
 import type { Question } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import type { Trajectory } from '../schema/trajectory.js'

@@ -46,10 +46,17 @@ export interface CacheBlockOptions {
   rows: number
 }
 
-/** Conversations that share one cache and the calls of the model on it. Its width follows the longest of them. */
+/**
+ * Conversations that share one cache and the calls of the model on it. Its width follows the longest of them.
+ *
+ * While a call runs, conversations begin, ask and end. So after every await, what a call was made for is looked at again;
+ * a row that was given to another conversation meanwhile holds nothing yet (`cached` is 0), whatever was written to it.
+ */
 export class CacheBlock {
   private readonly slots: (Slot | undefined)[]
   private cache: Cache | undefined
+  private busy = false
+  private disposed = false
 
   constructor(private readonly options: CacheBlockOptions) {
     this.slots = new Array<Slot | undefined>(options.rows).fill(undefined)
@@ -66,31 +73,47 @@ export class CacheBlock {
     return this.slots[slot.row] === slot
   }
 
-  close(slot: Slot): void {
-    this.slots[slot.row] = undefined
+  /** Gives the row back; what is being generated is rejected. */
+  close(slot: Slot, reason: Error): void {
+    if (this.holds(slot)) this.slots[slot.row] = undefined
+    reject(slot, reason)
   }
 
   /** Slots that have something to generate. */
   active(): Slot[] {
-    return this.slots.filter((slot): slot is Slot => slot?.pending !== undefined)
+    return this.opened().filter((slot) => slot.pending)
   }
 
-  /** Brings what is new of active slots into the cache, and samples their next tokens. */
+  /**
+   * Brings what is new of active slots into the cache, and samples their next tokens. One that becomes active meanwhile
+   * waits for the next time. Where a call fails, so do the slots that it was made for.
+   */
   async advance(): Promise<void> {
-    await this.prefill(this.active())
     const active = this.active()
-    if (active.length > 0) await this.decode(active)
-  }
-
-  /** Ends what is being generated with an error. */
-  fail(error: unknown): void {
-    for (const slot of this.active()) {
-      slot.pending!.reject(error)
-      slot.pending = undefined
+    this.busy = true
+    try {
+      await this.prefill(active)
+      await this.decode(active)
+    } catch (error) {
+      for (const slot of active) reject(slot, error)
+    } finally {
+      this.busy = false
+      if (this.disposed) this.free()
     }
   }
 
-  dispose(): void {
+  /** Ends all conversations and frees the cache, after the call that runs. */
+  dispose(reason: Error): void {
+    this.disposed = true
+    for (const slot of this.opened()) this.close(slot, reason)
+    if (!this.busy) this.free()
+  }
+
+  private opened(): Slot[] {
+    return this.slots.filter((slot): slot is Slot => slot !== undefined)
+  }
+
+  private free(): void {
     if (this.cache) disposeCache(this.cache)
     this.cache = undefined
   }
@@ -100,22 +123,23 @@ export class CacheBlock {
     const { config, rows, contextLength, decoder, prefillChunk } = this.options
     const most = contextLength + Math.max(decoder.tokensPerCall, prefillChunk)
     const width = widthFor(length, most)
-    const unused = !this.slots.some((slot) => slot && slot.cached > 0)
-    if (this.cache && unused && width < this.cache.width) this.dispose()
-    this.cache ??= await createCache(config, rows, width)
-    if (width > this.cache.width) this.cache = await widenCache(config, this.cache, width)
+    const unused = this.opened().every((slot) => slot.cached === 0)
+    if (this.cache && unused && width < this.cache.width) this.free()
+    if (!this.cache) this.cache = await createCache(config, rows, width)
+    else if (width > this.cache.width) this.cache = await widenCache(config, this.cache, width)
     return this.cache
   }
 
   /** Brings all ids but the last of each slot into the cache. */
-  private async prefill(active: Slot[]): Promise<void> {
+  private async prefill(slots: readonly Slot[]): Promise<void> {
     const { prefillChunk: chunk, decoder, weights } = this.options
     for (;;) {
-      const behind = active.filter((slot) => slot.pending && slot.cached < slot.ids.length - 1)
+      const behind = slots.filter((slot) => slot.pending && !isReady(slot)).slice(0, PREFILL_ROWS)
       if (behind.length === 0) return
       const rows = behind.length > 1 ? Math.min(this.options.rows, PREFILL_ROWS) : 1
-      const served = behind.slice(0, rows)
-      const cache = await this.room(Math.max(...served.map((slot) => slot.cached + chunk)))
+      const cache = await this.room(Math.max(...behind.map((slot) => slot.cached + chunk)))
+      const served = behind.filter((slot) => slot.pending)
+      if (served.length === 0) continue
       const ids = new Int32Array(rows * chunk)
       const places = Array.from({ length: rows }, (_, row) => {
         // A spare row repeats the first one: it writes the same values to the same place.
@@ -131,25 +155,31 @@ export class CacheBlock {
         },
         { weights, keys: cache.keys, values: cache.values },
       )
+      // The ids of a slot do not change while it is active; one that was ended is never used again.
       for (const slot of served) slot.cached = Math.min(slot.cached + chunk, slot.ids.length - 1)
     }
   }
 
-  private async decode(active: Slot[]): Promise<void> {
+  /** Samples for those of the slots that are still active. Their prefill must be done. */
+  private async decode(slots: readonly Slot[]): Promise<void> {
     const { decoder, weights, rows } = this.options
     const steps = decoder.tokensPerCall
-    const open = this.slots.filter((slot): slot is Slot => slot !== undefined)
-    const cache = await this.room(Math.max(...open.map((slot) => slot.ids.length)) + steps)
+    const longest = Math.max(0, ...this.opened().map((slot) => slot.cached))
+    const cache = await this.room(longest + steps)
+    const active = slots.filter((slot) => slot.pending)
+    if (active.length === 0) return
     const token = new Int32Array(rows)
     const position = new Int32Array(rows)
     const uniforms = new Float32Array(rows * steps)
     const temperature = new Float32Array(rows)
     const topP = new Float32Array(rows).fill(1)
     const topK = new Int32Array(rows)
-    for (const slot of open) {
-      // A slot that waits is written to just behind its ids, where nothing is read before it is overwritten.
-      position[slot.row] = slot.pending ? slot.ids.length - 1 : slot.ids.length
-      if (!slot.pending) continue
+    // Every row is written to. One that waits is so just behind what is cached, where nothing is read before its own ids
+    // have overwritten it.
+    for (const slot of this.opened()) position[slot.row] = slot.cached
+    for (const slot of active) {
+      if (!isReady(slot)) throw new Error(`decode: row ${slot.row} must be in the cache up to its last id`)
+      position[slot.row] = slot.ids.length - 1
       token[slot.row] = slot.ids[slot.ids.length - 1]!
       temperature[slot.row] = slot.sampling.temperature
       topP[slot.row] = slot.sampling.topP
@@ -176,13 +206,16 @@ export class CacheBlock {
       if (!slot.pending) continue
       const at = slot.row * steps
       const part = (values: HostTensor): number[] => [...values.data.subarray(at, at + steps)]
-      this.accept(slot, part(result.tokens), part(result.logprobs))
+      try {
+        this.accept(slot, slot.pending, part(result.tokens), part(result.logprobs))
+      } catch (error) {
+        reject(slot, error)
+      }
     }
   }
 
-  private accept(slot: Slot, tokens: number[], logprobs: number[]): void {
+  private accept(slot: Slot, pending: Pending, tokens: number[], logprobs: number[]): void {
     const { tokenizer, contextLength } = this.options
-    const pending = slot.pending!
     const before = slot.ids.length
     const taken = takeTokens(tokenizer, slot.ids.slice(pending.start), tokens, pending.limits, contextLength - before)
     slot.ids.push(...tokens.slice(0, taken.count))
@@ -194,6 +227,16 @@ export class CacheBlock {
     const ids = slot.ids.slice(pending.start)
     pending.resolve({ ids, logprobs: pending.logprobs, text: taken.text, stopReason: taken.stopReason })
   }
+}
+
+/** Whether all ids but the last, which decoding puts there, are in the cache. */
+function isReady(slot: Slot): boolean {
+  return slot.cached >= slot.ids.length - 1
+}
+
+function reject(slot: Slot, error: unknown): void {
+  slot.pending?.reject(error)
+  slot.pending = undefined
 }
 
 /** 128, 256, 384, 512, 768, 1024, 1536, …: few widths, so that few functions are compiled, and at most half too wide. */

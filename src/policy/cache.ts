@@ -24,20 +24,32 @@ const widen = compile('widen cache', (_: NoInputs, state: { from: Variable; to: 
 })
 
 /** An empty cache. */
-export async function createCache(config: ModelConfig, slots: number, width: number): Promise<Cache> {
-  const cache = allocate(config, slots, width)
-  for (const variable of [...cache.keys, ...cache.values]) await fill({}, variable)
-  return cache
+export function createCache(config: ModelConfig, slots: number, width: number): Promise<Cache> {
+  return filled(allocate(config, slots, width), async (cache) => {
+    for (const variable of [...cache.keys, ...cache.values]) await fill({}, variable)
+  })
 }
 
-/** The same cache with more room; the old one is gone. */
+/** The same cache with more room; the old one is gone, but where there is no memory for the new one. */
 export async function widenCache(config: ModelConfig, cache: Cache, width: number): Promise<Cache> {
-  const wider = allocate(config, cache.slots, width)
-  for (const part of ['keys', 'values'] as const) {
-    for (let i = 0; i < config.layers; i++) await widen({}, { from: cache[part][i]!, to: wider[part][i]! })
-  }
+  const wider = await filled(allocate(config, cache.slots, width), async (to) => {
+    for (const part of ['keys', 'values'] as const) {
+      for (let i = 0; i < config.layers; i++) await widen({}, { from: cache[part][i]!, to: to[part][i]! })
+    }
+  })
   disposeCache(cache)
   return wider
+}
+
+/** The cache once it is filled; freed where that fails. */
+async function filled(cache: Cache, fillIn: (cache: Cache) => Promise<void>): Promise<Cache> {
+  try {
+    await fillIn(cache)
+    return cache
+  } catch (error) {
+    disposeCache(cache)
+    throw error
+  }
 }
 
 export function disposeCache(cache: Cache): void {

@@ -1,14 +1,17 @@
 import { basename } from 'node:path'
+import { z } from 'zod'
 import { readCheckpoint, writeCheckpoint } from '../model/checkpoint.js'
 import type { ModelConfig } from '../model/config.js'
 import { resolveModel } from '../model/download.js'
 import type { ResolveModelOptions } from '../model/download.js'
 import { disposeWeights, downloadWeights, uploadWeight } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
+import { anObject, parseOptions } from '../schema/parse-options.js'
 import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js'
 import { decoderFor } from './decoder.js'
 import type { Policy } from './policy.js'
+import { positiveInteger } from './sampling-options.js'
 import { Scheduler } from './scheduler.js'
 
 export interface LocalPolicyOptions {
@@ -25,6 +28,15 @@ export interface LocalPolicyOptions {
   /** How a model is downloaded: cache folder, token, progress. */
   download?: ResolveModelOptions
 }
+
+const schema = z.strictObject({
+  name: z.string().min(1).exactOptional(),
+  slots: positiveInteger.default(64),
+  contextLength: z.int().min(2, 'must be at least 2, for a prompt and an answer').exactOptional(),
+  tokensPerCall: positiveInteger.default(8),
+  prefillChunk: positiveInteger.default(32),
+  download: anObject<ResolveModelOptions>().exactOptional(),
+})
 
 /** A model of fewer parameters spends its time on the cache, so few rows share one; a larger one on its weights. */
 const SMALL = 2e7
@@ -55,25 +67,27 @@ export interface LocalPolicy extends Policy {
  * downloaded once.
  */
 export async function loadPolicy(model: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
-  const folder = await resolveModel(model, options.download)
+  const { slots, tokensPerCall, prefillChunk, ...given } = parseOptions('load policy', schema, options)
+  const folder = await resolveModel(model, given.download)
   const checkpoint = await readCheckpoint(folder)
   const { config } = checkpoint
+  const { contextLength = Math.min(config.maxPositions, 4096) } = given
+  if (contextLength > config.maxPositions) {
+    throw new Error(
+      `load policy: contextLength must be at most ${config.maxPositions}, the positions that the model was made for, ` +
+        `got ${contextLength}`,
+    )
+  }
   const tokenizer = await loadTokenizer(folder)
   checkTokenizer(tokenizer, config)
   const weights: Weights = {}
   for await (const { key, shape, data } of checkpoint.tensors()) weights[key] = await uploadWeight(key, shape, data)
-  const {
-    slots = 64,
-    contextLength = Math.min(config.maxPositions, 4096),
-    tokensPerCall = 8,
-    prefillChunk = 32,
-  } = options
   const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
   const parameters = Object.values(weights).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const rows = Math.min(slots, parameters < SMALL ? SMALL_ROWS : slots)
   const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength, prefillChunk })
   return {
-    name: options.name ?? basename(model),
+    name: given.name ?? basename(model),
     tokenizer,
     contextLength,
     config,

@@ -1,11 +1,24 @@
+import { z } from 'zod'
+import { parseOptions } from '../schema/parse-options.js'
 import { CacheBlock } from './cache-block.js'
 import type { CacheBlockOptions, Slot } from './cache-block.js'
 import type { Conversation, Generation, GenerationLimits, Sampling } from './policy.js'
+import { limitsSchema, samplingSchema, seedSchema } from './sampling-options.js'
 import { serve } from './serve.js'
 
 export interface SchedulerOptions extends CacheBlockOptions {
   /** Conversations that can be open at a time; further ones wait for a slot. */
   slots: number
+}
+
+const startSchema = z.object({ sampling: samplingSchema, seed: seedSchema })
+
+/** Who waits for a slot. */
+interface Waiting {
+  sampling: Sampling
+  seed: number
+  resolve(slot: Slot): void
+  reject(error: Error): void
 }
 
 /**
@@ -14,24 +27,29 @@ export interface SchedulerOptions extends CacheBlockOptions {
  */
 export class Scheduler {
   private readonly blocks: CacheBlock[] = []
-  private readonly waiting: { sampling: Sampling; seed: number; resolve(slot: Slot): void }[] = []
+  private readonly waiting: Waiting[] = []
   private opened = 0
+  private disposed = false
 
   constructor(private readonly options: SchedulerOptions) {}
 
   async start(sampling: Sampling, seed: number): Promise<Conversation> {
+    if (this.disposed) throw disposedError()
+    parseOptions('start a conversation', startSchema, { sampling, seed })
     const slot =
       this.open(sampling, seed) ??
-      (await new Promise<Slot>((resolve) => this.waiting.push({ sampling, seed, resolve })))
+      (await new Promise<Slot>((resolve, reject) => this.waiting.push({ sampling, seed, resolve, reject })))
     return {
       generate: (ids, limits) => this.generate(slot, ids, limits),
       end: () => this.end(slot),
     }
   }
 
-  /** Frees the cache. Running conversations fail. */
+  /** Frees the cache. Running conversations fail, as do those that wait for a slot. */
   dispose(): void {
-    for (const block of this.blocks) block.dispose()
+    this.disposed = true
+    for (const block of this.blocks) block.dispose(disposedError())
+    for (const waiting of this.waiting.splice(0)) waiting.reject(disposedError())
   }
 
   private open(sampling: Sampling, seed: number): Slot | undefined {
@@ -48,9 +66,8 @@ export class Scheduler {
 
   private generate(slot: Slot, ids: readonly number[], limits: GenerationLimits): Promise<Generation> {
     const { tokenizer, contextLength } = this.options
-    if (!Number.isInteger(limits.maxTokens) || limits.maxTokens < 1) {
-      throw new Error(`generate: maxTokens must be a positive integer, got ${limits.maxTokens}`)
-    }
+    const checked = parseOptions('generate', limitsSchema, limits)
+    if (this.disposed) throw disposedError()
     if (!slot.block.holds(slot)) throw new Error('generate: the conversation has ended; start another one')
     if (slot.pending) throw new Error('generate: the conversation is generating already; await the first call')
     const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= tokenizer.vocabSize)
@@ -63,18 +80,18 @@ export class Scheduler {
     }
     for (const id of ids) slot.ids.push(id)
     return new Promise((resolve, reject) => {
-      slot.pending = { limits, start: slot.ids.length, logprobs: [], resolve, reject }
+      slot.pending = { limits: checked, start: slot.ids.length, logprobs: [], resolve, reject }
       serve(slot.block)
     })
   }
 
   private end(slot: Slot): void {
     if (!slot.block.holds(slot)) return
-    slot.block.close(slot)
+    slot.block.close(slot, new Error('generate: the conversation was ended while it was generating'))
     this.opened--
-    slot.pending?.reject(new Error('generate: the conversation was ended while it was generating'))
-    slot.pending = undefined
     const next = this.waiting.shift()
     if (next) next.resolve(this.open(next.sampling, next.seed)!)
   }
 }
+
+const disposedError = (): Error => new Error('generate: the policy was disposed; load it again')

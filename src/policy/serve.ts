@@ -21,11 +21,7 @@ async function run(): Promise<void> {
   serving = true
   await turn()
   for (let block = next(); block; block = next()) {
-    try {
-      await block.advance()
-    } catch (error) {
-      block.fail(error)
-    }
+    await block.advance()
     await turn()
   }
   serving = false

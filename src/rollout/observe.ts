@@ -1,20 +1,14 @@
+import { z } from 'zod'
 import type { Policy } from '../policy/policy.js'
-import type { Quality } from '../schema/document.js'
 import { hash } from '../random/seeded-random.js'
+import { parseOptions } from '../schema/parse-options.js'
+import { documentSchema } from '../schema/record-schemas.js'
 import type { Observation, Trajectory, Turn } from '../schema/trajectory.js'
 import { neutralizeDocument } from '../search/neutralize.js'
-import type { SearchEngine } from '../search/search-engine.js'
 import { fitObservation } from './fit-observation.js'
-import type { Protocol } from './protocol.js'
+import type { CheckedOptions } from './rollout-options.js'
 
-/** How a rollout searches. */
-export interface SearchOptions {
-  searchEngine: SearchEngine
-  /** Documents per search; default 5. */
-  topK?: number
-  /** Quality that a simulator is asked for, for each search (from 0) of a trajectory with its seed. */
-  quality?: (search: number, seed: number) => Quality
-}
+const found = z.object({ documents: z.array(documentSchema) })
 
 /** An observation and its ids. */
 export interface EncodedObservation {
@@ -31,24 +25,26 @@ export async function observe(
   policy: Policy,
   turn: Turn,
   trajectory: Trajectory,
-  protocol: Protocol,
-  options: SearchOptions,
+  options: CheckedOptions,
   room: number,
 ): Promise<EncodedObservation | undefined> {
   const { tokenizer } = policy
+  const { protocol, searchEngine, topK } = options
   if (turn.action.kind !== 'search') {
     const ids = tokenizer.encode(protocol.correction)
     return ids.length > room ? undefined : { observation: { text: protocol.correction, documents: [] }, ids }
   }
   const empty = tokenizer.encode(protocol.observation([]))
   if (empty.length > room) return undefined
-  const { searchEngine, topK = 5 } = options
   const { question, seed } = trajectory
   const search = trajectory.searches++
   const quality = options.quality?.(search, seed)
   const context = { question, topK, seed: hash(seed, search), ...(quality && { quality }) }
-  const documents = (await searchEngine.search(turn.action.query, context)).slice(0, topK)
+  const answer: unknown = await searchEngine.search(turn.action.query, context)
+  // An engine is foreign code, often behind HTTP: what it gives is checked like any input.
+  const documents = parseOptions('search', found, { documents: answer }).documents.slice(0, topK)
+  const harmless = documents.map((document) => neutralizeDocument(document, tokenizer))
   const limit = Math.max(empty.length, Math.min(protocol.maxObservationTokens, room))
-  const { text, ids } = fitObservation(tokenizer, protocol.observation(documents.map(neutralizeDocument)), limit)
+  const { text, ids } = fitObservation(tokenizer, protocol.observation(harmless), limit)
   return { observation: { text, documents, ...(quality && { quality }) }, ids }
 }

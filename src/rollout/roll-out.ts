@@ -1,52 +1,68 @@
-import type { Conversation, Generation, Policy, Sampling } from '../policy/policy.js'
+import { inspect } from 'node:util'
+import { z } from 'zod'
+import type { Conversation, Generation, Policy } from '../policy/policy.js'
+import { seedSchema } from '../policy/sampling-options.js'
 import { extractAnswer } from '../reward/extract-answer.js'
+import { parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
 import type { FailureBoundary, Trajectory, TrajectoryStopReason, Turn } from '../schema/trajectory.js'
 import { abortable } from '../signal/abortable.js'
-import { interruptSignal } from './interrupt.js'
+import { neutralize } from '../search/neutralize.js'
 import { observe } from './observe.js'
-import type { SearchOptions } from './observe.js'
 import { ACTION_ENDS, parseAction } from './parse-action.js'
-import { zerosearchProtocol } from './protocol.js'
-import type { Protocol } from './protocol.js'
-
-export interface RolloutOptions extends SearchOptions {
-  /** Default: ZeroSearch's. */
-  protocol?: Protocol
-  /** Default: temperature 1, nothing cut off. */
-  sampling?: Sampling
-  /** Makes draws and noise repeat. Default 0. */
-  seed?: number
-  /** Overrides the protocol's; 0 is closed book. */
-  maxSearches?: number
-  /**
-   * Gives up at once, even where a search never answers: the rollout rejects with the signal's reason. Default: the stop
-   * button of the notebook.
-   */
-  signal?: AbortSignal
-}
+import { parseRolloutOptions } from './rollout-options.js'
+import type { CheckedOptions, RolloutOptions } from './rollout-options.js'
 
 class Failure extends Error {
   constructor(
     readonly boundary: FailureBoundary,
     cause: unknown,
   ) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : inspect(cause), { cause })
   }
 }
 
-/** Plays one question to its end. A failure of policy or engine is recorded in the trajectory, not thrown. */
+/**
+ * Plays one question to its end. A failure of policy or engine is recorded in the trajectory, not thrown.
+ * @throws where an option is not what it must be, and the signal's reason once it is given
+ */
 export async function rollOut(policy: Policy, question: Question, options: RolloutOptions): Promise<Trajectory> {
-  const { protocol = zerosearchProtocol, sampling = { temperature: 1, topP: 1, topK: 0 }, seed = 0 } = options
-  const { signal = interruptSignal() } = options
-  const prompt = protocol.prompt(policy.tokenizer, question.question)
+  return playQuestion(policy, question, parseRolloutOptions(options))
+}
+
+/**
+ * Plays many questions side by side; one that waits holds up no other. The result has the order of the items.
+ * @throws as `rollOut` does
+ */
+export async function rollOutMany(
+  policy: Policy,
+  items: readonly { question: Question; seed: number }[],
+  options: Omit<RolloutOptions, 'seed'>,
+  onTrajectory?: (trajectory: Trajectory) => void,
+): Promise<Trajectory[]> {
+  // All are checked before the first one begins.
+  const common = parseRolloutOptions(options)
+  const seeds = parseOptions('roll out', z.object({ seeds: z.array(seedSchema) }), {
+    seeds: items.map(({ seed }) => seed),
+  }).seeds
+  return Promise.all(
+    items.map(async ({ question }, i) => {
+      const trajectory = await playQuestion(policy, question, { ...common, seed: seeds[i]! })
+      onTrajectory?.(trajectory)
+      return trajectory
+    }),
+  )
+}
+
+async function playQuestion(policy: Policy, question: Question, options: CheckedOptions): Promise<Trajectory> {
+  const { sampling, seed, signal } = options
   const trajectory: Trajectory = {
     question,
     turns: [],
     ids: [],
     lossMask: [],
     logprobs: [],
-    promptLength: prompt.length,
+    promptLength: 0,
     answer: null,
     stopReason: 'maxTurns',
     searches: 0,
@@ -57,7 +73,7 @@ export async function rollOut(policy: Policy, question: Question, options: Rollo
     signal?.throwIfAborted()
     starting = policy.start(sampling, seed)
     const conversation = await abortable(starting, signal)
-    trajectory.stopReason = await play(policy, conversation, prompt, trajectory, { ...options, protocol, signal })
+    trajectory.stopReason = await play(policy, conversation, trajectory, options)
   } catch (error) {
     if (signal?.aborted) throw signal.reason
     const failure = error instanceof Failure ? error : new Failure('policy', error)
@@ -74,32 +90,18 @@ export async function rollOut(policy: Policy, question: Question, options: Rollo
   return trajectory
 }
 
-/** Plays many questions side by side; one that waits holds up no other. The result has the order of the items. */
-export function rollOutMany(
-  policy: Policy,
-  items: readonly { question: Question; seed: number }[],
-  options: Omit<RolloutOptions, 'seed'>,
-  onTrajectory?: (trajectory: Trajectory) => void,
-): Promise<Trajectory[]> {
-  return Promise.all(
-    items.map(async ({ question, seed }) => {
-      const trajectory = await rollOut(policy, question, { ...options, seed })
-      onTrajectory?.(trajectory)
-      return trajectory
-    }),
-  )
-}
-
 async function play(
   policy: Policy,
   conversation: Conversation,
-  prompt: number[],
   trajectory: Trajectory,
-  options: Omit<RolloutOptions, 'protocol' | 'signal'> & { protocol: Protocol; signal: AbortSignal | undefined },
+  options: CheckedOptions,
 ): Promise<TrajectoryStopReason> {
-  const { protocol, signal, maxSearches = options.protocol.maxSearches } = options
+  const { protocol, signal, maxSearches } = options
   const { maxTokensPerTurn } = protocol
+  const { tokenizer } = policy
   const most = Math.min(protocol.maxTokens, policy.contextLength)
+  const prompt = protocol.prompt(tokenizer, neutralize(trajectory.question.question, tokenizer))
+  trajectory.promptLength = prompt.length
   if (prompt.length >= most) {
     throw new Error(
       `roll out: the prompt must leave room to answer in ${most} ids, got ${prompt.length}; ` +
@@ -121,7 +123,7 @@ async function play(
     if (turns === maxSearches) return 'maxTurns'
     // After the observation there must be room for one more whole message.
     const room = most - trajectory.ids.length - maxTokensPerTurn
-    const observing = observe(policy, turn, trajectory, protocol, options, room)
+    const observing = observe(policy, turn, trajectory, options, room)
     const observed = await abortable(observing, signal).catch((error: unknown) => {
       throw new Failure('search', error)
     })

@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import type { Quality } from '../schema/document.js'
 import { uniform } from '../random/seeded-random.js'
+import { parseOptions } from '../schema/parse-options.js'
 
 /** How the probability of noisy documents grows over training. */
 export interface Curriculum {
@@ -11,17 +13,25 @@ export interface Curriculum {
   base?: number
 }
 
+const PROBABILITY = 'must be a probability in [0, 1]'
+const probability = z.number(PROBABILITY).min(0, PROBABILITY).max(1, PROBABILITY)
+
+export const curriculumSchema = z.strictObject({
+  start: probability,
+  end: probability,
+  base: z.number().min(1).default(4),
+})
+const place = z.object({ update: z.int().min(0), updates: z.int().min(1) })
+const draw = z.object({ threshold: probability, seed: z.int(), search: z.int().min(0) })
+
 /**
  * Probability of noise at an update: start + (base^x − 1)/(base − 1) · (end − start), x the share of updates done
  * (arXiv 2505.04588, eq. 4).
  * @param update From 0.
  */
-export function noiseThreshold({ start, end, base = 4 }: Curriculum, update: number, updates: number): number {
-  for (const [name, value] of Object.entries({ start, end })) {
-    if (!(value >= 0 && value <= 1))
-      throw new Error(`curriculum: ${name} must be a probability in [0, 1], got ${value}`)
-  }
-  if (!(base >= 1)) throw new Error(`curriculum: base must be at least 1, got ${base}`)
+export function noiseThreshold(curriculum: Curriculum, update: number, updates: number): number {
+  const { start, end, base } = parseOptions('curriculum', curriculumSchema, curriculum)
+  parseOptions('curriculum', place, { update, updates })
   const x = updates > 1 ? Math.min(1, update / (updates - 1)) : 0
   const progress = base === 1 ? x : (base ** x - 1) / (base - 1)
   return start + progress * (end - start)
@@ -29,5 +39,6 @@ export function noiseThreshold({ start, end, base = 4 }: Curriculum, update: num
 
 /** Draws the quality for one search of one trajectory. */
 export function drawQuality(threshold: number, seed: number, search: number): Quality {
+  parseOptions('draw quality', draw, { threshold, seed, search })
   return uniform(seed, search, 0x6e6f69) < threshold ? 'noisy' : 'useful'
 }

@@ -1,6 +1,9 @@
+import { z } from 'zod'
 import type { Policy } from '../policy/policy.js'
 import { createRandom, hash, shuffle } from '../random/seeded-random.js'
-import { neutralize } from '../search/neutralize.js'
+import { neutralize, neutralizeQuestion } from '../search/neutralize.js'
+import { temperatureSchema } from '../policy/sampling-options.js'
+import { anObject, parseOptions } from '../schema/parse-options.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { parseDocuments } from './parse-documents.js'
 import { zerosearchSimulatorPrompt } from './prompts.js'
@@ -13,17 +16,25 @@ export interface SimulatorOptions {
   temperature?: number
 }
 
+const schema = z.strictObject({
+  prompt: anObject<SimulatorPrompt>('a simulator prompt').default(zerosearchSimulatorPrompt),
+  temperature: temperatureSchema.default(0.8),
+})
+
 /**
  * An LLM that plays the search engine: it writes documents for a query, useful or noisy as the context asks (default
  * useful). The same context and seed give the same documents. Their order is shuffled, so that place tells nothing.
  * Text without documents is an empty list, as where nothing was found.
  */
 export function createSimulator(llm: Policy, options: SimulatorOptions = {}): SearchEngine {
-  const { prompt = zerosearchSimulatorPrompt, temperature = 0.8 } = options
+  const { prompt, temperature } = parseOptions('create simulator', schema, options)
   return {
     name: `simulator ${llm.name}`,
     async search(query, { question, topK, quality = 'useful', seed = 0 }) {
-      const ids = prompt.render(llm.tokenizer, neutralize(query), question, quality, topK)
+      const { tokenizer } = llm
+      // On one line: a query must not be able to write lines of the prompt.
+      const asked = neutralize(query.replace(/[\s\p{Cc}]+/gu, ' ').trim(), tokenizer)
+      const ids = prompt.render(tokenizer, asked, neutralizeQuestion(question, tokenizer), quality, topK)
       if (ids.length >= llm.contextLength) {
         throw new Error(
           `simulate: the prompt must be shorter than the simulator's context of ${llm.contextLength} ids, ` +

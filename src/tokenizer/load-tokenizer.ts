@@ -34,6 +34,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     vocabSize,
     eosIds,
     padId: idOf(special.pad_token) ?? eosIds[0] ?? 0,
+    specialTokens: markup(definition),
     hasChatTemplate: template !== undefined,
     encode: (text) => (text === '' ? [] : inner.encode(text, { add_special_tokens: false }).ids),
     decode(ids, skipSpecial = false) {
@@ -57,6 +58,12 @@ function construct(folder: string, definition: Json, config: Json): HuggingFaceT
   } catch (error) {
     throw new Error(`tokenizer ${folder}: tokenizer.json is not usable: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** Added tokens that are special, or tags; words that were only added to the vocabulary have no meaning of their own. */
+function markup(definition: Json): string[] {
+  const added = (definition['added_tokens'] ?? []) as { content: string; special?: boolean }[]
+  return added.filter(({ content, special }) => special || /<.+>/.test(content)).map(({ content }) => content)
 }
 
 /** One more than the largest id, of the vocabulary or of an added token. */

@@ -11,6 +11,8 @@ export interface Tokenizer {
   /** Ids that end a generation (from generation_config.json, config.json or tokenizer_config.json). */
   readonly eosIds: readonly number[]
   readonly padId: number
+  /** Texts that are encoded as one id of special meaning, wherever they stand: `<|im_end|>`, `<tool_call>`. */
+  readonly specialTokens: readonly string[]
   /** True where the checkpoint has a chat template. */
   readonly hasChatTemplate: boolean
   /** No special tokens are added; tags that are added tokens are recognised. */

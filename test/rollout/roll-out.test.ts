@@ -5,7 +5,6 @@ import { miniProtocol } from '../../src/rollout/protocol.js'
 import { rollOut, rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Document } from '../../src/schema/document.js'
 import type { Question } from '../../src/schema/question.js'
-import { neutralize } from '../../src/search/neutralize.js'
 import type { SearchContext, SearchEngine } from '../../src/search/search-engine.js'
 import { letterTokenizer } from '../tiny-model.js'
 import { scriptedPolicy } from './scripted-policy.js'
@@ -46,30 +45,6 @@ describe('parseAction', () => {
       }),
     )
     fc.assert(fc.property(fc.string(), (text) => void parseAction(text)))
-  })
-})
-
-describe('neutralize', () => {
-  it('leaves no text that acts as a tag, whatever a document says', () => {
-    const piece = fc.constantFrom(
-      '<answer>',
-      '</information>',
-      '</search>',
-      '<THINK>',
-      '<|im_start|>',
-      '<',
-      '>',
-      'a',
-      ' ',
-      '<|',
-    )
-    fc.assert(
-      fc.property(fc.array(piece), (pieces) => {
-        const text = neutralize(pieces.join(''))
-        expect(text).not.toMatch(/<\/?(think|search|information|answer)>/i)
-        expect(text).not.toMatch(/<\|[^|]*\|>/)
-      }),
-    )
   })
 })
 

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { samplingSchema, positiveInteger, seedSchema } from '../policy/sampling-options.js'
+import type { Sampling } from '../policy/policy.js'
+import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
+import type { Quality } from '../schema/document.js'
+import type { SearchEngine } from '../search/search-engine.js'
+import { interruptSignal } from './interrupt.js'
+import { zerosearchProtocol } from './protocol.js'
+import type { Protocol } from './protocol.js'
+
+/** How a policy plays, and with which search engine. */
+export interface RolloutOptions {
+  searchEngine: SearchEngine
+  /** Documents per search; default 5. */
+  topK?: number
+  /** Quality that a simulator is asked for, for each search (from 0) of a trajectory with its seed. */
+  quality?: (search: number, seed: number) => Quality
+  /** Default: ZeroSearch's. */
+  protocol?: Protocol
+  /** Default: temperature 1, nothing cut off. */
+  sampling?: Sampling
+  /** Makes draws and noise repeat. Default 0. */
+  seed?: number
+  /** Overrides the protocol's; 0 is closed book. */
+  maxSearches?: number
+  /**
+   * Gives up at once, even where a search never answers: the rollout rejects with the signal's reason. Default: the stop
+   * button of the notebook.
+   */
+  signal?: AbortSignal
+}
+
+/** The options with their defaults. */
+export type CheckedOptions = Required<Omit<RolloutOptions, 'quality' | 'signal'>> &
+  Pick<RolloutOptions, 'quality'> & { signal: AbortSignal | undefined }
+
+const count = z.int().min(0)
+
+const options = z.strictObject({
+  searchEngine: anObject<SearchEngine>('a search engine'),
+  topK: positiveInteger.default(5),
+  quality: aFunction<NonNullable<RolloutOptions['quality']>>().exactOptional(),
+  protocol: anObject<Protocol>('a protocol').default(zerosearchProtocol),
+  sampling: samplingSchema.default({ temperature: 1, topP: 1, topK: 0 }),
+  seed: seedSchema.default(0),
+  maxSearches: count.exactOptional(),
+  signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+})
+
+const limits = z.object({
+  maxSearches: count,
+  maxTokensPerTurn: positiveInteger,
+  maxObservationTokens: positiveInteger,
+  maxTokens: positiveInteger,
+})
+
+/** Checked options of a rollout, or what is wrong with them as an error. */
+export function parseRolloutOptions(given: unknown): CheckedOptions {
+  const { signal, maxSearches, ...rest } = parseOptions('roll out', options, given)
+  const protocol = parseOptions('roll out: protocol', limits, rest.protocol)
+  return { ...rest, maxSearches: maxSearches ?? protocol.maxSearches, signal: signal ?? interruptSignal() }
+}
