@@ -90,7 +90,10 @@ describe('config.json', () => {
   })
 
   it.each([
-    [{ model_type: 'qwen2_moe' }, "architecture 'qwen2_moe' is not supported; supported are qwen2, qwen3, llama"],
+    [
+      { model_type: 'qwen2_moe' },
+      "architecture 'qwen2_moe' is not supported; supported are qwen2, qwen3, llama, gemma2, gemma3_text",
+    ],
     [{ quantization_config: { bits: 4 } }, 'quantised'],
     [{ layer_types: ['full_attention', 'sliding_attention'] }, 'sliding_window is not set'],
     [{ layer_types: ['full_attention', 'linear_attention'] }, "layer type 'linear_attention'"],
