@@ -89,6 +89,23 @@ describe('config.json', () => {
     expect(config.rope.scaling).toMatchObject({ originalMaxPositions: 32 })
   })
 
+  it('of Gemma 3, whichever transformers wrote it', () => {
+    const config = parseModelConfig(json('gemma3'))
+    expect(config).toMatchObject({
+      family: 'gemma3_text',
+      normOffset: 1,
+      embeddingScale: Math.sqrt(32),
+      rope: { theta: 1e6, scaling: { type: 'linear', factor: 8 } },
+      sliding: { layers: [true, false], window: 6, rope: { theta: 1e4 } },
+    })
+    const { rope_parameters, layer_types, ...old } = json('gemma3')
+    expect(rope_parameters && layer_types).toBeTruthy()
+    const rope = { rope_theta: 1e6, rope_local_base_freq: 1e4, rope_scaling: { rope_type: 'linear', factor: 8 } }
+    expect(parseModelConfig({ ...old, ...rope, sliding_window_pattern: 2 })).toEqual(config)
+    const flat = { rope_parameters: { rope_theta: 1e4 } }
+    expect(() => parseModelConfig({ ...json('gemma3'), ...flat })).toThrow('must be nested by type of layer')
+  })
+
   it.each([
     [
       { model_type: 'qwen2_moe' },
