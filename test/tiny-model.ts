@@ -15,12 +15,17 @@ export const tinyConfig: ModelConfig = {
   kvHeads: 2,
   headDim: 8,
   intermediateSize: 48,
-  ropeTheta: 10_000,
-  rmsNormEps: 1e-6,
+  maxPositions: 512,
   tieWordEmbeddings: true,
+  embeddingScale: 1,
+  rmsNormEps: 1e-6,
+  normOffset: 0,
+  outputNorms: false,
   attentionBias: { qkv: true, o: false },
   qkNorm: false,
-  maxPositions: 512,
+  attentionScale: 1 / Math.sqrt(8),
+  rope: { theta: 10_000 },
+  activation: 'silu',
 }
 
 /** Random weights that repeat for a seed; norms are 1. */

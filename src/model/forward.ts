@@ -2,6 +2,7 @@ import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import type { ModelConfig } from './config.js'
+import type { Activation, Rope } from './family/family.js'
 import { ropeTables } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
@@ -9,7 +10,7 @@ type Tensor = TensorFlow.Tensor
 /** Weights by key (see weight-names.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
 export type WeightTensors = Record<string, Tensor>
 
-/** How the tokens of one call lie in their sequences. */
+/** How the tokens of one call lie in their sequences, and what they see. */
 export interface Layout {
   /** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
   cos: Tensor
@@ -18,27 +19,72 @@ export interface Layout {
   mask: Tensor
 }
 
+/** What layers that see all that is before a token have apart from those with a window, where there are such. */
+export interface ByKind<T> {
+  full: T
+  sliding?: T
+}
+
+/**
+ * Puts the new keys and values of a layer into a cache.
+ * @param k [batch, kvHeads, time, headDim]; `v` likewise
+ * @returns all keys and values that are seen, [batch, kvHeads, keys, headDim]
+ */
+export type Remember = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor }
+
 /** Large enough to make a softmax weight 0, small enough to stay finite in bfloat16. */
 export const MASKED = -1e9
 
+/** Makes something for each kind of layer that the model has. `window` is Infinity where all is seen. */
+export function byKind<T>(config: ModelConfig, make: (rope: Rope, window: number) => T): ByKind<T> {
+  const full = make(config.rope, Infinity)
+  return config.sliding ? { full, sliding: make(config.sliding.rope, config.sliding.window) } : { full }
+}
+
+/**
+ * All layers over new tokens: the one loop of training and decoding.
+ * @param ids int32 [batch, time]
+ * @param remember Default: tokens see those of this call only.
+ * @returns hidden states after the final norm [batch, time, hidden]
+ */
+export function runLayers(
+  config: ModelConfig,
+  weights: WeightTensors,
+  ids: Tensor,
+  layouts: ByKind<Layout>,
+  remember: Remember = (_, k, v) => ({ k, v }),
+): Tensor {
+  let x = embed(config, weights, ids)
+  for (let i = 0; i < config.layers; i++) {
+    const layer = `layers.${i}`
+    const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
+    const { q, k, v } = project(config, weights, layer, norm(config, weights, `${layer}.inputNorm`, x), layout)
+    const seen = remember(i, k, v)
+    x = finishLayer(config, weights, layer, x, attend(config, q, seen.k, seen.v, layout.mask))
+  }
+  return norm(config, weights, 'finalNorm', x)
+}
+
 /** Token embeddings [...ids, hidden]. */
-export function embed(weights: WeightTensors, ids: Tensor): Tensor {
-  return gatherRows(weights['embed']!, ids)
+function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor): Tensor {
+  const embedded = gatherRows(weights['embed']!, ids)
+  return config.embeddingScale === 1 ? embedded : embedded.mul(config.embeddingScale)
 }
 
 /** y = x Wᵀ (+ b) for x [rows, in] and W [out, in]. */
-export function linear(weights: WeightTensors, key: string, x: Tensor): Tensor {
+function linear(weights: WeightTensors, key: string, x: Tensor): Tensor {
   const y = tf.matMul(x, weights[`${key}.weight`] as TensorFlow.Tensor2D, false, true)
   const bias = weights[`${key}.bias`]
   return bias ? y.add(bias) : y
 }
 
 /** Root-mean-square norm over the last axis. */
-export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
-  return x.mul(tf.rsqrt(x.square().mean(-1, true).add(eps))).mul(weight)
+function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
+  const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
+  return x.mul(tf.rsqrt(x.square().mean(-1, true).add(config.rmsNormEps))).mul(weight)
 }
 
-function rotate(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
   const [first, second] = tf.split(x, 2, -1)
   return x.mul(cos).add(tf.concat([second!.neg(), first!], -1).mul(sin))
 }
@@ -48,19 +94,23 @@ function rotate(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
  * @param x [batch, time, hidden], normalised
  * @returns q [batch, heads, time, headDim]; k, v [batch, kvHeads, time, headDim]
  */
-export function project(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, layout: Layout) {
+function project(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, layout: Layout) {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
   const split = (part: string, heads: number): Tensor =>
     linear(weights, `${layer}.${part}`, flat).reshape([batch, time, heads, config.headDim])
-  const norm = (y: Tensor, part: string): Tensor =>
-    config.qkNorm ? rmsNorm(y, weights[`${layer}.${part}`]!, config.rmsNormEps) : y
+  const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, `${layer}.${part}`, y) : y)
   const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
   return {
-    q: rotate(heads(norm(split('q', config.heads), 'qNorm')), layout.cos, layout.sin),
-    k: rotate(heads(norm(split('k', config.kvHeads), 'kNorm')), layout.cos, layout.sin),
+    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), layout),
+    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), layout),
     v: heads(split('v', config.kvHeads)),
   }
+}
+
+/** Keeps values between ± cap, smoothly. */
+function softCap(x: Tensor, cap: number | undefined): Tensor {
+  return cap === undefined ? x : tf.tanh(x.mul(1 / cap)).mul(cap)
 }
 
 /**
@@ -69,13 +119,14 @@ export function project(config: ModelConfig, weights: WeightTensors, layer: stri
  * @param k [batch, kvHeads, keys, headDim], `v` likewise
  * @returns [batch, time, heads * headDim]
  */
-export function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
   const [batch, heads, time] = q.shape as [number, number, number]
   const { kvHeads, headDim } = config
   const group = heads / kvHeads
   const keys = k.shape[2]!
-  const scaled = q.mul(1 / Math.sqrt(headDim)).reshape([batch, kvHeads, group * time, headDim])
-  const scores = tf.matMul(scaled, k, false, true).reshape([batch, kvHeads, group, time, keys]).add(mask)
+  const scaled = q.mul(config.attentionScale).reshape([batch, kvHeads, group * time, headDim])
+  const products = softCap(tf.matMul(scaled, k, false, true), config.attentionSoftCap)
+  const scores = products.reshape([batch, kvHeads, group, time, keys]).add(mask)
   const weights = tf.softmax(scores).reshape([batch, kvHeads, group * time, keys])
   const mixed = tf.matMul(weights, v).reshape([batch, heads, time, headDim])
   return mixed.transpose([0, 2, 1, 3]).reshape([batch, time, heads * headDim])
@@ -86,26 +137,34 @@ export function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mas
  * @param x [batch, time, hidden], the layer's input
  * @param mixed [batch, time, heads * headDim]
  */
-export function finishLayer(
-  config: ModelConfig,
-  weights: WeightTensors,
-  layer: string,
-  x: Tensor,
-  mixed: Tensor,
-): Tensor {
+function finishLayer(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, mixed: Tensor): Tensor {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
-  const attended = x.reshape([rows, hidden]).add(linear(weights, `${layer}.o`, mixed.reshape([rows, mixed.shape[2]!])))
-  const normed = rmsNorm(attended, weights[`${layer}.postNorm`]!, config.rmsNormEps)
-  const gate = linear(weights, `${layer}.gate`, normed)
-  const gated = gate.mul(tf.sigmoid(gate)).mul(linear(weights, `${layer}.up`, normed))
-  return attended.add(linear(weights, `${layer}.down`, gated)).reshape([batch, time, hidden])
+  const output = (y: Tensor, part: string): Tensor =>
+    config.outputNorms ? norm(config, weights, `${layer}.${part}`, y) : y
+  const projected = linear(weights, `${layer}.o`, mixed.reshape([rows, mixed.shape[2]!]))
+  const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
+  const normed = norm(config, weights, `${layer}.postNorm`, attended)
+  const gated = activate[config.activation](linear(weights, `${layer}.gate`, normed)).mul(
+    linear(weights, `${layer}.up`, normed),
+  )
+  const fed = output(linear(weights, `${layer}.down`, gated), 'feedForwardNorm')
+  return attended.add(fed).reshape([batch, time, hidden])
+}
+
+const activate: Record<Activation, (x: Tensor) => Tensor> = {
+  silu: (x) => x.mul(tf.sigmoid(x)),
+  // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
+  gelu_tanh: (x) => {
+    const inner = x.add(x.square().mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI))
+    return x.mul(0.5).mul(tf.tanh(inner).add(1))
+  },
 }
 
 /** Logits [rows, vocabulary] of hidden states [rows, hidden]. */
 export function unembed(config: ModelConfig, weights: WeightTensors, hidden: Tensor): Tensor {
   const head = config.tieWordEmbeddings ? weights['embed']! : weights['lmHead']!
-  return tf.matMul(hidden, head, false, true)
+  return softCap(tf.matMul(hidden, head, false, true), config.logitSoftCap)
 }
 
 /**
@@ -116,29 +175,26 @@ export function unembed(config: ModelConfig, weights: WeightTensors, hidden: Ten
  * @returns [batch, time, hidden]; rows of padding are meaningless
  */
 export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: Tensor, starts?: Tensor): Tensor {
-  const layout = sequenceLayout(config, ids.shape[1]!, starts)
-  let x = embed(weights, ids)
-  for (let i = 0; i < config.layers; i++) {
-    const layer = `layers.${i}`
-    const { q, k, v } = project(
-      config,
-      weights,
-      layer,
-      rmsNorm(x, weights[`${layer}.inputNorm`]!, config.rmsNormEps),
-      layout,
-    )
-    x = finishLayer(config, weights, layer, x, attend(config, q, k, v, layout.mask))
-  }
-  return rmsNorm(x, weights['finalNorm']!, config.rmsNormEps)
+  const layouts = byKind(config, (rope, window) => sequenceLayout(config, rope, window, ids.shape[1]!, starts))
+  return runLayers(config, weights, ids, layouts)
 }
 
-function sequenceLayout(config: ModelConfig, time: number, starts: Tensor | undefined): Layout {
-  const tables = ropeTables(config, time)
-  const cos = tf.tensor2d(tables.cos, [time, config.headDim])
-  const sin = tf.tensor2d(tables.sin, [time, config.headDim])
-  const causal = new Float32Array(time * time)
-  for (let query = 0; query < time; query++) causal.fill(MASKED, query * time + query + 1, (query + 1) * time)
-  const mask = tf.tensor(causal, [1, 1, 1, time, time])
+function sequenceLayout(
+  { headDim }: ModelConfig,
+  rope: Rope,
+  window: number,
+  time: number,
+  starts: Tensor | undefined,
+): Layout {
+  const tables = ropeTables(rope, headDim, time)
+  const cos = tf.tensor2d(tables.cos, [time, headDim])
+  const sin = tf.tensor2d(tables.sin, [time, headDim])
+  const hidden = new Float32Array(time * time)
+  for (let query = 0; query < time; query++) {
+    hidden.fill(MASKED, query * time, query * time + Math.max(0, query + 1 - window))
+    hidden.fill(MASKED, query * time + query + 1, (query + 1) * time)
+  }
+  const mask = tf.tensor(hidden, [1, 1, 1, time, time])
   if (!starts) return { cos: cos.reshape([1, 1, time, -1]), sin: sin.reshape([1, 1, time, -1]), mask }
   const columns = tf.range(0, time, 1, 'int32').reshape([1, time])
   const batch = starts.shape[0]

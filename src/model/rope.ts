@@ -1,11 +1,11 @@
-import type { ModelConfig } from './config.js'
+import type { Rope } from './family/family.js'
 
-/** Inverse frequencies of the rotary embedding, one per pair of dimensions, with Llama 3's scaling where configured. */
-export function inverseFrequencies(config: ModelConfig): Float64Array {
-  const half = config.headDim / 2
-  const frequencies = Float64Array.from({ length: half }, (_, i) => config.ropeTheta ** (-i / half))
-  const scaling = config.ropeScaling
+/** Inverse frequencies of the rotary embedding, one per pair of dimensions. */
+export function inverseFrequencies({ theta, scaling }: Rope, headDim: number): Float64Array {
+  const half = headDim / 2
+  const frequencies = Float64Array.from({ length: half }, (_, i) => theta ** (-i / half))
   if (!scaling) return frequencies
+  if (scaling.type === 'linear') return frequencies.map((frequency) => frequency / scaling.factor)
   const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling
   // transformers, modeling_rope_utils.py (llama3): long wavelengths are stretched, short ones kept, smoothly between.
   return frequencies.map((frequency) => {
@@ -18,16 +18,16 @@ export function inverseFrequencies(config: ModelConfig): Float64Array {
 }
 
 /** Cosines and sines for positions 0 … length-1, each [length, headDim], halves repeated as transformers does. */
-export function ropeTables(config: ModelConfig, length: number): { cos: Float32Array; sin: Float32Array } {
-  const frequencies = inverseFrequencies(config)
+export function ropeTables(rope: Rope, headDim: number, length: number): { cos: Float32Array; sin: Float32Array } {
+  const frequencies = inverseFrequencies(rope, headDim)
   const half = frequencies.length
-  const cos = new Float32Array(length * config.headDim)
-  const sin = new Float32Array(length * config.headDim)
+  const cos = new Float32Array(length * headDim)
+  const sin = new Float32Array(length * headDim)
   for (let position = 0; position < length; position++) {
     for (let i = 0; i < half; i++) {
       // transformers computes the angle in float32.
       const angle = Math.fround(position * Math.fround(frequencies[i]!))
-      const at = position * config.headDim + i
+      const at = position * headDim + i
       cos[at] = cos[at + half] = Math.cos(angle)
       sin[at] = sin[at + half] = Math.sin(angle)
     }

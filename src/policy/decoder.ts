@@ -1,7 +1,7 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import type { ModelConfig } from '../model/config.js'
-import { attend, embed, finishLayer, MASKED, project, rmsNorm, unembed } from '../model/forward.js'
-import type { WeightTensors } from '../model/forward.js'
+import { byKind, MASKED, runLayers, unembed } from '../model/forward.js'
+import type { ByKind, Layout, WeightTensors } from '../model/forward.js'
 import { ropeTables } from '../model/rope.js'
 import { readWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
@@ -93,7 +93,7 @@ function decodeBody(
   const caches = state.keys.map((keys, i) => ({ k: keys.read(), v: state.values[i]!.read() }))
   const [slots, , width] = state.keys[0]!.shape as [number, number, number]
   const draws = inputs as unknown as DrawInputs
-  const tables = tablesFor(config, width)
+  const layoutsAt = cacheLayouts(config, width)
   const barred = vocabularyMask(config.vocabSize, vocabulary)
   let token = inputs.token
   let position = inputs.position
@@ -101,7 +101,7 @@ function decodeBody(
   const logprobs: Tensor[] = []
   for (let step = 0; step < steps; step++) {
     const where = position.expandDims(1)
-    const hidden = layers(config, weights, caches, token.expandDims(1), where, rowIndices(slots), tables)
+    const hidden = layers(config, weights, caches, token.expandDims(1), where, rowIndices(slots), layoutsAt)
     const logits = unembed(config, weights, hidden.reshape([slots, config.hiddenSize])).add(barred)
     const uniform = inputs.uniform.slice([0, step], [slots, 1]).squeeze([1])
     const drawn = draw(logits, { ...draws, uniform }, truncate)
@@ -121,7 +121,7 @@ function prefillBody(config: ModelConfig, inputs: Traced<PrefillInputs>, state: 
   const width = state.keys[0]!.shape[2]!
   const caches = whole.map(({ k, v }) => ({ k: gatherV2(k, inputs.slot, 0), v: gatherV2(v, inputs.slot, 0) }))
   const positions = inputs.position.expandDims(1).add(tf.range(0, chunk, 1, 'int32').expandDims(0))
-  layers(config, weights, caches, inputs.ids, positions, rowIndices(rows), tablesFor(config, width))
+  layers(config, weights, caches, inputs.ids, positions, rowIndices(rows), cacheLayouts(config, width))
   const merged = whole.map(({ k, v }, i) => ({
     k: scatterRows(k, inputs.slot.expandDims(1), caches[i]!.k),
     v: scatterRows(v, inputs.slot.expandDims(1), caches[i]!.v),
@@ -134,6 +134,35 @@ function writeBack(state: DecodeState, caches: LayerCache[]): void {
   caches.forEach(({ k, v }, i) => {
     state.keys[i]!.assign(k)
     state.values[i]!.assign(v)
+  })
+}
+
+/** Layouts of new tokens at positions [rows, time] of a cache. */
+type LayoutsAt = (positions: Tensor) => ByKind<Layout>
+
+/** The tables are made once, for all tokens that a call puts into the cache. */
+function cacheLayouts(config: ModelConfig, width: number): LayoutsAt {
+  const columns = tf.range(0, width, 1, 'int32').reshape([1, 1, width])
+  const at = byKind(config, (rope, window) => {
+    const tables = ropeTables(rope, config.headDim, width)
+    const cos = tf.tensor2d(tables.cos, [width, config.headDim])
+    const sin = tf.tensor2d(tables.sin, [width, config.headDim])
+    return (positions: Tensor): Layout => {
+      const [rows, time] = positions.shape as [number, number]
+      const last = positions.expandDims(2)
+      const before = tf.lessEqual(columns, last)
+      const visible =
+        window === Infinity ? before : before.logicalAnd(tf.greater(columns, last.sub(tf.scalar(window, 'int32'))))
+      return {
+        cos: gatherRows(cos, positions).expandDims(1),
+        sin: gatherRows(sin, positions).expandDims(1),
+        mask: tf.sub(1, visible.toFloat()).mul(MASKED).reshape([rows, 1, 1, time, width]),
+      }
+    }
+  })
+  return (positions) => ({
+    full: at.full(positions),
+    ...(at.sliding && { sliding: at.sliding(positions) }),
   })
 }
 
@@ -150,31 +179,15 @@ function layers(
   ids: Tensor,
   positions: Tensor,
   rows: Tensor,
-  tables: { cos: Tensor; sin: Tensor },
+  layoutsAt: LayoutsAt,
 ): Tensor {
   const [count, time] = ids.shape as [number, number]
-  const width = caches[0]!.k.shape[2]!
-  const columns = tf.range(0, width, 1, 'int32').reshape([1, 1, width])
-  const visible = tf.lessEqual(columns, positions.expandDims(2))
-  const mask = tf.sub(1, visible.toFloat()).mul(MASKED).reshape([count, 1, 1, time, width])
-  const layout = {
-    cos: gatherRows(tables.cos, positions).expandDims(1),
-    sin: gatherRows(tables.sin, positions).expandDims(1),
-    mask,
-  }
   const places = cachePlaces(rows, positions, config.kvHeads)
-  let x = embed(weights, ids)
-  for (let i = 0; i < config.layers; i++) {
-    const layer = `layers.${i}`
-    const normed = rmsNorm(x, weights[`${layer}.inputNorm`]!, config.rmsNormEps)
-    const { q, k, v } = project(config, weights, layer, normed, layout)
-    const flat = (y: Tensor): Tensor => y.reshape([count * config.kvHeads * time, config.headDim])
-    const cache = caches[i]!
-    const updated = { k: scatterRows(cache.k, places, flat(k)), v: scatterRows(cache.v, places, flat(v)) }
-    caches[i] = updated
-    x = finishLayer(config, weights, layer, x, attend(config, q, updated.k, updated.v, layout.mask))
-  }
-  return rmsNorm(x, weights['finalNorm']!, config.rmsNormEps)
+  const flat = (y: Tensor): Tensor => y.reshape([count * config.kvHeads * time, config.headDim])
+  return runLayers(config, weights, ids, layoutsAt(positions), (layer, k, v) => {
+    const cache = caches[layer]!
+    return (caches[layer] = { k: scatterRows(cache.k, places, flat(k)), v: scatterRows(cache.v, places, flat(v)) })
+  })
 }
 
 /** [row, head, position] of every new key, int32 [rows * heads * time, 3]. */
@@ -189,11 +202,6 @@ function cachePlaces(rows: Tensor, positions: Tensor, heads: number): Tensor {
 
 function rowIndices(count: number): Tensor {
   return tf.range(0, count, 1, 'int32')
-}
-
-function tablesFor(config: ModelConfig, length: number): { cos: Tensor; sin: Tensor } {
-  const { cos, sin } = ropeTables(config, length)
-  return { cos: tf.tensor2d(cos, [length, config.headDim]), sin: tf.tensor2d(sin, [length, config.headDim]) }
 }
 
 function vocabularyMask(rows: number, vocabulary: number): Tensor {

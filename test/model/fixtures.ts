@@ -20,7 +20,7 @@ export interface Golden {
   chats: { messages: { role: 'system' | 'user' | 'assistant'; content: string }[]; prompt: string; ids: number[] }[]
 }
 
-export const CHECKPOINTS = ['qwen2', 'qwen2-sharded', 'qwen3', 'llama3'] as const
+export const CHECKPOINTS = ['qwen2', 'qwen2-sharded', 'qwen3', 'llama3', 'gemma2', 'gemma3'] as const
 
 export function checkpointFolder(name: string): string {
   return join(import.meta.dirname, '../parity/fixtures/checkpoints', name)

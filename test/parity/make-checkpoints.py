@@ -13,7 +13,16 @@ import tokenizers
 import torch
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, Qwen2Config, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GenerationConfig,
+    LlamaConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 HERE = Path(__file__).parent
 OUT = HERE / "fixtures" / "checkpoints"
@@ -131,11 +140,12 @@ def randomise(model, seed):
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
         if "norm" in name:
-            parameter.data = 1 + 0.2 * noise
+            # Gemma's norms add 1 to their weights.
+            parameter.data = (0 if model.config.model_type.startswith("gemma") else 1) + 0.2 * noise
         elif name.endswith("bias"):
             parameter.data = 0.3 * noise
         elif "embed" in name:
-            parameter.data = 0.5 * noise
+            parameter.data = 0.5 * noise * (0.3 if model.config.model_type.startswith("gemma") else 1)
             # Rows that no id has must not win.
             parameter.data[305:] = 0
         else:
@@ -305,6 +315,29 @@ def main():
         eos=[end_of_text, eot],
         template_file=LLAMA_CHAT,
     )
+    # A window shorter than the sequences, so that it matters.
+    gemma = dict(vocab_size=305, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=12,
+                 tie_word_embeddings=True, sliding_window=6, query_pre_attn_scalar=10, eos_token_id=im_end, **common)
+    write(
+        OUT / "gemma2",
+        qwen,
+        Gemma2Config(attn_logit_softcapping=3.0, final_logit_softcapping=8.0, **gemma),
+        seed=SEEDS["gemma2"],
+        dtype=torch.float32,
+        tokenizer_config={**qwen_config, "chat_template": CHATML},
+        eos=[im_end, end],
+    )
+    write(
+        OUT / "gemma3",
+        qwen,
+        Gemma3TextConfig(rope_parameters={"full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0},
+                                          "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}},
+                         layer_types=["sliding_attention", "full_attention"], **gemma),
+        seed=SEEDS["gemma3"],
+        dtype=torch.float32,
+        tokenizer_config={**qwen_config, "chat_template": CHATML},
+        eos=[im_end, end],
+    )
     for folder in sorted(OUT.iterdir()):
         numbers = golden(folder)
         lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in numbers.items())
@@ -314,7 +347,7 @@ def main():
 
 
 # Chosen so that greedy decoding has clear winners; `golden` checks that.
-SEEDS = {"qwen2": 1, "qwen2-sharded": 10, "qwen3": 3, "llama3": 4}
+SEEDS = {"qwen2": 1, "qwen2-sharded": 10, "qwen3": 3, "llama3": 4, "gemma2": 5, "gemma3": 6}
 
 if __name__ == "__main__":
     main()

@@ -62,7 +62,7 @@ export function initialWeights(config: ModelConfig, seed: number): Record<string
 function setInduction(config: ModelConfig, weights: Record<string, Tensor>, random: Random): void {
   const { hiddenSize: d, headDim } = config
   const half = headDim / 2
-  const frequencies = inverseFrequencies(config)
+  const frequencies = inverseFrequencies(config.rope, headDim)
   const sketch = orthonormal(random, d, headDim)
   const directions = orthonormal(random, d, d)
   const subspace = (shift: number): Matrix =>
