@@ -32,7 +32,7 @@ export interface LocalPolicyOptions {
 const schema = z.strictObject({
   name: z.string().min(1).exactOptional(),
   slots: positiveInteger.default(64),
-  contextLength: z.int().min(2, 'must be at least 2, for a prompt and an answer').exactOptional(),
+  contextLength: z.int().min(2, 'must be at least 2; for a prompt and an answer').exactOptional(),
   tokensPerCall: positiveInteger.default(8),
   prefillChunk: positiveInteger.default(32),
   download: anObject<ResolveModelOptions>().exactOptional(),

@@ -159,10 +159,71 @@ describe('generation with a cache', () => {
     long.end()
   })
 
+  it('decodes no conversation that asks while others are prefilled, nor what a reused row held before', async () => {
+    const small = make(3)
+    const turns = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const long = (i: number): number[] => letterTokenizer.encode(`${i} ${'long question '.repeat(5)}`)
+    const expected = new Map<number, number[]>()
+    for (let i = 0; i < 4; i++) {
+      const conversation = await scheduler.start(GREEDY, i)
+      expected.set(i, (await conversation.generate(long(i), NO_STOP)).ids)
+      conversation.end()
+    }
+    for (let delay = 0; delay < 12; delay++) {
+      const first = await small.start(GREEDY, 0)
+      const ended = await small.start(GREEDY, 1)
+      const running = first.generate(long(0), NO_STOP)
+      const dropped = ended.generate(long(1), NO_STOP)
+      const third = await small.start(GREEDY, 2)
+      await turns(delay)
+      const late = third.generate(long(2), NO_STOP)
+      ended.end()
+      await expect(dropped).rejects.toThrow('was ended while it was generating')
+      // It gets the row that was just given back.
+      const reused = await small.start(GREEDY, 3)
+      const again = reused.generate(long(3), NO_STOP)
+      expect((await running).ids).toEqual(expected.get(0))
+      expect((await late).ids).toEqual(expected.get(2))
+      expect((await again).ids).toEqual(expected.get(3))
+      for (const conversation of [first, third, reused]) conversation.end()
+    }
+    small.dispose()
+  })
+
+  it('fails what runs and what waits when it is disposed, frees the cache, and starts nothing after', async () => {
+    const handles = native.getNumOfTensors()
+    const small = make(1)
+    const conversation = await small.start(WARM, 1)
+    const running = conversation.generate(prompt(1), { maxTokens: 200, stop: [] })
+    const waiting = small.start(WARM, 2)
+    const all = [
+      expect(running).rejects.toThrow('generate: the policy was disposed; load it again'),
+      expect(waiting).rejects.toThrow('generate: the policy was disposed'),
+    ]
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    small.dispose()
+    await Promise.all(all)
+    await expect(small.start(WARM, 3)).rejects.toThrow('disposed')
+    expect(() => conversation.generate([1], NO_STOP)).toThrow('disposed')
+    conversation.end()
+    for (let i = 0; i < 100 && native.getNumOfTensors() > handles; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    expect(native.getNumOfTensors()).toBe(handles)
+  })
+
   it('says what is wrong with a call', async () => {
     const conversation = await scheduler.start(WARM, 1)
     expect(() => conversation.generate([1], { maxTokens: -3, stop: [] })).toThrow(
       'generate: maxTokens must be a positive integer, got -3',
+    )
+    expect(() => conversation.generate([1], { maxTokens: 1, stop: [''] })).toThrow(
+      'generate: stop.0 must have a length',
+    )
+    await expect(scheduler.start({ ...WARM, temperature: NaN }, 1)).rejects.toThrow(
+      'start a conversation: sampling.temperature must be 0 (greedy) or at least 0.001, got NaN',
     )
     expect(() => conversation.generate([96], NO_STOP)).toThrow('ids must be integers below 96 (the vocabulary), got 96')
     conversation.end()

@@ -30,7 +30,7 @@ const expected = new Map<string, Trajectory[]>()
 beforeAll(async () => {
   ceiling = await loadPolicy(miniCheckpoint('ceiling'), { slots: 8 })
   llm = await loadPolicy(miniCheckpoint('simulator'), { slots: 8 })
-  questions = (await miniQuestions('mini-hotpotqa', 'validation')).slice(0, 20)
+  questions = (await miniQuestions('mini-hotpotqa', 'validation')).slice(0, 12)
   bm25 = createBm25Engine(await miniDocuments('validation'))
   simulator = createSimulator(llm, { prompt: miniSimulatorPrompt })
 })
@@ -76,7 +76,7 @@ describe.each([0, 1])('at temperature %d, more rollouts than slots', (temperatur
     ['0 to 60 ms', (call: number) => uniform(7, call) * 60],
   ] as [string, (call: number) => number][])('latency %s', async (_, latency) => {
     const wanted = await alone(bm25, temperature)
-    expect(wanted.filter(({ searches }) => searches > 1).length).toBeGreaterThan(10)
+    expect(wanted.filter(({ searches }) => searches > 1).length).toBeGreaterThan(6)
     expectSame(await play(delayedEngine(bm25, latency), temperature), wanted)
   })
 

@@ -8,11 +8,10 @@ import type { Question } from '../../src/schema/question.js'
 import type { SearchEngine } from '../../src/search/search-engine.js'
 
 // A real model with random weights: what it says is noise, how it is played is not.
+const folder = fileURLToPath(new URL('../parity/fixtures/checkpoints/qwen2', import.meta.url))
 let policy: LocalPolicy
 beforeAll(async () => {
-  policy = await loadPolicy(fileURLToPath(new URL('../parity/fixtures/checkpoints/qwen2', import.meta.url)), {
-    slots: 4,
-  })
+  policy = await loadPolicy(folder, { slots: 4 })
 })
 afterAll(() => policy.dispose())
 
@@ -48,4 +47,16 @@ test('stopping gives every slot back, those that were waited for included', asyn
   await expect(stopped).rejects.toThrow('stopped by hand')
   const after = await rollOutMany(policy, items, options)
   expect(after.every(({ failure }) => failure === undefined)).toBe(true)
+})
+
+test.each([
+  [{ slots: 0 }, 'slots must be a positive integer, got 0'],
+  [{ slots: NaN }, 'slots must be a positive integer, got NaN'],
+  [{ tokensPerCall: 0 }, 'tokensPerCall must be a positive integer, got 0'],
+  [{ prefillChunk: 1.5 }, 'prefillChunk must be a positive integer, got 1.5'],
+  [{ contextLength: 1 }, 'contextLength must be at least 2, got 1; for a prompt and an answer'],
+  [{ contextLength: 1e9 }, 'contextLength must be at most '],
+  [{ slot: 4 }, 'there is no option slot; did you mean slots?'],
+])('loading with %o is refused', async (change, message) => {
+  await expect(loadPolicy(folder, change as never)).rejects.toThrow(`load policy: ${message}`)
 })
