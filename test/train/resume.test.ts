@@ -11,7 +11,7 @@ import { miniProtocol } from '../../src/rollout/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { TrainingStopped, train } from '../../src/train/train.js'
-import type { TrainOptions } from '../../src/train/train.js'
+import type { TrainOptions } from '../../src/train/train-options.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
