@@ -128,5 +128,11 @@ function failureWatch({ maxFailedShare }: CheckedOptions): (update: number, meas
   }
 }
 
-const described = ([cause]: readonly FailureCause[]): string =>
-  cause ? `"${cause.message}" (${cause.count} times)` : ''
+/** Characters of a cause that are shown: an engine's message may be a whole page. */
+const SHOWN = 300
+
+function described([cause]: readonly FailureCause[]): string {
+  if (!cause) return 'unknown'
+  const { message, count } = cause
+  return `"${message.length > SHOWN ? `${message.slice(0, SHOWN)}…` : message}" (${count} times)`
+}
