@@ -35,6 +35,7 @@ export { coverExactMatch, exactMatch, f1, normalizeAnswer } from './reward/answe
 export { extractAnswer } from './reward/extract-answer.js'
 
 export { train, TrainingStopped } from './train/train.js'
+export type { RunConfig } from './train/run-config.js'
 export type { TrainOptions } from './train/train-options.js'
 export { trainSupervised } from './train/supervised.js'
 export type { Example, SupervisedOptions, SupervisedRecord } from './train/supervised.js'

@@ -3,6 +3,8 @@ import type { Weights } from '../model/weights.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import { optimizerSettings } from './optimizer.js'
+import type { OptimizerSettings } from './optimizer.js'
 
 /** Trajectories of one question and what each was worth. Failed rollouts are not among them: they are no evidence. */
 export interface Group {
@@ -39,13 +41,9 @@ export interface Learner {
 }
 
 /** Settings of every learner. */
-export interface LearnerSettings {
+export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay'> {
   /** Temperature that trajectories are sampled at; log-probabilities are taken at it too. Default 1. */
   temperature: number
-  /** Gradients are scaled down to this global norm. Default 1. */
-  maxGradNorm: number
-  /** Decoupled weight decay of matrices (norms and biases have none). Default 0. */
-  weightDecay: number
   /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
   microbatchTokens: number
   /**
@@ -57,8 +55,8 @@ export interface LearnerSettings {
 
 export const learnerSettings = {
   temperature: z.number().positive().default(1),
-  maxGradNorm: z.number().positive().default(1),
-  weightDecay: z.number().min(0).default(0),
+  maxGradNorm: optimizerSettings.maxGradNorm,
+  weightDecay: optimizerSettings.weightDecay,
   microbatchTokens: z.int().min(1).default(4096),
   bfloat16: z.boolean().default(false),
 }

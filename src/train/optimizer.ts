@@ -16,7 +16,7 @@ export interface OptimizerSettings {
   epsilon: number
   /** Decoupled weight decay of matrices (norms and biases have none). Default 0. */
   weightDecay: number
-  /** Gradients are scaled down to this norm. Default 1. */
+  /** Gradients are scaled down to this global norm. Default 1. */
   maxGradNorm: number
 }
 
