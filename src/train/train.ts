@@ -70,7 +70,7 @@ async function runUpdates(
   try {
     if (options.resume) records.push(...(await resumeRun(saveTo!, policy, learner, manifest, options.allowChanges)))
     progress.saves = records.length > 0
-    progress.update = records.length + 1
+    progress.update = Math.min(records.length + 1, updates)
     for (let drawn = 0; drawn < records.length * questionsPerUpdate; drawn++) draw()
     for (let update = records.length; update < updates && !signal?.aborted; update++) {
       progress.update = update + 1

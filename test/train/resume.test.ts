@@ -100,7 +100,7 @@ it('refuses other settings, no run, and a folder of other things', async () => {
     `train: a resumed run keeps its settings: groupSize is 3 in ${saveTo}, got 4; give the same`,
   )
   await expect(run(policy, { saveTo: join(folder, 'none'), resume: true })).rejects.toThrow('there is no run to resume')
-  await expect(run(policy, { resume: true })).rejects.toThrow('resume needs the folder of the run')
+  await expect(run(policy, { resume: true })).rejects.toThrow('saveTo must name the folder of the run to resume')
   const other = mkdtempSync(join(folder, 'other-'))
   writeFileSync(join(other, 'thesis.txt'), 'all of it')
   const onUpdate = (): never => expect.fail('before the first update')

@@ -164,6 +164,32 @@ describe('GRPO', () => {
     disposeWeights(start)
   })
 
+  it.each([
+    ['no trajectory', 0.01, () => Promise.resolve<Group[]>([])],
+    ['no advantage', 0, async () => [group([await trajectory('a=one', 2), await trajectory('b=two', 2)], [1, 1])]],
+    ['no advantage', 0, async () => [group([await trajectory('a=one', 2)], [1])]],
+    [
+      'no token of the policy',
+      0.01,
+      async () => [group([await trajectory('a=one', 5), await trajectory('b=', 2)], [1, 0])],
+    ],
+  ])('%s (klCoef %f): no weight, momentum or counter changes', async (reason, klCoef, batch) => {
+    const grpo = await createGrpo(policy(), { ...OPTIONS, klCoef })
+    await grpo.step([group([await trajectory('2+2=four', 4), await trajectory('2+2=fish', 4)], [1, 0])], 1e-3)
+    const everything = async (): Promise<unknown> => [
+      await Promise.all(Object.values(weights).map(downloadWeight)),
+      await Promise.all(Object.values(grpo.state().weights['optimizer']!).map(downloadWeight)),
+      grpo.state().counters,
+    ]
+    const before = await everything()
+    expect(await grpo.step(await batch(), 1e-3)).toMatchObject({ skipped: reason, gradNorm: 0 })
+    expect(await everything()).toEqual(before)
+    // The divergence from the reference is something to learn from.
+    const equal = [group([await trajectory('a=one', 2), await trajectory('b=two', 2)], [1, 1])]
+    if (klCoef > 0) expect(await grpo.step(equal, 1e-3)).not.toHaveProperty('skipped')
+    grpo.dispose()
+  })
+
   it('shares the loss among tokens, or among sequences', () => {
     expect(tokenShares([1, 3], 'token')).toEqual([0.25, 0.25])
     expect(tokenShares([1, 3, 0], 'sequence')).toEqual([0.5, 0.5 / 3, 0])
