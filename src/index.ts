@@ -34,8 +34,9 @@ export type { RolloutOptions } from './rollout/rollout-options.js'
 export { coverExactMatch, exactMatch, f1, normalizeAnswer } from './reward/answer-metrics.js'
 export { extractAnswer } from './reward/extract-answer.js'
 
-export { train } from './train/train.js'
-export type { TrainOptions } from './train/train.js'
+export { train, TrainingStopped } from './train/train.js'
+export type { RunConfig } from './train/run-config.js'
+export type { TrainOptions } from './train/train-options.js'
 export { trainSupervised } from './train/supervised.js'
 export type { Example, SupervisedOptions, SupervisedRecord } from './train/supervised.js'
 

@@ -6,35 +6,27 @@ export interface GroupAdvantageOptions {
   epsilon?: number
 }
 
+/** A standard deviation below this is rounding. */
+const NO_DEVIATION = 1e-9
+
 /**
- * Advantage of each trajectory within its group: reward minus the group's mean, over its sample standard deviation.
- * @param rewards One per trajectory.
- * @param groups The trajectory's group, by a name that is unique over data sets (question ids are).
- * @returns advantages, and how many groups had no variance and so teach nothing
+ * Advantages of a group's trajectories: reward minus the group's mean, over its sample standard deviation. All are 0 where
+ * the rewards are equal, and where there is one trajectory alone, as in TRL.
+ * @param rewards Of the trajectories of one group.
  */
-export function groupAdvantages(
-  rewards: readonly number[],
-  groups: readonly string[],
-  options: GroupAdvantageOptions = {},
-): { advantages: number[]; zeroVarianceGroups: number } {
+export function groupAdvantages(rewards: readonly number[], options: GroupAdvantageOptions = {}): number[] {
   const { scale = true, epsilon = 1e-4 } = options
-  if (rewards.length !== groups.length) {
-    throw new Error(
-      `group advantages: every reward needs a group, got ${rewards.length} rewards and ${groups.length} groups`,
-    )
-  }
-  const members = new Map<string, number[]>()
-  groups.forEach((group, i) => members.set(group, [...(members.get(group) ?? []), i]))
-  const advantages = new Array<number>(rewards.length).fill(0)
-  let zeroVarianceGroups = 0
-  for (const indices of members.values()) {
-    const own = indices.map((i) => rewards[i]!)
-    const mean = own.reduce((a, b) => a + b, 0) / own.length
-    const squares = own.reduce((sum, reward) => sum + (reward - mean) ** 2, 0)
-    // The sample standard deviation, as torch.std gives it.
-    const deviation = own.length > 1 ? Math.sqrt(squares / (own.length - 1)) : 0
-    if (deviation < 1e-9) zeroVarianceGroups++
-    for (const i of indices) advantages[i] = (rewards[i]! - mean) / (scale ? deviation + epsilon : 1)
-  }
-  return { advantages, zeroVarianceGroups }
+  const { mean, deviation } = spread(rewards)
+  if (deviation < NO_DEVIATION) return rewards.map(() => 0)
+  return rewards.map((reward) => (reward - mean) / (scale ? deviation + epsilon : 1))
+}
+
+/** False where a group's rewards are all equal (or there is one alone), so that it teaches nothing. */
+export const hasVariance = (rewards: readonly number[]): boolean => spread(rewards).deviation >= NO_DEVIATION
+
+/** Mean, and the sample standard deviation as torch.std gives it. */
+function spread(rewards: readonly number[]): { mean: number; deviation: number } {
+  const mean = rewards.reduce((a, b) => a + b, 0) / rewards.length
+  const squares = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0)
+  return { mean, deviation: rewards.length > 1 ? Math.sqrt(squares / (rewards.length - 1)) : 0 }
 }

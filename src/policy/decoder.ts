@@ -3,6 +3,7 @@ import type { ModelConfig } from '../model/config.js'
 import { byKind, MASKED, runLayers, unembed } from '../model/forward.js'
 import type { ByKind, Layout, WeightTensors } from '../model/forward.js'
 import { ropeTables } from '../model/rope.js'
+import { vocabularyMask } from '../model/vocabulary-mask.js'
 import { readWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
@@ -94,7 +95,7 @@ function decodeBody(
   const [slots, , width] = state.keys[0]!.shape as [number, number, number]
   const draws = inputs as unknown as DrawInputs
   const layoutsAt = cacheLayouts(config, width)
-  const barred = vocabularyMask(config.vocabSize, vocabulary)
+  const masked = vocabularyMask(config.vocabSize, vocabulary)
   let token = inputs.token
   let position = inputs.position
   const tokens: Tensor[] = []
@@ -102,7 +103,7 @@ function decodeBody(
   for (let step = 0; step < steps; step++) {
     const where = position.expandDims(1)
     const hidden = layers(config, weights, caches, token.expandDims(1), where, rowIndices(slots), layoutsAt)
-    const logits = unembed(config, weights, hidden.reshape([slots, config.hiddenSize])).add(barred)
+    const logits = masked(unembed(config, weights, hidden.reshape([slots, config.hiddenSize])))
     const uniform = inputs.uniform.slice([0, step], [slots, 1]).squeeze([1])
     const drawn = draw(logits, { ...draws, uniform }, truncate)
     tokens.push(drawn.token)
@@ -202,10 +203,4 @@ function cachePlaces(rows: Tensor, positions: Tensor, heads: number): Tensor {
 
 function rowIndices(count: number): Tensor {
   return tf.range(0, count, 1, 'int32')
-}
-
-function vocabularyMask(rows: number, vocabulary: number): Tensor {
-  const mask = new Float32Array(rows)
-  mask.fill(MASKED, vocabulary)
-  return tf.tensor1d(mask)
 }

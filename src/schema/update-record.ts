@@ -1,4 +1,9 @@
-/** What one update of a training run measured: a batch of rollouts and the optimization on it. */
+import type { FailureCause } from './failure-summary.js'
+
+/**
+ * What one update of a training run measured: a batch of rollouts and the optimization on it. Means over trajectories leave
+ * out those that failed, and are 0 where all did.
+ */
 export interface UpdateRecord {
   /** Number of the update, from 1. */
   update: number
@@ -10,18 +15,26 @@ export interface UpdateRecord {
   noiseThreshold: number
   /** Mean number of searches in a trajectory. */
   searchesPerQuestion: number
+  /** Number of trajectories that were learned from: those that did not fail. */
+  trajectories: number
+  /** Number of rollouts that failed, of policy, search engine or reward. They are left out of every mean and of learning. */
+  failed: number
+  /** Why they failed, the commonest cause first; absent where none did. */
+  failures?: FailureCause[]
+  /** Why the batch taught nothing, where it held no evidence: no optimizer step was made, and nothing has changed. */
+  skipped?: string
   /** Mean divergence from the reference policy, nats per policy token. */
   kl: number
-  /** Loss after the last optimizer step of the update. */
+  /** Loss before the optimizer step of the update. */
   loss: number
   /** Mean entropy of the sampling distribution, nats per policy token; absent where it was not computed. */
   entropy?: number
-  /** Share of policy tokens whose probability ratio was clipped, in [0, 1]. */
+  /** Share of policy tokens whose probability ratio was clipped, in [0, 1]; 0 while a batch is one optimizer step. */
   clipFraction: number
   /** Global norm of the gradient before clipping. */
   gradNorm: number
   learningRate: number
-  /** Number of groups whose rewards were all equal, so that they taught nothing. */
+  /** Number of groups that taught nothing: rewards all equal, or fewer than two trajectories that did not fail. */
   zeroVarianceGroups: number
   /** Share of trajectories that gave an answer, in [0, 1]. */
   answered: number

@@ -2,27 +2,34 @@ import { table, type ColumnTable } from 'arquero'
 import type { UpdateRecord } from '../schema/update-record.js'
 
 /**
- * One row for each update, in order of `update`, with `UpdateRecord`'s fields as columns. `entropy` and
- * `validationEm` hold null where an update has none.
+ * One row for each update, in order of `update`, with `UpdateRecord`'s fields as columns. `entropy`, `validationEm` and
+ * `skipped` hold null where an update has none, as do means and the step's measures where all rollouts failed. `failure` is
+ * the commonest cause.
  */
 export function trainingTable(updates: readonly UpdateRecord[]): ColumnTable {
   const rows = [...updates].sort((a, b) => a.update - b.update)
+  const measured = (value: (row: UpdateRecord) => number): (number | null)[] =>
+    rows.map((row) => (row.trajectories === 0 ? null : value(row)))
   return table({
     update: rows.map((row) => row.update),
-    reward: rows.map((row) => row.reward),
-    em: rows.map((row) => row.em),
+    reward: measured((row) => row.reward),
+    em: measured((row) => row.em),
     validationEm: rows.map((row) => row.validationEm ?? null),
     noiseThreshold: rows.map((row) => row.noiseThreshold),
-    searchesPerQuestion: rows.map((row) => row.searchesPerQuestion),
-    kl: rows.map((row) => row.kl),
-    loss: rows.map((row) => row.loss),
+    searchesPerQuestion: measured((row) => row.searchesPerQuestion),
+    kl: measured((row) => row.kl),
+    loss: measured((row) => row.loss),
     entropy: rows.map((row) => row.entropy ?? null),
-    clipFraction: rows.map((row) => row.clipFraction),
-    gradNorm: rows.map((row) => row.gradNorm),
+    clipFraction: measured((row) => row.clipFraction),
+    gradNorm: measured((row) => row.gradNorm),
     learningRate: rows.map((row) => row.learningRate),
+    trajectories: rows.map((row) => row.trajectories),
+    failed: rows.map((row) => row.failed),
+    failure: rows.map((row) => row.failures?.[0]?.message ?? null),
+    skipped: rows.map((row) => row.skipped ?? null),
     zeroVarianceGroups: rows.map((row) => row.zeroVarianceGroups),
-    answered: rows.map((row) => row.answered),
-    tokensPerTrajectory: rows.map((row) => row.tokensPerTrajectory),
+    answered: measured((row) => row.answered),
+    tokensPerTrajectory: measured((row) => row.tokensPerTrajectory),
     rolloutSeconds: rows.map((row) => row.rolloutSeconds),
     updateSeconds: rows.map((row) => row.updateSeconds),
   })

@@ -1,109 +1,86 @@
+import { z } from 'zod'
+import { groupAdvantages } from '../algorithm/advantage.js'
 import { clippedPolicyLoss } from '../algorithm/policy-loss.js'
 import { cloneWeights, disposeWeights } from '../model/weights.js'
-import type { Weights } from '../model/weights.js'
-import type { LocalPolicy } from '../policy/local-policy.js'
-import type { Trajectory } from '../schema/trajectory.js'
 import type { Traced } from '../tensor/compile.js'
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import { targetLogprobs } from '../tensor/ops.js'
+import type { Learner, LearnerSettings, LearnerStep } from './learner.js'
 import { compileLoss, compileTargetLogprobs } from './loss-function.js'
-import type { TargetInputs } from './loss-function.js'
+import type { TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import type { Microbatch } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
-import type { Optimizer } from './optimizer.js'
 
-export interface GrpoOptions {
-  /** The probability ratio is clipped to 1 ± this. */
-  clip: number
-  /** Weight of the k3 divergence from the reference in the loss. */
-  klCoef: number
-  /** Temperature that the trajectories were sampled at; log-probabilities are taken at it. */
-  temperature: number
-  /** `token`: all policy tokens of the batch count alike; `sequence`: all trajectories do (GRPO's own mean). */
-  lossAggregation: 'token' | 'sequence'
-  /** Ids of a microbatch, padding included; memory grows with it. */
-  microbatchTokens: number
-  /** Matrix products of the optimization in bfloat16. Old log-probabilities are then recomputed in bfloat16 as well. */
-  bfloat16: boolean
-  maxGradNorm: number
-  weightDecay: number
-}
-
-export interface GrpoStep {
-  loss: number
-  kl: number
-  clipFraction: number
-  gradNorm: number
-}
-
-/** Learns from trajectories with advantages, one optimizer step a batch. */
-export interface Grpo {
-  /** The policy as it was at the start. */
-  readonly reference: Weights
-  readonly optimizer: Optimizer
+/** Settings of GRPO (arXiv 2402.03300) beside those of every learner. */
+export interface GrpoSettings {
   /**
-   * @param advantages One per trajectory, given to each of its policy tokens.
-   * Throws, with the weights as they were, where loss or gradient is not finite.
+   * The probability ratio is clipped to 1 ± this. It has no effect while a batch is one optimizer step: the policy that
+   * learns is the one that sampled, so the ratio is 1. Default 0.2.
    */
-  step(trajectories: readonly Trajectory[], advantages: readonly number[], learningRate: number): Promise<GrpoStep>
-  dispose(): void
+  clip: number
+  /** Weight of the divergence from the starting policy (k3) in the loss. Default 0.001, as in the paper. */
+  klCoef: number
+  /**
+   * `token`: all policy tokens of the batch count alike; `sequence`: all trajectories do (GRPO's own mean).
+   * Default `token`.
+   */
+  lossAggregation: 'token' | 'sequence'
+}
+
+export const grpoSettings = {
+  clip: z.number().positive().default(0.2),
+  klCoef: z.number().min(0).default(0.001),
+  lossAggregation: z.enum(['token', 'sequence']).default('token'),
 }
 
 type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advantages' | 'share', HostTensor>
 
-/** Prepares training of a policy; its weights of this moment become the frozen reference. */
-export async function createGrpo(policy: LocalPolicy, options: GrpoOptions): Promise<Grpo> {
-  const { config, weights } = policy
-  const { temperature, bfloat16 } = options
-  const reference = await cloneWeights(weights)
-  const optimizer = await createOptimizer(weights, options)
-  const logprobsOf = compileTargetLogprobs(config, bfloat16)
-  const accumulate = compileLoss('policy loss', config, bfloat16, (logits, inputs: Traced<LossInputs>) => {
-    const logprobs = targetLogprobs(logits.div(temperature), inputs.targets)
-    return clippedPolicyLoss({ ...inputs, logprobs }, options)
-  })
+/** Group-relative policy optimization: one optimizer step a batch. The policy of this moment becomes the reference. */
+export async function createGrpo(policy: Trainable, settings: GrpoSettings & LearnerSettings): Promise<Learner> {
+  const { klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
+  const model = { trainable: policy.weights, frozen: {} }
+  const reference = { trainable: await cloneWeights(model.trainable), frozen: model.frozen }
+  const optimizer = await createOptimizer(model.trainable, settings)
+  const logprobsOf = compileTargetLogprobs(policy, settings)
+  const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) =>
+    clippedPolicyLoss({ ...inputs, logprobs }, settings),
+  )
 
-  async function lossInputs(
-    batch: Microbatch,
-    trajectories: readonly Trajectory[],
-    advantages: readonly number[],
-    shares: number[],
-  ) {
+  /** What the loss needs of one microbatch; `share` and `advantage` are given for each sequence. */
+  async function lossInputs(batch: Microbatch, sequences: readonly TrainedSequence[], shares: readonly number[]) {
     const { ids, at, targets } = batch
-    const token = { ids, at, targets, temperature }
+    const tokens = { ids, at, targets }
     const oldLogprobs = bfloat16
-      ? (await logprobsOf(token, weights)).logprobs
-      : float32(perTarget(batch, ({ sequence, place }) => trajectories[sequence]!.logprobs[place]!))
-    const refLogprobs = (await logprobsOf(token, reference)).logprobs
+      ? (await logprobsOf(tokens, model)).logprobs
+      : float32(perTarget(batch, ({ sequence, place }) => sequences[sequence]!.logprobs[place]!))
+    const refLogprobs = (await logprobsOf(tokens, reference)).logprobs
     return {
-      ids,
-      at,
-      targets,
+      ...tokens,
       oldLogprobs,
       refLogprobs,
-      advantages: float32(perTarget(batch, ({ sequence }) => advantages[sequence]!)),
+      advantages: float32(perTarget(batch, ({ sequence }) => sequences[sequence]!.advantage)),
       share: float32(perTarget(batch, ({ sequence }) => shares[sequence]!)),
     }
   }
 
   return {
-    reference,
-    optimizer,
-    async step(trajectories, advantages, learningRate) {
-      const sequences = trajectories.map(({ ids, lossMask }) => ({
-        ids,
-        trained: lossMask.flatMap((mask, place) => (mask === 1 ? [place] : [])),
-      }))
-      const shares = tokenShares(
-        sequences.map((sequence) => sequence.trained.length),
-        options.lossAggregation,
-      )
-      const total: GrpoStep = { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0 }
-      for (const batch of toMicrobatches(sequences, options.microbatchTokens)) {
-        const inputs = await lossInputs(batch, trajectories, advantages, shares)
-        const result = await accumulate(inputs, { weights, gradients: optimizer.gradients })
+    async step(groups, learningRate) {
+      const sequences = groups.flatMap(({ trajectories, rewards }) => {
+        const advantages = groupAdvantages(rewards)
+        return trajectories.map(({ ids, lossMask, logprobs }, i): TrainedSequence => ({
+          ids,
+          trained: lossMask.flatMap((mask, place) => (mask === 1 ? [place] : [])),
+          logprobs,
+          advantage: advantages[i]!,
+        }))
+      })
+      const lengths = sequences.map(({ trained }) => trained.length)
+      const shares = tokenShares(lengths, lossAggregation)
+      const total: LearnerStep = { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0 }
+      for (const batch of toMicrobatches(sequences, microbatchTokens)) {
+        const inputs = await lossInputs(batch, sequences, shares)
+        const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         for (const key of ['loss', 'kl', 'clipFraction'] as const) total[key] += result[key].data[0]!
       }
       if (!Number.isFinite(total.loss)) {
@@ -113,16 +90,48 @@ export async function createGrpo(policy: LocalPolicy, options: GrpoOptions): Pro
             'Lower the learning rate, or go back to an earlier checkpoint',
         )
       }
+      // Before its first step the policy is the reference, so that there is no divergence to reduce either.
+      const diverged = klCoef > 0 && optimizer.steps > 0
+      const skipped = nothingToLearn(sequences, diverged)
+      if (skipped !== undefined) {
+        // What has been accumulated is 0 up to rounding, but a step would also move the weights on Adam's momentum.
+        await optimizer.clear()
+        return { ...total, skipped }
+      }
       total.gradNorm = await optimizer.step(learningRate)
       return total
     },
+    state: () => ({
+      weights: { reference: reference.trainable, optimizer: optimizer.moments },
+      counters: { optimizerSteps: optimizer.steps },
+    }),
+    restore({ optimizerSteps }) {
+      optimizer.steps = optimizerSteps!
+    },
     dispose() {
-      disposeWeights(reference)
+      disposeWeights(reference.trainable)
       optimizer.dispose()
       accumulate.dispose()
       logprobsOf.dispose()
     },
   }
+}
+
+/** A trajectory as the loss sees it. */
+interface TrainedSequence {
+  ids: readonly number[]
+  /** Places of the policy's own tokens. */
+  trained: readonly number[]
+  logprobs: readonly number[]
+  advantage: number
+}
+
+/** Why a batch holds no evidence, if it doesn't. */
+function nothingToLearn(sequences: readonly TrainedSequence[], diverged: boolean): string | undefined {
+  if (sequences.length === 0) return 'no trajectory'
+  if (sequences.every(({ trained }) => trained.length === 0)) return 'no token of the policy'
+  const informative = sequences.some(({ trained, advantage }) => trained.length > 0 && advantage !== 0)
+  return informative || diverged ? undefined : 'no advantage'
 }
 
 /** The share of one token of each sequence in the loss; over all tokens they sum to 1. */

@@ -1,6 +1,19 @@
 /** How the learning rate goes on after the warm-up. */
 export type LearningRateSchedule = 'constant' | 'linear'
 
+interface LearningRateSettings {
+  learningRate: number
+  updates: number
+  warmupRatio: number
+  learningRateSchedule: LearningRateSchedule
+}
+
+/** The learning rate of an update (from 0). */
+export function learningRateAt(settings: LearningRateSettings, update: number): number {
+  const { learningRate, updates, warmupRatio, learningRateSchedule } = settings
+  return learningRate * scheduleFactor(update, updates, warmupRatio, learningRateSchedule)
+}
+
 /**
  * Share of the full learning rate at an update: grows in a straight line over the warm-up, whose last update has all of it;
  * then stays, or falls in a straight line so that it would be 0 at the update after the last.
@@ -13,8 +26,6 @@ export function scheduleFactor(
   warmupRatio: number,
   schedule: LearningRateSchedule = 'constant',
 ): number {
-  if (!(warmupRatio >= 0 && warmupRatio <= 1))
-    throw new Error(`learning rate: warmupRatio must be in [0, 1], got ${warmupRatio}`)
   const warmup = Math.max(1, warmupRatio * updates)
   if (update + 1 <= warmup) return (update + 1) / warmup
   return schedule === 'constant' ? 1 : (updates - update) / (updates - warmup + 1)

@@ -1,9 +1,10 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import type { ModelConfig } from '../model/config.js'
 import { hiddenStates, unembed } from '../model/forward.js'
 import type { WeightTensors } from '../model/forward.js'
+import { vocabularyMask } from '../model/vocabulary-mask.js'
 import { readWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
+import type { LocalPolicy } from '../policy/local-policy.js'
 import { compile } from '../tensor/compile.js'
 import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
@@ -12,30 +13,64 @@ import { tf } from '../tensor/runtime.js'
 
 type Tensor = TensorFlow.Tensor
 
-/** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
-export type TargetInputs = Record<'ids' | 'at' | 'targets', HostTensor>
+/** The parts of a local policy that training needs. */
+export type Trainable = Pick<LocalPolicy, 'config' | 'weights' | 'tokenizer'>
 
-export interface TrainingState {
-  weights: Weights
+/** A model's weights in two parts: gradients are taken of the trainable ones alone. A key is in one of them. */
+export interface ModelWeights {
+  trainable: Weights
+  frozen: Weights
+}
+
+/** What a compiled loss function reads, and the gradients that it adds to: one for each trainable weight. */
+export interface TrainingState extends ModelWeights {
   gradients: Weights
 }
 
-/** Logits [targets, vocabulary] where the trained tokens are predicted: no others are computed. */
-function targetLogits(config: ModelConfig, weights: WeightTensors, inputs: Traced<TargetInputs>): Tensor {
-  const hidden = hiddenStates(config, weights, inputs.ids).reshape([-1, config.hiddenSize])
-  return unembed(config, weights, gatherRows(hidden, inputs.at))
+/** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
+export type TargetInputs = Record<'ids' | 'at' | 'targets', HostTensor>
+
+/** What the model says about the trained tokens. */
+export interface TargetOutputs {
+  /** Log-probability of each [targets], at the temperature and over the tokenizer's ids, as the sampler has it. */
+  logprobs: Tensor
+  /** Hidden states that predict them [targets, hidden], after the final norm: what a value head reads. */
+  hidden: Tensor
+  /** All weights by key, trainable and frozen. */
+  weights: WeightTensors
 }
 
-/** Log-probabilities of the trained tokens at a temperature, without gradients. */
+export interface LogprobOptions {
+  /** Logits are divided by it. */
+  temperature: number
+  /** Matrix products in bfloat16. */
+  bfloat16: boolean
+}
+
+/** Logits are computed where the trained tokens are predicted, and nowhere else. */
+function targetOutputs(
+  { config, tokenizer }: Trainable,
+  temperature: number,
+  weights: WeightTensors,
+  inputs: Traced<TargetInputs>,
+): TargetOutputs {
+  const hidden = gatherRows(hiddenStates(config, weights, inputs.ids).reshape([-1, config.hiddenSize]), inputs.at)
+  const masked = vocabularyMask(config.vocabSize, tokenizer.vocabSize)
+  const logits = masked(unembed(config, weights, hidden))
+  const scaled = temperature === 1 ? logits : logits.div(temperature)
+  return { logprobs: targetLogprobs(scaled, inputs.targets), hidden, weights }
+}
+
+/** Log-probabilities of the trained tokens, without gradients. */
 export function compileTargetLogprobs(
-  config: ModelConfig,
-  bfloat16: boolean,
-): Compiled<TargetInputs & { temperature: number }, Weights, { logprobs: Tensor }> {
+  model: Trainable,
+  { temperature, bfloat16 }: LogprobOptions,
+): Compiled<TargetInputs, ModelWeights, { logprobs: Tensor }> {
   return compile(
     'logprobs',
-    (inputs: Traced<TargetInputs & { temperature: number }>, weights: Weights) => {
-      const logits = targetLogits(config, readWeights(weights), inputs).div(inputs.temperature)
-      return { logprobs: targetLogprobs(logits, inputs.targets) }
+    (inputs: Traced<TargetInputs>, { trainable, frozen }: ModelWeights) => {
+      const weights = { ...readWeights(trainable), ...readWeights(frozen) }
+      return { logprobs: targetOutputs(model, temperature, weights, inputs).logprobs }
     },
     { bfloat16 },
   )
@@ -43,30 +78,30 @@ export function compileTargetLogprobs(
 
 /**
  * Compiles one accumulation step: loss and metrics of a microbatch, its gradient added to `state.gradients`.
- * @param loss From log-probabilities [targets] and the logits they come from to a scalar `loss` and metrics that carry
- * no gradient.
+ * @param loss From what the model says about the trained tokens to a scalar `loss` and metrics that carry no gradient.
  */
 export function compileLoss<I extends TargetInputs & { [K in keyof I]: Input }, M extends Record<string, Tensor>>(
   name: string,
-  config: ModelConfig,
-  bfloat16: boolean,
-  loss: (logits: Tensor, inputs: Traced<I>) => { loss: Tensor; metrics: M },
+  model: Trainable,
+  { temperature, bfloat16 }: LogprobOptions,
+  loss: (outputs: TargetOutputs, inputs: Traced<I>) => { loss: Tensor; metrics: M },
 ): Compiled<I, TrainingState, M & { loss: Tensor }> {
   return compile(
     name,
-    (inputs: Traced<I>, state: TrainingState) => {
-      const keys = Object.keys(state.weights)
+    (inputs: Traced<I>, { trainable, frozen, gradients }: TrainingState) => {
+      const keys = Object.keys(trainable)
+      const fixed = readWeights(frozen)
       let metrics: M | undefined
       const objective = (...values: Tensor[]): TensorFlow.Scalar => {
-        const weights = Object.fromEntries(keys.map((key, i) => [key, values[i]!]))
-        const result = loss(targetLogits(config, weights, inputs), inputs)
+        const weights = { ...Object.fromEntries(keys.map((key, i) => [key, values[i]!])), ...fixed }
+        const result = loss(targetOutputs(model, temperature, weights, inputs), inputs)
         metrics = result.metrics
         Object.values(result.metrics).forEach((metric) => tf.keep(metric))
         return result.loss as TensorFlow.Scalar
       }
-      const tensors = keys.map((key) => state.weights[key]!.read())
+      const tensors = keys.map((key) => trainable[key]!.read())
       const { value, grads } = tf.valueAndGrads(objective)(tensors)
-      keys.forEach((key, i) => state.gradients[key]!.add(grads[i]!))
+      keys.forEach((key, i) => gradients[key]!.add(grads[i]!))
       return { ...metrics!, loss: value }
     },
     { bfloat16 },

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { clearWeights, disposeWeights, zeroWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
@@ -6,17 +7,27 @@ import { applyAdam, sumOfSquares } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 /** AdamW (arXiv 1711.05101) with clipping of the global gradient norm. */
-export interface OptimizerOptions {
+export interface OptimizerSettings {
   /** Default 0.9. */
-  beta1?: number
+  beta1: number
   /** Default 0.999. */
-  beta2?: number
+  beta2: number
   /** Default 1e-8. */
-  epsilon?: number
-  /** Decoupled weight decay of matrices (norms and biases have none); default 0. */
-  weightDecay?: number
-  /** Gradients are scaled down to this norm; default 1. */
-  maxGradNorm?: number
+  epsilon: number
+  /** Decoupled weight decay of matrices (norms and biases have none). Default 0. */
+  weightDecay: number
+  /** Gradients are scaled down to this global norm. Default 1. */
+  maxGradNorm: number
+}
+
+const moment = z.number().min(0).lt(1)
+
+export const optimizerSettings = {
+  beta1: moment.default(0.9),
+  beta2: moment.default(0.999),
+  epsilon: z.number().positive().default(1e-8),
+  weightDecay: z.number().min(0).default(0),
+  maxGradNorm: z.number().positive().default(1),
 }
 
 /** Accumulated gradients and optimizer state of one set of weights. */
@@ -64,9 +75,11 @@ const compileUpdate = (decays: boolean) =>
     return {}
   })
 
+const defaults = z.object(optimizerSettings).parse({})
+
 /** @param weights The weights to train; they stay the caller's. */
-export async function createOptimizer(weights: Weights, options: OptimizerOptions = {}): Promise<Optimizer> {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, maxGradNorm = 1 } = options
+export async function createOptimizer(weights: Weights, settings: Partial<OptimizerSettings> = {}): Promise<Optimizer> {
+  const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = { ...defaults, ...settings }
   const state: State = {
     weights,
     gradients: await zeroWeights(weights),
@@ -88,7 +101,7 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
           `optimizer step: the gradient norm must be finite, got ${norm}; lower the learning rate or look at the batch`,
         )
       }
-      const steps = ++optimizer.steps
+      const steps = optimizer.steps + 1
       const scale = norm > maxGradNorm ? maxGradNorm / (norm + 1e-6) : 1
       const correction1 = 1 - beta1 ** steps
       const correction2 = Math.sqrt(1 - beta2 ** steps)
@@ -102,6 +115,7 @@ export async function createOptimizer(weights: Weights, options: OptimizerOption
         beta2,
       }
       await update(scalars, state)
+      optimizer.steps = steps
       return norm
     },
     clear: () => clearWeights(state.gradients),

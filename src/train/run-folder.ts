@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { readJsonl, writeJsonl } from '../file/jsonl.js'
 import { openFolder } from '../file/write-folder.js'
 import type { FolderKind, FolderWriter } from '../file/write-folder.js'
@@ -9,35 +10,33 @@ import { setWeight } from '../model/weights.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
 import type { UpdateRecord } from '../schema/update-record.js'
-import type { Grpo } from './grpo.js'
+import type { Learner } from './learner.js'
+import { checkResumable } from './run-manifest.js'
+import type { RunManifest } from './run-manifest.js'
 
 /**
  * A training run on disk, enough to go on with it as if it had never stopped:
- * `policy/` is a model folder that transformers loads, `updates.jsonl` has the records, `run.json` the settings,
- * `reference.safetensors` and `optimizer.safetensors` the rest of the state.
+ * `policy/` is a model folder that transformers loads, `updates.jsonl` has the records, `run.json` the manifest and the
+ * learner's counters, and one safetensors file each the rest of its state (`reference`, `optimizer`).
  */
 export interface SavedRun {
-  settings: RunSettings
+  manifest: RunManifest
   records: UpdateRecord[]
 }
 
-/** Options on which the course of a run depends. */
-export type RunSettings = Record<string, unknown>
-
 interface RunFile {
-  settings: RunSettings
-  optimizerSteps: number
+  manifest: Record<string, unknown>
+  counters: Record<string, number>
 }
 
 const FILES = { run: 'run.json', records: 'updates.jsonl', policy: 'policy' }
-const STATES = { reference: 'reference.safetensors', optimizer: 'optimizer.safetensors' }
+const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
-const NAMES = new Set([...Object.values(FILES), ...Object.values(STATES)])
 const KIND: FolderKind = {
   operation: 'train: saveTo',
   what: 'run',
   marker: FILES.run,
-  owns: (name) => NAMES.has(name),
+  owns: (name) => Object.values(FILES).includes(name) || name.endsWith('.safetensors'),
 }
 
 /**
@@ -48,51 +47,71 @@ const KIND: FolderKind = {
  */
 export const openRunFolder = (
   folder: string,
-  { resume = false, overwrite = false }: { resume?: boolean; overwrite?: boolean },
+  { resume, overwrite }: { resume: boolean; overwrite: boolean },
 ): Promise<FolderWriter> => openFolder(folder, KIND, { overwrite: resume || overwrite })
 
 /** Writes the run; what was in the folder before stays whole until the new one is complete. */
-export async function saveRun(folder: FolderWriter, policy: LocalPolicy, grpo: Grpo, run: SavedRun): Promise<void> {
-  const { settings, records } = run
+export async function saveRun(
+  folder: FolderWriter,
+  policy: LocalPolicy,
+  learner: Learner,
+  run: SavedRun,
+): Promise<void> {
+  const { manifest, records } = run
+  const { weights, counters } = learner.state()
   await folder.write(async (aside) => {
     await policy.save(join(aside, FILES.policy))
-    await writeWeightFile(join(aside, STATES.reference), grpo.reference)
-    await writeWeightFile(join(aside, STATES.optimizer), grpo.optimizer.moments)
+    for (const [name, variables] of Object.entries(weights)) await writeWeightFile(stateFile(aside, name), variables)
     await writeJsonl(join(aside, FILES.records), records)
-    const file: RunFile = { settings, optimizerSteps: grpo.optimizer.steps }
+    const file: RunFile = { manifest: { ...manifest }, counters }
     await writeFile(join(aside, FILES.run), `${JSON.stringify(file, null, 2)}\n`)
   })
 }
 
 /**
- * Reads a saved run into the policy, its reference and its optimizer.
- * @throws {Error} where there is none, or its settings are not these
+ * Reads a saved run into the policy and its learner.
+ * @param allowed What may differ from the saved manifest.
+ * @throws {Error} where there is none, or its manifest is not this; policy and learner are then as they were
  */
 export async function resumeRun(
   folder: string,
   policy: LocalPolicy,
-  grpo: Grpo,
-  settings: RunSettings,
+  learner: Learner,
+  manifest: RunManifest,
+  allowed: readonly (keyof RunManifest)[],
 ): Promise<UpdateRecord[]> {
-  const text = await readFile(join(folder, FILES.run), 'utf8').catch((error: unknown) => {
+  const saved = await readRunFile(folder)
+  const records = await readJsonl(join(folder, FILES.records), updateRecordSchema, 'updates')
+  checkResumable(folder, saved.manifest, manifest, allowed, records.length)
+  for (const [name, variables] of Object.entries(learner.state().weights))
+    await readWeightFile(stateFile(folder, name), variables)
+  const { tensors } = await readCheckpoint(join(folder, FILES.policy))
+  for await (const { key, data } of tensors()) await setWeight(policy.weights[key]!, data)
+  learner.restore(saved.counters)
+  return records
+}
+
+async function readRunFile(folder: string): Promise<RunFile> {
+  const path = join(folder, FILES.run)
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new Error(`train: there is no run to resume in ${folder}; leave \`resume\` out to begin one`, {
       cause: error,
     })
   })
-  const saved = JSON.parse(text) as RunFile
-  for (const [name, value] of Object.entries(JSON.parse(JSON.stringify(settings)) as RunSettings)) {
-    const was = JSON.stringify(saved.settings[name])
-    if (was !== JSON.stringify(value)) {
-      throw new Error(
-        `train: a resumed run keeps its settings: ${name} is ${was} in ${folder}, got ${JSON.stringify(value)}; ` +
-          'give the same, or `overwrite: true` instead of `resume` to begin anew',
-      )
-    }
+  const result = runFileSchema.safeParse(jsonOf(text))
+  if (result.success) return result.data
+  throw new Error(`train: ${path} holds no run that this version can go on with; \`overwrite: true\` instead of \`resume\` begins anew`)
+}
+
+const runFileSchema: z.ZodType<RunFile> = z.object({
+  manifest: z.record(z.string(), z.unknown()),
+  counters: z.record(z.string(), z.number()),
+})
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
-  await readWeightFile(join(folder, STATES.reference), grpo.reference)
-  await readWeightFile(join(folder, STATES.optimizer), grpo.optimizer.moments)
-  const { tensors } = await readCheckpoint(join(folder, FILES.policy))
-  for await (const { key, data } of tensors()) await setWeight(policy.weights[key]!, data)
-  grpo.optimizer.steps = saved.optimizerSteps
-  return readJsonl(join(folder, FILES.records), updateRecordSchema, 'updates')
 }

@@ -1,34 +1,37 @@
-import type { ModelConfig } from '../model/config.js'
-import type { Weights } from '../model/weights.js'
+import { z } from 'zod'
+import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Traced } from '../tensor/compile.js'
-import { targetLogprobs } from '../tensor/ops.js'
 import { compileLoss } from './loss-function.js'
-import type { TargetInputs } from './loss-function.js'
+import type { TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
-import { createOptimizer } from './optimizer.js'
-import type { OptimizerOptions } from './optimizer.js'
+import { createOptimizer, optimizerSettings } from './optimizer.js'
+import type { OptimizerSettings } from './optimizer.js'
 
-/** A sequence to imitate. `weights` (one per id) say how much each token counts; the first token never does. */
+/** A sequence to imitate. */
 export interface Example {
   ids: readonly number[]
-  weights: readonly number[]
+  /** How much each token counts in the loss, one per id; the first token never does, for nothing predicts it. */
+  tokenWeights: readonly number[]
 }
 
-export interface SupervisedOptions extends OptimizerOptions {
+export interface SupervisedOptions extends Partial<OptimizerSettings> {
+  /** Its weights are changed in place: a loaded policy, or a config, weights and the tokenizer that gave the ids. */
+  policy: Trainable
   /** Number of optimizer steps. */
   steps: number
   /** Gives the examples of a step (from 0). */
-  batch(step: number): readonly Example[]
-  /** Learning rate of a step (from 0). */
-  learningRate(step: number): number
-  /** Tokens of a microbatch; memory grows with it. Default 4096. */
+  batch: (step: number) => readonly Example[]
+  /** A number, or the learning rate of a step (from 0). */
+  learningRate: number | ((step: number) => number)
+  /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
   microbatchTokens?: number
   /** Compute matrix products in bfloat16; default true. */
   bfloat16?: boolean
   /** After each step. May be asynchronous: training waits. */
-  onStep?(record: SupervisedRecord): void | Promise<void>
+  onStep?: (record: SupervisedRecord) => void | Promise<void>
+  /** Ends training after the step under way. */
   signal?: AbortSignal
 }
 
@@ -42,50 +45,88 @@ export interface SupervisedRecord {
   tokens: number
 }
 
+const rate = z.number().min(0)
+
+const optionsSchema = z.strictObject({
+  policy: anObject<Trainable>('a local policy'),
+  steps: z.int().min(1),
+  batch: aFunction<SupervisedOptions['batch']>(),
+  learningRate: z.union([rate, aFunction<(step: number) => number>()], {
+    error: 'must be a finite number of at least 0, or a function of the step',
+  }),
+  microbatchTokens: z.int().min(1).default(4096),
+  bfloat16: z.boolean().default(true),
+  onStep: aFunction<NonNullable<SupervisedOptions['onStep']>>().exactOptional(),
+  signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+  ...optimizerSettings,
+})
+
+/** What the caller's functions give for one step. */
+const stepSchema = (vocabulary: number) =>
+  z.strictObject({
+    learningRate: rate,
+    examples: z
+      .array(
+        z
+          .object({
+            ids: z.array(z.int().min(0).lt(vocabulary)).min(1),
+            tokenWeights: z.array(z.number().min(0)),
+          })
+          .refine(({ ids, tokenWeights }) => ids.length === tokenWeights.length, {
+            path: ['tokenWeights'],
+            error: 'must hold one weight for each id',
+          }),
+      )
+      .min(1),
+  })
+
 /**
- * Supervised fine-tuning: `weights` are changed in place.
+ * Supervised fine-tuning: the policy's weights are changed in place.
  * Throws when the loss is not finite, with the weights as they were before that step.
  */
-export async function trainSupervised(
-  config: ModelConfig,
-  weights: Weights,
-  options: SupervisedOptions,
-): Promise<void> {
-  const { microbatchTokens = 4096, bfloat16 = true, signal } = options
-  const accumulate = compileLoss('supervised loss', config, bfloat16, (logits, inputs: Traced<LossInputs>) => ({
-    loss: targetLogprobs(logits, inputs.targets).mul(inputs.weight).sum().neg(),
+export async function trainSupervised(options: SupervisedOptions): Promise<void> {
+  const settings = parseOptions('trainSupervised', optionsSchema, options)
+  const { policy, steps, batch, learningRate, microbatchTokens, bfloat16, onStep, signal } = settings
+  const model = { trainable: policy.weights, frozen: {} }
+  const schema = stepSchema(policy.tokenizer.vocabSize)
+  const logprobOptions = { temperature: 1, bfloat16 }
+  const accumulate = compileLoss('supervised loss', policy, logprobOptions, ({ logprobs }, i: Traced<LossInputs>) => ({
+    loss: logprobs.mul(i.weight).sum().neg(),
     metrics: {},
   }))
-  const optimizer = await createOptimizer(weights, options)
+  const optimizer = await createOptimizer(model.trainable, settings)
   try {
-    for (let step = 0; step < options.steps && !signal?.aborted; step++) {
-      const examples = options.batch(step)
-      const total = examples.reduce((sum, example) => sum + example.weights.slice(1).reduce((a, b) => a + b, 0), 0)
-      if (!(total > 0)) throw new Error(`supervised fine-tuning: step ${step} has no token with a weight above 0`)
-      const sequences = examples.map(({ ids, weights: own }) => ({
+    for (let step = 0; step < steps && !signal?.aborted; step++) {
+      const { examples, learningRate: stepRate } = parseOptions(`trainSupervised, step ${step}`, schema, {
+        learningRate: typeof learningRate === 'number' ? learningRate : learningRate(step),
+        examples: batch(step),
+      })
+      const total = examples.reduce(
+        (sum, { tokenWeights }) => sum + tokenWeights.slice(1).reduce((a, b) => a + b, 0),
+        0,
+      )
+      if (!(total > 0)) throw new Error(`trainSupervised: step ${step} has no token with a weight above 0`)
+      const sequences = examples.map(({ ids, tokenWeights }) => ({
         ids,
-        trained: own.flatMap((weight, place) => (place > 0 && weight > 0 ? [place] : [])),
+        trained: tokenWeights.flatMap((weight, place) => (place > 0 && weight > 0 ? [place] : [])),
       }))
       let loss = 0
-      for (const batch of toMicrobatches(sequences, microbatchTokens)) {
-        const weight = perTarget(batch, ({ sequence, place }) => examples[sequence]!.weights[place]! / total)
-        const { ids, at, targets } = batch
-        const result = await accumulate(
-          { ids, at, targets, weight: float32(weight) },
-          { weights, gradients: optimizer.gradients },
-        )
+      for (const microbatch of toMicrobatches(sequences, microbatchTokens)) {
+        const { ids, at, targets } = microbatch
+        const weight = perTarget(microbatch, ({ sequence, place }) => examples[sequence]!.tokenWeights[place]! / total)
+        const inputs = { ids, at, targets, weight: float32(weight) }
+        const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         loss += result.loss.data[0]!
       }
       if (!Number.isFinite(loss)) {
         throw new Error(
-          `supervised fine-tuning: the loss of step ${step} must be finite, got ${loss}; the weights are those before this step. ` +
+          `trainSupervised: the loss of step ${step} must be finite, got ${loss}; the weights are those before this step. ` +
             'Lower the learning rate',
         )
       }
-      const learningRate = options.learningRate(step)
-      const gradNorm = await optimizer.step(learningRate)
+      const gradNorm = await optimizer.step(stepRate)
       const tokens = examples.reduce((sum, example) => sum + example.ids.length, 0)
-      await options.onStep?.({ step, loss, gradNorm, learningRate, tokens })
+      await onStep?.({ step, loss, gradNorm, learningRate: stepRate, tokens })
     }
   } finally {
     optimizer.dispose()

@@ -21,14 +21,15 @@ if (kind === 'train') {
   let last = performance.now()
   // The last step has sequences that are a little shorter: nothing may be compiled for them.
   const length = (step: number): number => (step === repeats + 2 ? time - 5 : time)
-  await trainSupervised(policy.config, policy.weights, {
+  await trainSupervised({
+    policy,
     steps: repeats + 3,
     bfloat16: options.bfloat16 ?? false,
     microbatchTokens: batch * time,
     batch: (step) =>
       Array.from({ length: batch }, (_, i) => ({
         ids: ids(length(step), i),
-        weights: new Array<number>(length(step)).fill(1),
+        tokenWeights: new Array<number>(length(step)).fill(1),
       })),
     learningRate: () => 1e-5,
     onStep: () => {
@@ -97,8 +98,12 @@ if (kind === 'grpo') {
         }
       }),
     )
-    const advantages = trajectories.map(({ answer }, i) => exactMatch(answer, ['x']) + ((i % 5) - 2) / 2)
-    await grpo.step(trajectories, advantages, 1e-6)
+    const groups = Array.from({ length: Math.ceil(batch / 5) }, (_, group) => {
+      const members = trajectories.slice(group * 5, group * 5 + 5)
+      const rewards = members.map(({ answer }, i) => exactMatch(answer, ['x']) + (i - 2) / 2)
+      return { question: members[0]!.question, trajectories: members, rewards }
+    })
+    await grpo.step(groups, 1e-6)
     times.push(performance.now() - started)
   }
   report({ ms: median(times.slice(1)), firstMs: times[0] })

@@ -43,21 +43,21 @@ describe('training text of the policy', () => {
   it('is well formed, in all behaviours', () => {
     const random = createRandom(1)
     for (let i = 0; i < 1000; i++) {
-      const { ids, weights } = policyExample(random, source, options(i % 2 === 0 ? PERFECT : NEUTRAL))
+      const { ids, tokenWeights } = policyExample(random, source, options(i % 2 === 0 ? PERFECT : NEUTRAL))
       expect(tokenizer.decode(ids)).toMatch(WELL_FORMED)
-      expect(weights.length).toBe(ids.length)
+      expect(tokenWeights.length).toBe(ids.length)
     }
   })
 
   it('weighs what the policy writes 1, documents as told, the prompt 0', () => {
     const random = createRandom(2)
     for (let i = 0; i < 100; i++) {
-      const { ids, weights } = policyExample(random, source, options(PERFECT))
-      const at = (weight: number): string => tokenizer.decode(ids.filter((_, n) => weights[n] === weight))
+      const { ids, tokenWeights } = policyExample(random, source, options(PERFECT))
+      const at = (weight: number): string => tokenizer.decode(ids.filter((_, n) => tokenWeights[n] === weight))
       expect(at(0)).toMatch(/^Question: [^<]+$/)
       expect(at(0.1)).toMatch(/^(<information>[^<]+<\/information>)+$/)
       expect(at(1)).not.toContain('information>')
-      expect(new Set(weights)).toEqual(new Set([0, 0.1, 1]))
+      expect(new Set(tokenWeights)).toEqual(new Set([0, 0.1, 1]))
     }
   })
 

@@ -115,6 +115,8 @@ test('updates are rows, in order; what was not measured is null', () => {
     learningRate: 1e-3,
     zeroVarianceGroups: 0,
     answered: 1,
+    trajectories: 8,
+    failed: 0,
     tokensPerTrajectory: 100,
     rolloutSeconds: 1,
     updateSeconds: 1,

@@ -21,8 +21,4 @@ describe('learning rate', () => {
       expect(factor).toBeLessThanOrEqual(1)
     }
   })
-
-  it('refuses a warm-up that is no share', () => {
-    expect(() => scheduleFactor(0, 10, 0.95 * 2)).toThrow('learning rate: warmupRatio must be in [0, 1], got 1.9')
-  })
 })

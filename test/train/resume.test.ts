@@ -11,7 +11,7 @@ import { miniProtocol } from '../../src/rollout/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { TrainingStopped, train } from '../../src/train/train.js'
-import type { TrainOptions } from '../../src/train/train.js'
+import type { TrainOptions } from '../../src/train/train-options.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
@@ -120,7 +120,7 @@ it('refuses other settings, no run, and a folder of other things', async () => {
     `train: a resumed run keeps its settings: groupSize is 3 in ${saveTo}, got 4; give the same`,
   )
   await expect(run(policy, { saveTo: join(folder, 'none'), resume: true })).rejects.toThrow('there is no run to resume')
-  await expect(run(policy, { resume: true })).rejects.toThrow('resume needs the folder of the run')
+  await expect(run(policy, { resume: true })).rejects.toThrow('saveTo must name the folder of the run to resume')
   const onUpdate = (): never => expect.fail('before the first update')
   await expect(run(policy, { saveTo, onUpdate })).rejects.toThrow(
     `train: saveTo: ${saveTo} holds a run already; \`overwrite: true\` replaces it, or choose another folder`,

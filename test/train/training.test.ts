@@ -10,6 +10,7 @@ import { int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 import { targetLogprobs } from '../../src/tensor/ops.js'
 import { createGrpo, tokenShares } from '../../src/train/grpo.js'
+import type { Group } from '../../src/train/learner.js'
 import { createOptimizer } from '../../src/train/optimizer.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import { letterTokenizer, tinyConfig, tinyWeights } from '../tiny-model.js'
@@ -62,14 +63,21 @@ async function trajectory(text: string, promptLength: number): Promise<Trajector
   }
 }
 
+const group = (trajectories: Trajectory[], rewards: number[]): Group => ({
+  question: trajectories[0]!.question,
+  trajectories,
+  rewards,
+})
+
 describe('supervised fine-tuning', () => {
   it('learns a text by heart and leaves tokens of weight 0 alone', async () => {
     const ids = letterTokenizer.encode('the answer is forty-two, as everybody knows')
-    const weightsOf = ids.map((_, i) => (i < 14 ? 0 : 1))
+    const tokenWeights = ids.map((_, i) => (i < 14 ? 0 : 1))
     const losses: number[] = []
-    await trainSupervised(tinyConfig, weights, {
+    await trainSupervised({
+      policy: policy(),
       steps: 60,
-      batch: () => [{ ids, weights: weightsOf }],
+      batch: () => [{ ids, tokenWeights }],
       learningRate: () => 1e-2,
       onStep: ({ loss }) => void losses.push(loss),
     })
@@ -79,13 +87,14 @@ describe('supervised fine-tuning', () => {
   it('begins with the weighted mean of the negative log-likelihood', async () => {
     const ids = letterTokenizer.encode('two halves')
     const own = await logprobs(ids)
-    const weightsOf = ids.map((_, i) => (i % 2 ? 1 : 0.5))
-    const total = weightsOf.slice(1).reduce((a, b) => a + b, 0)
-    const expected = -ids.reduce((sum, _, i) => (i === 0 ? 0 : sum + weightsOf[i]! * own[i]!), 0) / total
-    await trainSupervised(tinyConfig, weights, {
+    const tokenWeights = ids.map((_, i) => (i % 2 ? 1 : 0.5))
+    const total = tokenWeights.slice(1).reduce((a, b) => a + b, 0)
+    const expected = -ids.reduce((sum, _, i) => (i === 0 ? 0 : sum + tokenWeights[i]! * own[i]!), 0) / total
+    await trainSupervised({
+      policy: policy(),
       steps: 1,
       bfloat16: false,
-      batch: () => [{ ids, weights: weightsOf }],
+      batch: () => [{ ids, tokenWeights }],
       learningRate: () => 0,
       onStep: ({ loss }) => expect(loss).toBeCloseTo(expected, 4),
     })
@@ -96,9 +105,10 @@ describe('supervised fine-tuning', () => {
     await setWeight(weights['finalNorm']!, broken.fill(Number.NaN))
     const before = await downloadWeight(weights['embed']!)
     const ids = letterTokenizer.encode('nothing')
-    const run = trainSupervised(tinyConfig, weights, {
+    const run = trainSupervised({
+      policy: policy(),
       steps: 1,
-      batch: () => [{ ids, weights: ids.map(() => 1) }],
+      batch: () => [{ ids, tokenWeights: ids.map(() => 1) }],
       learningRate: () => 1e-3,
     })
     await expect(run).rejects.toThrow('the loss of step 0 must be finite, got NaN')
@@ -128,7 +138,7 @@ describe('GRPO', () => {
     const batch = [await trajectory('2+2=four', 4), await trajectory('2+2=fish', 4)]
     const sum = (t: Trajectory, own: number[]): number => own.reduce((a, b, i) => a + (t.lossMask[i] ? b : 0), 0)
     const before = await Promise.all(batch.map(async (t) => sum(t, await logprobs(t.ids))))
-    const step = await grpo.step(batch, [1, -1], 1e-3)
+    const step = await grpo.step([group(batch, [1, 0])], 1e-3)
     // At the first step the ratio is 1 and the reference is the policy: the loss is minus the mean advantage.
     expect(step.loss).toBeCloseTo(0, 4)
     expect(step.kl).toBeCloseTo(0, 5)
@@ -140,19 +150,44 @@ describe('GRPO', () => {
 
   it('does the same in one microbatch and in several', async () => {
     const batch = await Promise.all(['a=one', 'b=two and more', 'c=three?'].map((text) => trajectory(text, 2)))
-    const advantages = [1, -0.5, 0.25]
     const start = await cloneWeights(weights)
     const results: Float32Array[] = []
     for (const microbatchTokens of [32, 4096]) {
       for (const [key, variable] of Object.entries(weights))
         await setWeight(variable, await downloadWeight(start[key]!))
       const grpo = await createGrpo(policy(), { ...OPTIONS, microbatchTokens })
-      await grpo.step(batch, advantages, 1e-3)
+      await grpo.step([group(batch, [1, 0, 0.5])], 1e-3)
       results.push(await downloadWeight(weights['layers.0.q.weight']!))
       grpo.dispose()
     }
     results[0]!.forEach((value, i) => expect(value).toBeCloseTo(results[1]![i]!, 5))
     disposeWeights(start)
+  })
+
+  it.each([
+    ['no trajectory', 0.01, () => Promise.resolve<Group[]>([])],
+    ['no advantage', 0, async () => [group([await trajectory('a=one', 2), await trajectory('b=two', 2)], [1, 1])]],
+    ['no advantage', 0, async () => [group([await trajectory('a=one', 2)], [1])]],
+    [
+      'no token of the policy',
+      0.01,
+      async () => [group([await trajectory('a=one', 5), await trajectory('b=', 2)], [1, 0])],
+    ],
+  ])('%s (klCoef %f): no weight, momentum or counter changes', async (reason, klCoef, batch) => {
+    const grpo = await createGrpo(policy(), { ...OPTIONS, klCoef })
+    await grpo.step([group([await trajectory('2+2=four', 4), await trajectory('2+2=fish', 4)], [1, 0])], 1e-3)
+    const everything = async (): Promise<unknown> => [
+      await Promise.all(Object.values(weights).map(downloadWeight)),
+      await Promise.all(Object.values(grpo.state().weights['optimizer']!).map(downloadWeight)),
+      grpo.state().counters,
+    ]
+    const before = await everything()
+    expect(await grpo.step(await batch(), 1e-3)).toMatchObject({ skipped: reason, gradNorm: 0 })
+    expect(await everything()).toEqual(before)
+    // The divergence from the reference is something to learn from.
+    const equal = [group([await trajectory('a=one', 2), await trajectory('b=two', 2)], [1, 1])]
+    if (klCoef > 0) expect(await grpo.step(equal, 1e-3)).not.toHaveProperty('skipped')
+    grpo.dispose()
   })
 
   it('shares the loss among tokens, or among sequences', () => {

@@ -118,15 +118,15 @@ function encode(
   weight: (segment: Segment, index: number) => number = (segment) => (segment.policy ? 1 : 0),
 ): Example {
   const ids: number[] = []
-  const weights: number[] = []
+  const tokenWeights: number[] = []
   segments.forEach((segment, i) => {
     const own = tokenizer.encode(segment.text)
     for (const id of own) {
       ids.push(id)
-      weights.push(weight(segment, i))
+      tokenWeights.push(weight(segment, i))
     }
   })
-  return { ids, weights }
+  return { ids, tokenWeights }
 }
 
 function copyExample(random: Random, tokenizer: ExampleSource['tokenizer']): Example {
@@ -134,7 +134,7 @@ function copyExample(random: Random, tokenizer: ExampleSource['tokenizer']): Exa
   const piece = Array.from({ length: 8 + Math.floor(random() * 23) }, draw)
   const gap = Array.from({ length: Math.floor(random() * 21) }, draw)
   const ids = [...piece, ...gap, ...piece]
-  return { ids, weights: ids.map((_, i) => (i > piece.length + gap.length ? 1 : 0)) }
+  return { ids, tokenWeights: ids.map((_, i) => (i > piece.length + gap.length ? 1 : 0)) }
 }
 
 /** Documents, and what each says for its entity and relation, in another order; the values alone count. */

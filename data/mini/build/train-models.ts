@@ -53,11 +53,17 @@ const schedule =
   (step: number): number =>
     peak * Math.min(1, (step + 1) / 100) * Math.max(0.03, Math.min(1, 1.5 - (1.5 * step) / steps))
 
-function plan(steps: number, peak: number, batch: SupervisedOptions['batch']): SupervisedOptions {
+function plan(
+  policy: SupervisedOptions['policy'],
+  steps: number,
+  peak: number,
+  batch: SupervisedOptions['batch'],
+): SupervisedOptions {
   const started = Date.now()
   let tokens = 0
   let losses: number[] = []
   return {
+    policy,
     steps,
     beta2: 0.98,
     weightDecay: 0.01,
@@ -99,8 +105,8 @@ async function reader(source: ExampleSource): Promise<void> {
         drills: step < 240 ? 0 : 0.35,
       }),
     )
-  const options = plan(1000, 2e-3, batch)
-  await trainSupervised(config, weights, { ...options, learningRate: (step) => 2e-3 * Math.min(1, (step + 1) / 100) })
+  const options = plan({ config, weights, tokenizer }, 1000, 2e-3, batch)
+  await trainSupervised({ ...options, learningRate: (step) => 2e-3 * Math.min(1, (step + 1) / 100) })
   const files: Record<string, string> = { 'config.json': `${JSON.stringify(CONFIG, null, 2)}\n` }
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     files[name] = readFileSync(`${MINI}tokenizer/${name}`, 'utf8')
@@ -123,8 +129,8 @@ async function ceiling(source: ExampleSource): Promise<void> {
         drills: 0.35,
       }),
     )
-  const options = plan(2400, 2e-3, batch)
-  await trainSupervised(model.config, model.weights, {
+  const options = plan(model, 2400, 2e-3, batch)
+  await trainSupervised({
     ...options,
     async onStep(record) {
       await options.onStep?.(record)
@@ -151,7 +157,7 @@ async function policy(source: ExampleSource): Promise<void> {
         drills: 0,
       }),
     )
-  await trainSupervised(model.config, model.weights, plan(240, 5e-4, batch))
+  await trainSupervised(plan(model, 240, 5e-4, batch))
   await model.save(`${MINI}checkpoints/policy`, { dtype: 'bfloat16', overwrite: true })
 }
 
@@ -179,7 +185,7 @@ async function simulator(source: ExampleSource): Promise<void> {
           drills: 0,
         }),
       )
-    await trainSupervised(model.config, model.weights, plan(steps, peak, batch))
+    await trainSupervised(plan(model, steps, peak, batch))
     await model.save(`${MINI}checkpoints/simulator`, { dtype: 'bfloat16', overwrite: true })
     model.dispose()
   }

@@ -1,0 +1,20 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { tf } from '../tensor/runtime.js'
+import { MASKED } from './forward.js'
+
+type Tensor = TensorFlow.Tensor
+
+/**
+ * Takes padding rows of the embedding out of the distribution: an embedding may have more rows than the tokenizer has ids.
+ * Whoever samples and whoever takes log-probabilities must do it alike, or one distribution is wider than the other.
+ * @param rows Rows of the embedding.
+ * @param vocabulary Number of the tokenizer's ids, which are the first ones.
+ * @returns from logits [n, rows] to logits of the same shape, whose columns from `vocabulary` on have no probability
+ */
+export function vocabularyMask(rows: number, vocabulary: number): (logits: Tensor) => Tensor {
+  if (vocabulary >= rows) return (logits) => logits
+  const values = new Float32Array(rows)
+  values.fill(MASKED, vocabulary)
+  const mask = tf.tensor1d(values)
+  return (logits) => logits.add(mask)
+}

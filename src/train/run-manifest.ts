@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto'
+import type { Protocol } from '../rollout/protocol.js'
+import type { Question } from '../schema/question.js'
+import type { Tokenizer } from '../tokenizer/tokenizer.js'
+import { noiseThreshold } from '../simulator/curriculum.js'
+import { learningRateAt } from './learning-rate.js'
+import { runConfigShape } from './run-config.js'
+import type { RunConfig } from './run-config.js'
+
+/** All that the course of a run depends on, as plain data: its settings, and what identifies its inputs. */
+export interface RunManifest extends RunConfig, InputIdentities {}
+
+interface InputIdentities {
+  /** Most ids of the policy's conversations. */
+  contextLength: number
+  /** The search engine's name. */
+  engine: string
+  /** Number and content of the questions, in their order. */
+  questions: string
+  /** Name, limits and texts of the protocol; prompt and observation as they come out for a fixed question. */
+  protocol: Record<string, unknown>
+  /** Name and source of the reward function; `F1` where none was given. */
+  reward: string
+}
+
+const INPUTS = { contextLength: 1, engine: 1, questions: 1, protocol: 1, reward: 1 } satisfies Record<
+  keyof InputIdentities,
+  1
+>
+
+/** Names that a refused resumption can name. */
+export const MANIFEST_KEYS = Object.keys({ ...runConfigShape, ...INPUTS }) as (keyof RunManifest)[]
+
+interface Inputs {
+  policy: { tokenizer: Tokenizer; contextLength: number }
+  searchEngine: { name: string }
+  questions: readonly Question[]
+  protocol: Protocol
+  reward?: ((...args: never[]) => number) | undefined
+}
+
+export function runManifest(config: RunConfig, inputs: Inputs): RunManifest {
+  const { policy, searchEngine, questions, protocol, reward } = inputs
+  return {
+    ...config,
+    maxSearches: config.maxSearches ?? protocol.maxSearches,
+    contextLength: policy.contextLength,
+    engine: searchEngine.name,
+    questions: `${questions.length}, content ${digest(questions.map(identityOf))}`,
+    protocol: protocolIdentity(protocol, policy.tokenizer),
+    reward: reward ? `${reward.name || 'function'}, source ${digest(String(reward))}` : 'F1',
+  }
+}
+
+const identityOf = ({ id, dataset, question, goldAnswers, supportingFacts }: Question): unknown[] => [
+  id,
+  dataset,
+  question,
+  goldAnswers,
+  supportingFacts,
+]
+
+function protocolIdentity(protocol: Protocol, tokenizer: Tokenizer): Record<string, unknown> {
+  const data = Object.entries(protocol).filter(([, value]) => typeof value !== 'function')
+  return {
+    ...Object.fromEntries(data),
+    prompt: digest(protocol.prompt(tokenizer, 'What is the capital of Peru?')),
+    observation: digest(protocol.observation([{ title: 'Peru', text: 'Its capital is Lima.', rank: 1 }])),
+  }
+}
+
+const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
+
+/**
+ * Checks that a run may go on under a manifest: it is the saved one, but for what is allowed to differ, and for a number
+ * of updates under which those already made would have been the same.
+ * @param made Number of updates already made.
+ * @throws {Error} naming the first difference, with both values
+ */
+export function checkResumable(
+  folder: string,
+  saved: Readonly<Record<string, unknown>>,
+  now: RunManifest,
+  allowed: readonly (keyof RunManifest)[],
+  made: number,
+): void {
+  for (const key of MANIFEST_KEYS) {
+    if (allowed.includes(key)) continue
+    const difference = firstDifference(key, saved[key], now[key])
+    if (!difference) continue
+    const reason = key === 'updates' ? dependsOnUpdates(now, Number(saved[key]), made) : ''
+    if (reason === undefined) continue
+    const { path, was, is } = difference
+    throw new Error(
+      `train: a resumed run keeps its settings: ${path} is ${was} in ${folder}, got ${is}${reason}; ` +
+        `give the same, allow it with allowChanges: ['${key}'], or \`overwrite: true\` instead of \`resume\` begins anew`,
+    )
+  }
+}
+
+/** Where two values differ, and how, as JSON. */
+function firstDifference(
+  path: string,
+  was: unknown,
+  is: unknown,
+): { path: string; was: string; is: string } | undefined {
+  if (isRecord(was) && isRecord(is)) {
+    for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
+      const difference = firstDifference(`${path}.${key}`, was[key], is[key])
+      if (difference) return difference
+    }
+    return undefined
+  }
+  const [before, after] = [was, is].map((value) => JSON.stringify(value) ?? 'absent') as [string, string]
+  return before === after ? undefined : { path, was: before, is: after }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Why another number of updates makes another run of those already made; undefined where it doesn't. */
+function dependsOnUpdates(config: RunConfig, before: number, made: number): string | undefined {
+  const { updates } = config
+  if (updates < made) return `, which is less than the ${made} updates already made`
+  for (let update = 0; update < made; update++) {
+    const schedules = {
+      'learning rate': (count: number) => learningRateAt({ ...config, updates: count }, update),
+      'noise threshold': (count: number) => noiseThreshold(config.curriculum, update, count),
+    }
+    for (const [name, at] of Object.entries(schedules)) {
+      if (at(before) === at(updates)) continue
+      return `, and the ${name} depends on it: that of update ${update + 1} was ${at(before)} and would be ${at(updates)}`
+    }
+  }
+  return undefined
+}

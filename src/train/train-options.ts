@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import type { LocalPolicy } from '../policy/local-policy.js'
+import { zerosearchProtocol } from '../rollout/protocol.js'
+import type { Protocol } from '../rollout/protocol.js'
+import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
+import type { Question } from '../schema/question.js'
+import { questionSchema } from '../schema/record-schemas.js'
+import type { Trajectory } from '../schema/trajectory.js'
+import type { UpdateRecord } from '../schema/update-record.js'
+import type { SearchEngine } from '../search/search-engine.js'
+import { MANIFEST_KEYS } from './run-manifest.js'
+import type { RunManifest } from './run-manifest.js'
+import { runConfigShape } from './run-config.js'
+import type { RunConfig } from './run-config.js'
+
+type MaybeUpdate = Partial<UpdateRecord> | undefined
+
+/** Settings that have no default. */
+type Needed = 'algorithm' | 'updates' | 'curriculum'
+
+export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunConfig, Needed>> {
+  /** Trained in place. */
+  policy: LocalPolicy
+  /** A simulator, for ZeroSearch; real engines ignore the curriculum. */
+  searchEngine: SearchEngine
+  questions: readonly Question[]
+  /** Default: ZeroSearch's. */
+  protocol?: Protocol
+  /**
+   * Reward of a trajectory; default F1 of its answer, as in the paper. Where it throws or gives no finite number, the
+   * rollout counts as failed.
+   */
+  reward?: (trajectory: Trajectory) => number
+  /** After each update; training waits for it. What it returns is added to the record. */
+  onUpdate?: (record: UpdateRecord, trajectories: readonly Trajectory[]) => MaybeUpdate | Promise<MaybeUpdate>
+  /**
+   * Folder in which the run is kept when it ends, also by the stop button or an error: the policy as a model folder, the
+   * records, and what it takes to go on. Default: the run is not kept.
+   */
+  saveTo?: string
+  /**
+   * Goes on with the run in `saveTo`, as if it had never stopped. Settings and inputs must be the same; `updates` may be
+   * another number where no schedule depends on it so far. Default false.
+   */
+  resume?: boolean
+  /** True replaces the run that is in `saveTo`; default false: it is refused. */
+  overwrite?: boolean
+  /**
+   * What a resumed run may have otherwise than before, such as `['engine']` or `['learningRate']`: it then goes on with
+   * the new value, and is no longer what an unbroken run would have been. Default none.
+   */
+  allowChanges?: readonly (keyof RunManifest)[]
+  /**
+   * Stops the run: the promise rejects at once, an optimizer step under way ends in the background, and then the run is
+   * saved. Default: the stop button of the notebook.
+   */
+  signal?: AbortSignal
+}
+
+/** Options with their defaults. */
+export type CheckedOptions = RunConfig &
+  Pick<TrainOptions, 'policy' | 'searchEngine' | 'questions' | 'reward' | 'onUpdate' | 'saveTo' | 'signal'> &
+  Required<Pick<TrainOptions, 'protocol' | 'resume' | 'overwrite' | 'allowChanges'>>
+
+const aQuestion = z.custom<Question>(
+  (value) => questionSchema.safeParse(value).success,
+  'must be a question with id, dataset, question and goldAnswers',
+)
+
+const schema: z.ZodType<CheckedOptions, unknown> = z
+  .strictObject({
+    ...runConfigShape,
+    policy: anObject<LocalPolicy>('a local policy'),
+    searchEngine: anObject<SearchEngine>('a search engine'),
+    questions: z.array(aQuestion).min(1),
+    protocol: anObject<Protocol>('a protocol').default(zerosearchProtocol),
+    reward: aFunction<NonNullable<TrainOptions['reward']>>().exactOptional(),
+    onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
+    saveTo: z.string().min(1).exactOptional(),
+    resume: z.boolean().default(false),
+    overwrite: z.boolean().default(false),
+    allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
+    signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+  })
+  .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
+    path: ['saveTo'],
+    error: 'must name the folder of the run to resume',
+  })
+
+/** @throws {Error} on the first option that has no sense */
+export const parseTrainOptions = (options: TrainOptions): CheckedOptions => parseOptions('train', schema, options)

@@ -1,0 +1,153 @@
+// Failed rollouts are no evidence, and a search engine that fails does not go unnoticed.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { miniProtocol } from '../../src/rollout/protocol.js'
+import { updateRecordSchema } from '../../src/schema/record-schemas.js'
+import type { UpdateRecord } from '../../src/schema/update-record.js'
+import { trainingTable } from '../../src/table/training-table.js'
+import type { TrainOptions } from '../../src/train/train-options.js'
+import { train } from '../../src/train/train.js'
+import { aQuestion, allWeights, tinyPolicy } from './tiny-policy.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'failures-'))
+const open: LocalPolicy[] = []
+afterEach(() => vi.restoreAllMocks())
+afterAll(() => {
+  open.forEach((policy) => policy.dispose())
+  rmSync(folder, { recursive: true })
+})
+
+const RIGHT = '<answer> Lima</answer>'
+const WRONG = '<answer> Rome</answer>'
+const SEARCH = '<search> it</search>'
+
+/** Rollouts begin with these messages, in their order, again and again; after a search they are right. */
+async function policyThatSays(...messages: string[]): Promise<LocalPolicy> {
+  let rollout = 0
+  const policy = await tinyPolicy((turn) => (turn > 0 ? RIGHT : messages[rollout++ % messages.length]!))
+  open.push(policy)
+  return policy
+}
+
+const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+  train({
+    algorithm: 'grpo',
+    policy,
+    searchEngine: { name: 'broken', search: () => Promise.reject(new Error('HTTP 500')) },
+    questions: [aQuestion(1), aQuestion(2)],
+    protocol: miniProtocol,
+    curriculum: { start: 0, end: 0 },
+    updates: 1,
+    questionsPerUpdate: 2,
+    groupSize: 5,
+    learningRate: 1e-3,
+    warmupRatio: 0,
+    ...more,
+  })
+
+describe('failed rollouts', () => {
+  it('leave four right answers an advantage of 0: nothing changes, and the record says so', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    const policy = await policyThatSays(RIGHT, RIGHT, RIGHT, RIGHT, SEARCH)
+    const before = await allWeights(policy)
+    const [record] = await run(policy, {})
+    expect(record).toMatchObject({
+      reward: 1,
+      em: 1,
+      answered: 1,
+      trajectories: 8,
+      failed: 2,
+      failures: [{ message: 'search: HTTP 500', count: 2 }],
+      zeroVarianceGroups: 2,
+      skipped: 'no advantage',
+      gradNorm: 0,
+    })
+    expect(await allWeights(policy)).toEqual(before)
+    expect(warn).toHaveBeenCalledTimes(1)
+    expect(warn.mock.calls[0]![0]).toContain(
+      '2 of 10 rollouts failed in update 1, the commonest cause is "search: HTTP 500" (2 times)',
+    )
+  })
+
+  it('are left out of means and of learning: the rest learns as it would without them', async () => {
+    vi.spyOn(console, 'warn').mockReturnValue()
+    const some = await policyThatSays(RIGHT, WRONG, RIGHT, WRONG, SEARCH)
+    const [withFailures] = await run(some, { questionsPerUpdate: 1 })
+    const none = await policyThatSays(RIGHT, WRONG, RIGHT, WRONG)
+    const [without] = await run(none, { questionsPerUpdate: 1, groupSize: 4 })
+    const untimed = { failed: 0, failures: 0, rolloutSeconds: 0, updateSeconds: 0 }
+    expect({ ...withFailures, ...untimed }).toEqual({ ...without, ...untimed })
+    expect(withFailures).toMatchObject({ failed: 1, reward: 0.5 })
+    expect(withFailures).not.toHaveProperty('skipped')
+    expect(await allWeights(some)).toEqual(await allWeights(none))
+  })
+
+  it('warn once a run, and change nothing where all fail, after updates that gave Adam its momentum', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    const learning = [RIGHT, WRONG, RIGHT, WRONG, RIGHT, WRONG, RIGHT, WRONG, RIGHT, WRONG]
+    const policy = await policyThatSays(...learning, ...new Array<string>(20).fill(SEARCH))
+    const seen: Float32Array[][] = [await allWeights(policy)]
+    const records = await run(policy, {
+      updates: 3,
+      maxFailedShare: 1,
+      onUpdate: async () => {
+        seen.push(await allWeights(policy))
+        return undefined
+      },
+    })
+    expect(records.map(({ failed, skipped }) => [failed, skipped])).toEqual([
+      [0, undefined],
+      [10, 'no trajectory'],
+      [10, 'no trajectory'],
+    ])
+    expect(seen[1]).not.toEqual(seen[0])
+    expect(seen[2]).toEqual(seen[1])
+    expect(seen[3]).toEqual(seen[1])
+    expect(warn).toHaveBeenCalledTimes(1)
+    for (const record of records) expect(updateRecordSchema.parse(JSON.parse(JSON.stringify(record)))).toEqual(record)
+    const table = trainingTable(records)
+    expect(table.array('failed')).toEqual([0, 10, 10])
+    expect(table.array('reward')).toEqual([0.5, null, null])
+    expect(table.array('kl')).toEqual([expect.any(Number), null, null])
+  })
+
+  it('stop the run above maxFailedShare, with the commonest cause; what came before is saved', async () => {
+    vi.spyOn(console, 'warn').mockReturnValue()
+    const saveTo = join(folder, 'broken')
+    const learning = [RIGHT, WRONG, RIGHT, WRONG, RIGHT, WRONG, RIGHT, WRONG, RIGHT, WRONG]
+    const policy = await policyThatSays(...learning, ...learning.map((message, i) => (i < 6 ? SEARCH : message)))
+    await expect(run(policy, { updates: 3, saveTo })).rejects.toThrow(
+      'train: at most a share of 0.5 of the rollouts may fail (maxFailedShare), but 6 of 10 rollouts failed in update 2, ' +
+        'the commonest cause is "search: HTTP 500" (6 times); mend what fails, or raise maxFailedShare',
+    )
+    expect(readFileSync(join(saveTo, 'updates.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1)
+
+    const first = join(folder, 'first')
+    await expect(run(await policyThatSays(SEARCH), { saveTo: first })).rejects.toThrow('10 of 10 rollouts failed')
+    expect(existsSync(first)).toBe(false)
+  })
+
+  it('are also those whose reward throws or is no number', async () => {
+    vi.spyOn(console, 'warn').mockReturnValue()
+    let asked = 0
+    const [record] = await run(await policyThatSays(RIGHT, WRONG), {
+      reward({ answer }) {
+        asked++
+        if (asked === 1) throw new Error('no judge')
+        return asked === 2 ? NaN : answer === 'Lima' ? 1 : 0
+      },
+    })
+    expect(record).toMatchObject({
+      failed: 2,
+      trajectories: 8,
+      failures: [
+        { message: 'reward: no judge', count: 1 },
+        { message: 'reward: must be a finite number, got NaN', count: 1 },
+      ],
+    })
+    expect(record!.reward).toBeCloseTo(0.5, 10)
+  })
+})
