@@ -78,7 +78,7 @@ describe.each(SPLITS)('%s', (split) => {
   })
 
   it('holds the answering document among the first five that BM25 finds for "entity\'s relation"', async () => {
-    const engine = createBm25Engine(await miniDocuments(split))
+    const engine = await createBm25Engine(await miniDocuments(split))
     let found = 0
     let asked = 0
     for (const set of setsOf(split)) {

@@ -15,7 +15,7 @@ const questions = [0, 1, 2].map((n): Question => ({
   question: `who is n${n}?`,
   goldAnswers: [`Ada ${n}`],
 }))
-const engine = createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
+const engine = await createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
 const mini = { protocol: miniProtocol, prompts: miniBaselinePrompts }
 
 describe('direct', () => {

@@ -11,7 +11,7 @@ const questions = Array.from({ length: 67 }, (_, n): Question => {
   const dataset = n < 40 ? 'one' : 'two'
   return { id: `${dataset}-test-${n}`, dataset, question: `who is n${n}?`, goldAnswers: [`Ada ${n}`] }
 })
-const engine = createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
+const engine = await createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
 /** Searches for the number and answers what the document says. */
 const reader = () =>
   scriptedPolicy((turn, heard) => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
     import * as zs from 'zerosearch'
     const policy = await zs.loadPolicy(zs.miniCheckpoint('policy'), { slots: 32 })
     const questions = await zs.miniQuestions('mini-nq', 'train')
-    const searchEngine = zs.createBm25Engine(await zs.miniDocuments('validation'))
+    const searchEngine = await zs.createBm25Engine(await zs.miniDocuments('validation'))
     let update = 0
     const options = {
       algorithm: 'grpo' as const, policy, searchEngine, questions, protocol: zs.miniProtocol, curriculum: { start: 0, end: 0 },

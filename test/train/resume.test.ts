@@ -15,7 +15,7 @@ import type { TrainOptions } from '../../src/train/train.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
-const searchEngine = createBm25Engine(await miniDocuments('validation'))
+const searchEngine = await createBm25Engine(await miniDocuments('validation'))
 const open: LocalPolicy[] = []
 afterAll(() => {
   open.forEach((policy) => policy.dispose())

@@ -22,7 +22,7 @@ const inDomain = async (of: 'train' | typeof split) => [
 
 const simulatorModel = await loadPolicy(miniCheckpoint('simulator'), { slots: 96 })
 const simulator = createSimulator(simulatorModel, { prompt: miniSimulatorPrompt })
-const bm25 = createBm25Engine(await miniDocuments(split))
+const bm25 = await createBm25Engine(await miniDocuments(split))
 const questions = await inDomain(split)
 
 async function measure(policy: LocalPolicy): Promise<Record<string, number>> {

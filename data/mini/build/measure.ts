@@ -72,7 +72,7 @@ const exact = async (method: Method, questions: readonly Question[]): Promise<nu
   return round(scores.reduce((sum, score) => sum + score.em, 0) / scores.length)
 }
 
-const engine = createBm25Engine(await miniDocuments(split))
+const engine = await createBm25Engine(await miniDocuments(split))
 const simulator = createSimulator(await loadPolicy(miniCheckpoint('simulator'), { slots: 96 }), {
   prompt: miniSimulatorPrompt,
 })
