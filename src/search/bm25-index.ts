@@ -55,7 +55,9 @@ export async function buildBm25Index(
 ): Promise<Bm25Index> {
   const slices = createSlices()
   const words = await readWords(documents, slices, onRead)
+  await slices.next()
   const index = await countWords(words, slices)
+  await slices.next()
   await scoreCounts(index, words, { k1, b }, slices)
   return index
 }
@@ -107,8 +109,12 @@ async function readWords(
 async function countWords({ terms, blocks, lengths, frequencies }: Words, slices: Slices): Promise<Bm25Index> {
   const offsets = new Uint32Array(terms.size + 1)
   for (let term = 0; term < terms.size; term++) offsets[term + 1] = offsets[term]! + frequencies[term]!
+  // A large array may start a collection of garbage, which takes a slice of its own.
+  await slices.next()
   const documents = new Int32Array(offsets[terms.size]!)
+  await slices.next()
   const scores = new Float32Array(documents.length)
+  await slices.next()
   const ends = offsets.slice(0, terms.size)
   const lastHolders = new Int32Array(terms.size).fill(-1)
   let document = -1
@@ -137,6 +143,7 @@ async function scoreCounts(
 ): Promise<void> {
   const average = lengths.reduce((sum, length) => sum + length, 0) / lengths.length
   const norms = Float64Array.from(lengths, (length) => k1 * (1 - b + (b * length) / average))
+  await slices.next()
   for (let term = 0; term < terms.size; term++) {
     const frequency = frequencies[term]!
     const rarity = Math.log(1 + (lengths.length - frequency + 0.5) / (frequency + 0.5))
