@@ -13,10 +13,14 @@ export interface ComparisonRow {
   domain: Domain
   /** Number of questions. */
   n: number
+  /** Questions whose rollout failed. They count as wrong in every metric but `emWithoutFailed`. */
+  failed: number
   em: number
   /** 95 % interval of `em`: Wilson for a set, MOVER over Wilson for an average. */
   emLow: number
   emHigh: number
+  /** Exact match over the questions that did not fail; null where all of them did. */
+  emWithoutFailed: number | null
   coverEm: number
   f1: number
   /** Mean number of searches in a trajectory. */
@@ -57,15 +61,18 @@ export function comparisonTable(scores: readonly Score[], options: ComparisonOpt
 
 function datasetRow(method: string, dataset: string, domain: Domain, scores: readonly Score[]): ComparisonRow {
   const em = mean(scores.map((score) => score.em))
+  const ended = scores.filter((score) => score.failure === undefined)
   const interval = wilsonInterval(em, scores.length)
   return {
     method,
     dataset,
     domain,
     n: scores.length,
+    failed: scores.length - ended.length,
     em,
     emLow: interval.low,
     emHigh: interval.high,
+    emWithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.em)),
     coverEm: mean(scores.map((score) => score.coverEm)),
     f1: mean(scores.map((score) => score.f1)),
     searches: mean(scores.map((score) => score.searches)),
@@ -97,9 +104,11 @@ function averageRows(
         dataset: 'average',
         domain,
         n: parts.reduce((sum, row) => sum + row.n, 0),
+        failed: parts.reduce((sum, row) => sum + row.failed, 0),
         em: mean(parts.map((row) => row.em)),
         emLow: interval.low,
         emHigh: interval.high,
+        emWithoutFailed: meanOrNull(parts.map((row) => row.emWithoutFailed)),
         coverEm: mean(parts.map((row) => row.coverEm)),
         f1: mean(parts.map((row) => row.f1)),
         searches: mean(parts.map((row) => row.searches)),
@@ -116,9 +125,11 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
     dataset: rows.map((row) => row.dataset),
     domain: rows.map((row) => row.domain),
     n: rows.map((row) => row.n),
+    failed: rows.map((row) => row.failed),
     em: rows.map((row) => row.em),
     emLow: rows.map((row) => row.emLow),
     emHigh: rows.map((row) => row.emHigh),
+    emWithoutFailed: rows.map((row) => row.emWithoutFailed),
     coverEm: rows.map((row) => row.coverEm),
     f1: rows.map((row) => row.f1),
     searches: rows.map((row) => row.searches),
@@ -128,6 +139,11 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+function meanOrNull(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value): value is number => value !== null)
+  return known.length < values.length ? null : mean(known)
 }
 
 function unique(values: readonly string[]): string[] {

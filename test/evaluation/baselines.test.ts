@@ -79,8 +79,9 @@ describe('rag', () => {
     const policy = scriptedPolicy(() => '<answer> Ada 2</answer>')
     const failures: string[] = []
     const scores = await evaluate({
-      methods: [ragMethod(policy, { ...mini, searchEngine: frail, concurrency: 2 })],
+      methods: [ragMethod(policy, { ...mini, searchEngine: frail })],
       questions,
+      concurrency: 2,
       onTrajectory: (_, { failure }) => failure && failures.push(`${failure.boundary}: ${failure.message}`),
     })
     expect(scores.map(({ em, answered }) => [em, answered])).toEqual([

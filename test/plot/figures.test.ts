@@ -46,6 +46,14 @@ describe('comparison', () => {
   })
 })
 
+test('a method with failed questions says so, in its name and at its bars', () => {
+  const bars = comparison(results.assign(table({ n: [200, 200, 400, 200, 200], failed: [0, 0, 0, 3, 0] })))
+    .data as unknown as (Bar & { hovertext?: string[] })[]
+  expect(bars.map((bar) => bar.name)).toEqual(['before', 'after (3 failed)'])
+  expect(bars[0]!.hovertext).toBeUndefined()
+  expect(bars[1]!.hovertext).toEqual(['3 of 200 questions failed, counted as wrong', ''])
+})
+
 describe('training curves', () => {
   it('has a trace for each measured column, each with all updates', () => {
     const traces = curves.data as { name: string; x: number[]; y: (number | null)[] }[]
