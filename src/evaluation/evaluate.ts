@@ -142,11 +142,12 @@ async function scoreMethod(
 
 /** Metrics of one trajectory. A failed one counts as one without an answer. */
 function score(method: string, { question, answer, searches, failure }: Trajectory): Score {
-  const { goldAnswers, dataset, id } = question
+  const { goldAnswers, dataset, domain, id } = question
   const given = failure ? null : answer
   return {
     method,
     dataset,
+    ...(domain && { domain }),
     questionId: id,
     answer: given,
     em: exactMatch(given, goldAnswers),

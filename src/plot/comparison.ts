@@ -5,7 +5,7 @@ import type { Figure } from './figure.js'
 interface Row {
   method: string
   dataset: string
-  domain: string
+  domain: string | null
   em: number
   emLow: number
   emHigh: number
@@ -14,12 +14,18 @@ interface Row {
   failed?: number
 }
 
+export interface ComparisonFigureOptions {
+  /** Short names of sets, such as `zs.mini.labels`; default their own names. */
+  labels?: Readonly<Record<string, string>>
+}
+
 /**
  * Exact match of every method on every set as bars with 95 % intervals, in-domain sets before the others. Where questions
  * failed, the method's name and the bar's tooltip say how many.
  * @param table As `comparisonTable` makes it. Averages are left to the table.
  */
-export function comparison(table: ColumnTable): Figure {
+export function comparison(table: ColumnTable, options: ComparisonFigureOptions = {}): Figure {
+  const { labels = {} } = options
   const rows = (table.objects() as Row[]).filter((row) => row.dataset !== 'average')
   const methods = [...new Set(rows.map((row) => row.method))]
   const data = methods.map((method, i) => {
@@ -34,10 +40,7 @@ export function comparison(table: ColumnTable): Figure {
         ),
       }),
       // Two levels: the domain below the names of its sets.
-      x: [
-        own.map((row) => row.domain),
-        own.map((row) => row.dataset.replace(/^mini-/, '').replace('wikimultihopqa', 'wiki')),
-      ],
+      x: [own.map((row) => row.domain ?? ''), own.map((row) => labels[row.dataset] ?? row.dataset)],
       y: own.map((row) => row.em),
       error_y: {
         type: 'data',

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { IN_DOMAIN, readFacts, splitNames } from '../../data/mini/build/facts.js'
-import { MINI_DATASETS, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
-import type { Split } from '../../src/dataset/mini.js'
+import { MINI_DATASETS, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
+import type { Split } from '../../src/mini/dataset.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 
 const SPLITS: Split[] = ['train', 'validation', 'test']

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EvaluationError, evaluate } from '../../src/evaluation/evaluate.js'
 import { policyMethod } from '../../src/evaluation/method.js'
 import type { AnswerContext, Method } from '../../src/evaluation/method.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import type { Question } from '../../src/schema/question.js'
 import { scoreSchema } from '../../src/schema/record-schemas.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
@@ -40,6 +40,13 @@ describe('evaluate', () => {
     }
     expect(progress.filter((_, i) => i % 2 === 0)).toEqual(questions.map((_, i) => i + 1))
     expect(new Set(progress.filter((_, i) => i % 2 === 1))).toEqual(new Set([67]))
+  })
+
+  test('scores have the domain of their questions', async () => {
+    const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
+    const asked = [{ ...questions[0]!, domain: 'in-domain' as const }, questions[1]!]
+    const scores = await evaluate({ methods: [method], questions: asked })
+    expect(scores.map((score) => scoreSchema.parse(score).domain)).toEqual(['in-domain', undefined])
   })
 
   test('a method that cannot search answers from itself; metrics are kept apart', async () => {

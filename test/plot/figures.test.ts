@@ -34,7 +34,8 @@ const curves = trainingCurves(
 
 describe('comparison', () => {
   it('has a bar for each method and set with the interval of the table, and none for averages', () => {
-    const bars = comparison(results).data as unknown as Bar[]
+    const labels = { 'mini-nq': 'nq', 'mini-popqa': 'popqa' }
+    const bars = comparison(results, { labels }).data as unknown as Bar[]
     expect(bars.map((bar) => bar.name)).toEqual(['before', 'after'])
     expect(bars[1]!.x).toEqual([
       ['in-domain', 'out-of-domain'],
