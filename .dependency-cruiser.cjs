@@ -5,7 +5,7 @@ const layers = [
   ['policy'],
   ['rollout', 'simulator'],
   ['train', 'simulator-data', 'evaluation'],
-  ['table', 'plot'],
+  ['table', 'plot', 'mini'],
   ['display', 'widget', 'cli'],
 ]
 

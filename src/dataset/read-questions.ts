@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { readJsonl } from '../file/jsonl.js'
-import type { Question } from '../schema/question.js'
+import type { Domain, Question } from '../schema/question.js'
 import { questionSchema } from '../schema/record-schemas.js'
 
 /** A line of FlashRAG's sets; column names are theirs. */
@@ -14,9 +14,10 @@ const flashRag = z.object({
  * Reads a question set: JSONL of this project's questions, or in FlashRAG's columns (id, question, golden_answers).
  * FlashRAG's ids begin anew in each set (`test_0`), so they are prefixed with the set's name.
  * @param dataset Name of the set; questions that carry one of their own keep it.
+ * @param domain Whether training asks questions of this kind; questions that say it themselves keep it.
  */
-export async function readQuestions(path: string, dataset: string): Promise<Question[]> {
-  const questions = await readJsonl(path, row(dataset), 'question set')
+export async function readQuestions(path: string, dataset: string, domain?: Domain): Promise<Question[]> {
+  const questions = await readJsonl(path, row(dataset, domain), 'question set')
   const seen = new Set<string>()
   for (const { id } of questions) {
     if (seen.has(id)) throw new Error(`read question set ${path}: ids must be unique, got ${id} twice; renumber them`)
@@ -25,7 +26,7 @@ export async function readQuestions(path: string, dataset: string): Promise<Ques
   return questions
 }
 
-function row(dataset: string): z.ZodType<Question> {
+function row(dataset: string, domain: Domain | undefined): z.ZodType<Question> {
   return z.unknown().transform((value, context): Question => {
     const report = (error: z.ZodError): never => {
       for (const issue of error.issues) context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
@@ -33,11 +34,11 @@ function row(dataset: string): z.ZodType<Question> {
     }
     if (value === null || typeof value !== 'object' || !('golden_answers' in value)) {
       const own = questionSchema.safeParse(value)
-      return own.success ? own.data : report(own.error)
+      return own.success ? { ...(domain && { domain }), ...own.data } : report(own.error)
     }
     const foreign = flashRag.safeParse(value)
     if (!foreign.success) return report(foreign.error)
     const { id, question, golden_answers: goldAnswers } = foreign.data
-    return { id: `${dataset}-${id}`, dataset, question, goldAnswers }
+    return { id: `${dataset}-${id}`, dataset, ...(domain && { domain }), question, goldAnswers }
   })
 }

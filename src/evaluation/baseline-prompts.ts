@@ -23,15 +23,3 @@ export const zerosearchBaselinePrompts: BaselinePrompts = {
         `${observation.trim()}\n\nQuestion: ${question}`,
     ),
 }
-
-/**
- * For the mini world's models, which know their own protocol alone: what they would have written before they answer
- * without a search, or had they searched for the question itself, is put into the prompt.
- */
-export const miniBaselinePrompts: BaselinePrompts = {
-  direct: (tokenizer, question) => tokenizer.encode(`Question: ${question}<think> I know this.</think>`),
-  rag: (tokenizer, question, observation) =>
-    tokenizer.encode(
-      `Question: ${question}<think> I need to search.</think><search> ${question}</search>${observation}`,
-    ),
-}

@@ -1,19 +1,19 @@
+import { z } from 'zod'
 import type { Policy, Sampling } from '../policy/policy.js'
 import { fitObservation } from '../rollout/fit-observation.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
-import { rollOut, rollOutMany } from '../rollout/roll-out.js'
+import { rollOut } from '../rollout/roll-out.js'
 import type { RolloutOptions } from '../rollout/rollout-options.js'
-import type { Document } from '../schema/document.js'
+import { anObject, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import { neutralizeDocument } from '../search/neutralize.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { zerosearchBaselinePrompts } from './baseline-prompts.js'
 import type { BaselinePrompts } from './baseline-prompts.js'
-import { GREEDY } from './evaluate.js'
-import type { Method } from './evaluate.js'
-import { sideBySide } from './side-by-side.js'
+import { GREEDY } from './method.js'
+import type { AnswerContext, Method } from './method.js'
 
 export interface BaselineOptions {
   /** Limits, and how documents are shown; default ZeroSearch's. */
@@ -22,72 +22,63 @@ export interface BaselineOptions {
   prompts?: BaselinePrompts
   /** Default greedy. */
   sampling?: Sampling
-  signal?: AbortSignal
-}
-
-/** The model without any documents: what it knows by itself. */
-export function directMethod(policy: Policy, options: BaselineOptions = {}): Method {
-  const { prompts = zerosearchBaselinePrompts } = options
-  return {
-    name: 'direct',
-    answer: (questions, onAnswer) => {
-      const items = questions.map((question, i) => ({ question, seed: i }))
-      return rollOutMany(
-        policy,
-        items,
-        withoutSearch(options, (tokenizer, question) => prompts.direct(tokenizer, question)),
-        onAnswer,
-      )
-    },
-  }
 }
 
 export interface RagOptions extends BaselineOptions {
   searchEngine: SearchEngine
   /** Documents that are retrieved; default 5. */
   topK?: number
-  /** Questions that are worked on at a time; default 64. */
-  concurrency?: number
+}
+
+const baselineSchema = z.strictObject({
+  protocol: anObject<Protocol>('a protocol').default(zerosearchProtocol),
+  prompts: anObject<BaselinePrompts>('prompts').default(zerosearchBaselinePrompts),
+  sampling: anObject<Sampling>('a sampling').default(GREEDY),
+})
+
+const ragSchema = baselineSchema.extend({
+  searchEngine: anObject<SearchEngine>('a search engine'),
+  topK: z.int().min(1).default(5),
+})
+
+/** The model without any documents: what it knows by itself. */
+export function directMethod(policy: Policy, options: BaselineOptions = {}): Method {
+  const { prompts, ...rest } = parseOptions('direct method', baselineSchema, options)
+  const once = withoutSearch(rest, (tokenizer, question) => prompts.direct(tokenizer, question))
+  return { name: 'direct', answer: (question, context) => rollOut(policy, question, { ...once, ...context }) }
 }
 
 /** The model with the documents of one search for the question itself. */
 export function ragMethod(policy: Policy, options: RagOptions): Method {
+  const { searchEngine, topK, protocol, prompts, sampling } = parseOptions('rag method', ragSchema, options)
   return {
     name: 'rag',
-    answer: (questions, onAnswer) =>
-      sideBySide(questions, options.concurrency ?? 64, async (question, i) => {
-        const trajectory = await answerFromDocuments(policy, question, i, options)
-        onAnswer?.(trajectory)
-        return trajectory
-      }),
+    async answer(question, context) {
+      let text: string
+      try {
+        const documents = await searchEngine.search(question.question, { question, topK, seed: context.seed })
+        text = protocol.observation(
+          documents.slice(0, topK).map((document) => neutralizeDocument(document, policy.tokenizer)),
+        )
+      } catch (error) {
+        return failedSearch(question, context, error)
+      }
+      const observation = fitObservation(policy.tokenizer, text, protocol.maxObservationTokens)
+      const once = withoutSearch({ protocol, sampling }, (tokenizer, asked) =>
+        prompts.rag(tokenizer, asked, observation.text),
+      )
+      const trajectory = await rollOut(policy, question, { ...once, ...context })
+      return { ...trajectory, searches: 1 }
+    },
   }
 }
 
-async function answerFromDocuments(
-  policy: Policy,
-  question: Question,
-  seed: number,
-  options: RagOptions,
-): Promise<Trajectory> {
-  const { searchEngine, topK = 5, protocol = zerosearchProtocol, prompts = zerosearchBaselinePrompts } = options
-  let documents: Document[]
-  let text: string
-  try {
-    documents = (await searchEngine.search(question.question, { question, topK, seed })).slice(0, topK)
-    text = protocol.observation(documents.map((document) => neutralizeDocument(document, policy.tokenizer)))
-  } catch (error) {
-    return failedSearch(question, seed, error)
-  }
-  const observation = fitObservation(policy.tokenizer, text, protocol.maxObservationTokens)
-  const prompt: Protocol['prompt'] = (tokenizer, asked) => prompts.rag(tokenizer, asked, observation.text)
-  const trajectory = await rollOut(policy, question, { ...withoutSearch(options, prompt), seed })
-  return { ...trajectory, searches: 1 }
-}
-
-/** One message with an answer, from a prompt of one's own. */
-function withoutSearch(options: BaselineOptions, prompt: Protocol['prompt']): Omit<RolloutOptions, 'seed'> {
-  const { protocol = zerosearchProtocol, sampling = GREEDY, signal } = options
-  return { searchEngine: NONE, protocol: { ...protocol, prompt }, maxSearches: 0, sampling, ...(signal && { signal }) }
+/** One message with an answer, from a prompt of the method's. */
+function withoutSearch(
+  { protocol, sampling }: { protocol: Protocol; sampling: Sampling },
+  prompt: Protocol['prompt'],
+): Omit<RolloutOptions, 'seed' | 'signal'> {
+  return { searchEngine: NONE, protocol: { ...protocol, prompt }, maxSearches: 0, sampling }
 }
 
 const NONE: SearchEngine = {
@@ -95,7 +86,7 @@ const NONE: SearchEngine = {
   search: () => Promise.reject(new Error('search: this method has no search engine')),
 }
 
-function failedSearch(question: Question, seed: number, error: unknown): Trajectory {
+function failedSearch(question: Question, { seed }: AnswerContext, error: unknown): Trajectory {
   return {
     question,
     turns: [],

@@ -1,85 +1,160 @@
-import type { Policy, Sampling } from '../policy/policy.js'
+import { z } from 'zod'
 import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
-import { rollOutMany } from '../rollout/roll-out.js'
-import type { RolloutOptions } from '../rollout/rollout-options.js'
+import { abortable } from '../signal/abortable.js'
+import { interruptSignal } from '../rollout/interrupt.js'
+import { summarizeFailures } from '../schema/failure-summary.js'
+import { aFunction, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import type { Trajectory } from '../schema/trajectory.js'
-
-/** Something that answers questions. */
-export interface Method {
-  name: string
-  /** Answers in the order of the questions; a failure is a trajectory too. */
-  answer(questions: readonly Question[], onAnswer?: (trajectory: Trajectory) => void): Promise<Trajectory[]>
-}
-
-/** How evaluations sample: always the likeliest token. */
-export const GREEDY: Sampling = { temperature: 0, topP: 1, topK: 0 }
-
-/** A policy that may search. Sampling defaults to greedy. */
-export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed'>): Method {
-  const sampling = options.sampling ?? GREEDY
-  return {
-    name,
-    answer: (questions, onAnswer) =>
-      rollOutMany(
-        policy,
-        questions.map((question, i) => ({ question, seed: i })),
-        { ...options, sampling },
-        onAnswer,
-      ),
-  }
-}
+import type { Method } from './method.js'
+import { sideBySide } from './side-by-side.js'
 
 export interface EvaluateOptions {
   methods: readonly Method[]
   /** Questions of any number of sets; all of them are asked. */
   questions: readonly Question[]
+  /** Questions that are in work at a time; default 256. A local policy wants at least as many as it has slots. */
+  concurrency?: number
+  /** A method of which a larger share of questions fails than this is stopped; default 0.5, and 1 never stops. */
+  maxFailedShare?: number
   onProgress?: (done: number, total: number) => void
   /** Each trajectory as it ends, failures included. */
   onTrajectory?: (method: string, trajectory: Trajectory) => void
+  /** Gives up at once: the evaluation rejects with the signal's reason. Default: the stop button of the notebook. */
+  signal?: AbortSignal
+}
+
+const isMethod = (value: unknown): boolean => {
+  const { name, answer } = (value ?? {}) as Partial<Record<keyof Method, unknown>>
+  return typeof name === 'string' && name !== '' && typeof answer === 'function'
+}
+
+const isQuestion = (value: unknown): boolean => {
+  const { id, dataset, question, goldAnswers } = (value ?? {}) as Partial<Record<keyof Question, unknown>>
+  return [id, dataset, question].every((text) => typeof text === 'string') && Array.isArray(goldAnswers)
+}
+
+const optionsSchema = z.strictObject({
+  methods: z.array(z.custom<Method>(isMethod, 'must be a method with a name; policyMethod makes one')).min(1),
+  questions: z
+    .array(z.custom<Question>(isQuestion, 'must be a question with id, dataset, question and goldAnswers'))
+    .min(1),
+  concurrency: z.int().min(1).default(256),
+  maxFailedShare: z.number().min(0).max(1).default(0.5),
+  onProgress: aFunction<NonNullable<EvaluateOptions['onProgress']>>().optional(),
+  onTrajectory: aFunction<NonNullable<EvaluateOptions['onTrajectory']>>().optional(),
+  signal: z.instanceof(AbortSignal, { message: 'must be an AbortSignal' }).optional(),
+})
+
+/** Characters of a cause that a message shows. */
+const LONGEST_CAUSE = 300
+
+/** Too many questions of a method failed. What was scored until then is kept. */
+export class EvaluationError extends Error {
+  override readonly name = 'EvaluationError'
+
+  constructor(
+    message: string,
+    /** In the order of methods and questions, failed ones included. */
+    readonly scores: Score[],
+  ) {
+    super(message)
+  }
 }
 
 /**
- * Scores every method on every question, one method after the other, its questions side by side. The scores have the
- * order of methods and questions. A failed rollout counts as no answer.
+ * Scores every method on every question, one method after the other, some of its questions side by side. The scores
+ * have the order of methods and questions.
+ *
+ * A failed question has the scores of no answer, and says why in `failure`; `comparisonTable` has the exact match
+ * without the failed ones too. One warning for each method tells how many failed and of what. Throws an
+ * `EvaluationError` that carries the scores where more than `maxFailedShare` of a method's questions fail.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
-  const { methods, questions, onProgress, onTrajectory } = options
+  const { methods, questions, ...rest } = parseOptions('evaluate', optionsSchema, options)
+  const { concurrency, maxFailedShare, onProgress, onTrajectory, signal = interruptSignal() } = rest
   const names = methods.map((method) => method.name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined) throw new Error(`evaluate: methods must have different names, got ${twice} twice`)
   const scores: Score[] = []
   const total = methods.length * questions.length
-  let done = 0
   for (const method of methods) {
-    const trajectories = await method.answer(questions, (trajectory) => {
+    const before = scores.length
+    const report = (trajectory: Trajectory, done: number): void => {
       onTrajectory?.(method.name, trajectory)
-      onProgress?.(++done, total)
-    })
-    if (trajectories.length !== questions.length) {
-      throw new Error(
-        `evaluate: ${method.name} must answer all ${questions.length} questions, got ${trajectories.length}`,
-      )
+      onProgress?.(before + done, total)
     }
-    for (const trajectory of trajectories) scores.push(score(method.name, trajectory))
+    const own = await scoreMethod(method, questions, concurrency, maxFailedShare, signal, report)
+    for (const each of own) scores.push(each)
+    const summary = summarizeFailures(own)
+    if (summary.failed === 0) continue
+    const told =
+      `evaluate: ${summary.failed} of ${own.length} questions failed with method ${method.name}; ` +
+      `commonest cause (${summary.causes[0]!.count}): ${summary.causes[0]!.message.slice(0, LONGEST_CAUSE)}`
+    if (summary.failed <= maxFailedShare * questions.length) console.warn(`${told}; failed questions count as wrong`)
+    else throw new EvaluationError(`${told}; this is more than maxFailedShare ${maxFailedShare}, so it stopped`, scores)
   }
   return scores
 }
 
-/** Metrics of one trajectory. */
-export function score(method: string, { question, answer, searches, failure }: Trajectory): Score {
-  const { goldAnswers, dataset, id } = question
+class TooManyFailed extends Error {}
+
+/** The scores of a method in the order of the questions; of some questions only, where too many of them failed. */
+async function scoreMethod(
+  method: Method,
+  questions: readonly Question[],
+  concurrency: number,
+  maxFailedShare: number,
+  signal: AbortSignal | undefined,
+  report: (trajectory: Trajectory, done: number) => void,
+): Promise<Score[]> {
+  const scores = new Map<number, Score>()
+  let failed = 0
+  // What is in work is given up where the evaluation ends early.
+  const end = new AbortController()
+  const ended = end.signal
+  const giveUp = (): void => end.abort(signal?.reason)
+  if (signal?.aborted) giveUp()
+  signal?.addEventListener('abort', giveUp)
+  try {
+    await sideBySide(questions, concurrency, async (question, i) => {
+      ended.throwIfAborted()
+      const trajectory = await abortable(method.answer(question, { seed: i, signal: ended }), ended)
+      ended.throwIfAborted()
+      scores.set(i, score(method.name, trajectory))
+      if (trajectory.failure) failed++
+      report(trajectory, scores.size)
+      if (failed > maxFailedShare * questions.length) {
+        // At once, so that questions which end in the same moment do not count.
+        end.abort(new TooManyFailed())
+        end.signal.throwIfAborted()
+      }
+    })
+  } catch (error) {
+    if (!(error instanceof TooManyFailed)) throw error
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
+    end.abort()
+  }
+  return [...scores].sort(([a], [b]) => a - b).map(([, each]) => each)
+}
+
+/** Metrics of one trajectory. A failed one counts as one without an answer. */
+function score(method: string, { question, answer, searches, failure }: Trajectory): Score {
+  const { goldAnswers, dataset, domain, id } = question
+  const given = failure ? null : answer
   return {
     method,
     dataset,
+    ...(domain && { domain }),
     questionId: id,
-    answer,
-    em: exactMatch(answer, goldAnswers),
-    coverEm: coverExactMatch(answer, goldAnswers),
-    f1: f1(answer, goldAnswers),
+    answer: given,
+    em: exactMatch(given, goldAnswers),
+    coverEm: coverExactMatch(given, goldAnswers),
+    f1: f1(given, goldAnswers),
     searches,
-    answered: answer === null ? 0 : 1,
+    answered: given === null ? 0 : 1,
     ...(failure && { failure: `${failure.boundary}: ${failure.message}` }),
   }
 }

@@ -5,29 +5,42 @@ import type { Figure } from './figure.js'
 interface Row {
   method: string
   dataset: string
-  domain: string
+  domain: string | null
   em: number
   emLow: number
   emHigh: number
+  n?: number
+  /** Tables of other makes may lack it. */
+  failed?: number
+}
+
+export interface ComparisonFigureOptions {
+  /** Short names of sets, such as `zs.mini.labels`; default their own names. */
+  labels?: Readonly<Record<string, string>>
 }
 
 /**
- * Exact match of every method on every set as bars with 95 % intervals, in-domain sets before the others.
+ * Exact match of every method on every set as bars with 95 % intervals, in-domain sets before the others. Where questions
+ * failed, the method's name and the bar's tooltip say how many.
  * @param table As `comparisonTable` makes it. Averages are left to the table.
  */
-export function comparison(table: ColumnTable): Figure {
+export function comparison(table: ColumnTable, options: ComparisonFigureOptions = {}): Figure {
+  const { labels = {} } = options
   const rows = (table.objects() as Row[]).filter((row) => row.dataset !== 'average')
   const methods = [...new Set(rows.map((row) => row.method))]
   const data = methods.map((method, i) => {
     const own = rows.filter((row) => row.method === method)
+    const failed = own.reduce((sum, row) => sum + (row.failed ?? 0), 0)
     return {
       type: 'bar',
-      name: method,
+      name: failed > 0 ? `${method} (${failed.toLocaleString('en')} failed)` : method,
+      ...(failed > 0 && {
+        hovertext: own.map((row) =>
+          row.failed ? `${row.failed} of ${row.n ?? '?'} questions failed, counted as wrong` : '',
+        ),
+      }),
       // Two levels: the domain below the names of its sets.
-      x: [
-        own.map((row) => row.domain),
-        own.map((row) => row.dataset.replace(/^mini-/, '').replace('wikimultihopqa', 'wiki')),
-      ],
+      x: [own.map((row) => row.domain ?? ''), own.map((row) => labels[row.dataset] ?? row.dataset)],
       y: own.map((row) => row.em),
       error_y: {
         type: 'data',

@@ -42,19 +42,6 @@ export const zerosearchProtocol: Protocol = {
   maxTokens: 4096,
 }
 
-/** The short protocol that the mini world's tiny models are taught (data/mini). */
-export const miniProtocol: Protocol = {
-  name: 'mini',
-  prompt: (tokenizer, question) => tokenizer.encode(`Question: ${question}`),
-  observation: (documents) =>
-    `<information> ${documents.map((document, i) => `Doc ${i + 1}: ${document.text}`).join(' ')}${CLOSE_INFORMATION}`,
-  correction: `<information> Nothing found.${CLOSE_INFORMATION}`,
-  maxSearches: 6,
-  maxTokensPerTurn: 64,
-  maxObservationTokens: 160,
-  maxTokens: 768,
-}
-
 function listDocuments(documents: readonly Document[]): string {
   return documents
     .map((document, i) => `Doc ${i + 1}: ${document.title ? `(${document.title}) ` : ''}${document.text}`)

@@ -1,9 +1,14 @@
+/** Whether training draws its questions from the set's kind: the paper trains on NQ and HotpotQA alone. */
+export type Domain = 'in-domain' | 'out-of-domain'
+
 /** One item of a QA set. `goldAnswers` are all strings that count as right. */
 export interface Question {
   /** Unique over all sets: `<dataset>-<split>-<n>`. Groups (GRPO) are keyed by it. */
   id: string
   /** Name of the set, such as `mini-nq`. */
   dataset: string
+  /** That of the set; tables and figures order and average the sets by it. */
+  domain?: Domain
   question: string
   /** At least one accepted answer. */
   goldAnswers: string[]

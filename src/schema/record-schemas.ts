@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Document, Quality } from './document.js'
-import type { Question } from './question.js'
+import type { Domain, Question } from './question.js'
 import type { Score } from './score.js'
 import type { Action, FailureBoundary, Observation, Trajectory, TrajectoryStopReason, Turn } from './trajectory.js'
 import type { UpdateRecord } from './update-record.js'
@@ -13,9 +13,12 @@ const share = z.number().min(0).max(1)
 
 const quality: z.ZodType<Quality> = z.enum(['useful', 'noisy'])
 
+const domain: z.ZodType<Domain> = z.enum(['in-domain', 'out-of-domain'])
+
 export const questionSchema: z.ZodType<Question> = z.object({
   id: text,
   dataset: text,
+  domain: domain.exactOptional(),
   question: text,
   goldAnswers: z.array(text).min(1),
   supportingFacts: z.array(text).exactOptional(),
@@ -71,6 +74,7 @@ export const trajectorySchema: z.ZodType<Trajectory> = z
 export const scoreSchema: z.ZodType<Score> = z.object({
   method: text,
   dataset: text,
+  domain: domain.exactOptional(),
   questionId: text,
   answer: z.string().nullable(),
   em: share,

@@ -1,8 +1,12 @@
+import type { Domain } from './question.js'
+
 /** One method's result on one question. Metrics are in [0, 1]. */
 export interface Score {
   /** The method, such as `direct`, `rag`, or the policy's name. */
   method: string
   dataset: string
+  /** The question's, where it has one. */
+  domain?: Domain
   questionId: string
   answer: string | null
   /** Equality with a gold answer after normalisation. */

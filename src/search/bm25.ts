@@ -1,4 +1,8 @@
+import { z } from 'zod'
 import type { Document } from '../schema/document.js'
+import { aFunction, parseOptions } from '../schema/parse-options.js'
+import { buildBm25Index, tokenize } from './bm25-index.js'
+import type { Bm25Index, IndexedDocument } from './bm25-index.js'
 import type { SearchEngine } from './search-engine.js'
 
 export interface Bm25Options {
@@ -6,50 +10,43 @@ export interface Bm25Options {
   k1?: number
   /** Correction for document length, in [0, 1]; default 0.75. */
   b?: number
+  /** Documents that have been read, of all; the last call is made when the index is ready. */
+  onProgress?: (done: number, total: number) => void
 }
 
-/** A document to be found, by the words of its title and its text. */
-export interface IndexedDocument {
-  title?: string
-  text: string
-}
-
-/** Lower-case words of letters, digits and underscores; single characters count. */
-export function tokenize(text: string): string[] {
-  return text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? []
-}
-
-/** One term's documents and their term scores: what a query adds up. */
-interface Postings {
-  documents: Int32Array
-  scores: Float32Array
-}
+const optionsSchema = z.strictObject({
+  k1: z.number().min(0).default(1.5),
+  b: z.number().min(0).max(1).default(0.75),
+  onProgress: aFunction<NonNullable<Bm25Options['onProgress']>>().optional(),
+})
 
 /**
  * BM25 over documents held in memory, in Lucene's variant as `bm25s` (PyPI) has it: scores of terms are computed when
- * the index is made. Documents that share no word with the query are not found; ties go to the earlier document.
+ * the index is made. It is made in slices, so that nothing else waits for it. Documents that share no word with the
+ * query are not found; ties go to the earlier document.
  */
-export function createBm25Engine(documents: readonly IndexedDocument[], options: Bm25Options = {}): SearchEngine {
-  const index = buildIndex(documents, options)
-  const scores = new Float32Array(documents.length)
+export async function createBm25Engine(
+  documents: readonly IndexedDocument[],
+  options: Bm25Options = {},
+): Promise<SearchEngine> {
+  const { k1, b, onProgress } = parseOptions('bm25', optionsSchema, options)
+  checkDocuments(documents)
+  // What the caller does to the list while it is read changes nothing.
+  const corpus = [...documents]
+  const index = await buildBm25Index(corpus, k1, b, (read) => onProgress?.(read, corpus.length))
+  onProgress?.(corpus.length, corpus.length)
+  const scores = new Float32Array(corpus.length)
   return {
     name: 'bm25',
     search(query, { topK }) {
+      if (typeof query !== 'string') {
+        return Promise.reject(new Error(`bm25 search: the query must be a text, got ${typeof query}`))
+      }
       if (!Number.isInteger(topK) || topK < 1) {
         return Promise.reject(new Error(`bm25 search: topK must be a positive integer, got ${topK}`))
       }
-      const found: number[] = []
-      for (const term of tokenize(query)) {
-        const postings = index.get(term)
-        if (!postings) continue
-        for (let i = 0; i < postings.documents.length; i++) {
-          const document = postings.documents[i]!
-          if (scores[document] === 0) found.push(document)
-          scores[document]! += postings.scores[i]!
-        }
-      }
-      const best = found.sort((a, b) => scores[b]! - scores[a]! || a - b).slice(0, topK)
-      const results = best.map((id, i) => result(documents[id]!, i + 1, scores[id]!))
+      const found = addScores(index, query, scores)
+      const results = best(found, scores, topK).map((id, i) => result(corpus[id]!, i + 1, scores[id]!))
       // The buffer of scores is used again.
       for (const document of found) scores[document] = 0
       return Promise.resolve(results)
@@ -57,32 +54,48 @@ export function createBm25Engine(documents: readonly IndexedDocument[], options:
   }
 }
 
-function result({ title, text }: IndexedDocument, rank: number, score: number): Document {
-  return { ...(title !== undefined && { title }), text, rank, score }
+function checkDocuments(documents: readonly IndexedDocument[]): void {
+  if (!Array.isArray(documents)) {
+    throw new Error(`bm25: documents must be a list, got ${typeof documents}; did you forget to await their reading?`)
+  }
+  if (documents.length === 0) throw new Error('bm25: there must be at least one document, got none')
+  for (const [i, { text, title }] of (documents as readonly { text?: unknown; title?: unknown }[]).entries()) {
+    const [field, value] = typeof text === 'string' ? ['title', title ?? ''] : ['text', text]
+    if (typeof value === 'string') continue
+    throw new Error(`bm25: the ${field} of a document must be a string, got ${String(value)} at index ${i}`)
+  }
 }
 
-function buildIndex(documents: readonly IndexedDocument[], { k1 = 1.5, b = 0.75 }: Bm25Options): Map<string, Postings> {
-  if (!(k1 >= 0)) throw new Error(`bm25: k1 must be a number of at least 0, got ${k1}`)
-  if (!(b >= 0 && b <= 1)) throw new Error(`bm25: b must be in [0, 1], got ${b}`)
-  const counts = new Map<string, Map<number, number>>()
-  const lengths = documents.map(({ title = '', text }, id) => {
-    const terms = tokenize(`${title} ${text}`)
-    for (const term of terms) {
-      let own = counts.get(term)
-      if (!own) counts.set(term, (own = new Map<number, number>()))
-      own.set(id, (own.get(id) ?? 0) + 1)
+/** Adds up what each word of the query gives. Returns the documents that now have a score. */
+function addScores(index: Bm25Index, query: string, scores: Float32Array): number[] {
+  const found: number[] = []
+  for (const word of tokenize(query)) {
+    const term = index.terms.get(word)
+    if (term === undefined) continue
+    for (let i = index.offsets[term]!; i < index.offsets[term + 1]!; i++) {
+      const document = index.documents[i]!
+      if (scores[document] === 0) found.push(document)
+      scores[document]! += index.scores[i]!
     }
-    return terms.length
-  })
-  const average = lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, lengths.length)
-  return new Map(
-    [...counts].map(([term, own]) => {
-      const rarity = Math.log(1 + (documents.length - own.size + 0.5) / (own.size + 0.5))
-      const scores = Float32Array.from(
-        [...own],
-        ([id, count]) => (rarity * count) / (count + k1 * (1 - b + (b * lengths[id]!) / average)),
-      )
-      return [term, { documents: Int32Array.from(own.keys()), scores }]
-    }),
-  )
+  }
+  return found
+}
+
+/** The `limit` documents with the highest scores, the highest first; they are never all sorted. */
+function best(found: readonly number[], scores: Float32Array, limit: number): number[] {
+  const order = (a: number, b: number): number => scores[b]! - scores[a]! || a - b
+  let chosen: number[] = []
+  let last: number | undefined
+  for (const document of found) {
+    if (last !== undefined && order(last, document) < 0) continue
+    chosen.push(document)
+    if (chosen.length < 2 * limit + 64) continue
+    chosen = chosen.sort(order).slice(0, limit)
+    last = chosen.at(-1)
+  }
+  return chosen.sort(order).slice(0, limit)
+}
+
+function result({ title, text }: IndexedDocument, rank: number, score: number): Document {
+  return { ...(title !== undefined && { title }), text, rank, score }
 }

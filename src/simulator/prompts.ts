@@ -28,17 +28,3 @@ export const zerosearchSimulatorPrompt: SimulatorPrompt = {
   // As in the paper.
   maxTokens: 600,
 }
-
-/**
- * For the mini world's simulator (data/mini). A departure from the paper: a tiny model knows no bridge between two
- * hops, so its prompt carries the question's supporting facts; for noise it carries none.
- */
-export const miniSimulatorPrompt: SimulatorPrompt = {
-  render(tokenizer, query, { question, goldAnswers, supportingFacts = [] }, quality) {
-    const head = `${quality === 'useful' ? 'Useful' : 'Noisy'} documents. Query: ${query} Question: ${question}`
-    const facts = quality === 'useful' ? ` Answer: ${goldAnswers[0]} Facts: ${supportingFacts.join(' ')}` : ''
-    return tokenizer.encode(`${head}${facts}<information>`)
-  },
-  stop: ['</information>'],
-  maxTokens: 160,
-}

@@ -1,22 +1,25 @@
 import { table, type ColumnTable } from 'arquero'
+import type { Domain } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import { meanInterval, wilsonInterval } from './wilson-interval.js'
-
-/** Whether training draws its questions from the set's kind: the paper trains on NQ and HotpotQA alone. */
-export type Domain = 'in-domain' | 'out-of-domain' | 'all'
 
 /** One row of the comparison. Metrics are means over questions, in [0, 1]. */
 export interface ComparisonRow {
   method: string
   /** The set's name; `average` for the unweighted mean over the sets of `domain`, as the paper averages. */
   dataset: string
-  domain: Domain
+  /** Of a set: what its scores say, null where they say nothing. `all` for the average over all sets. */
+  domain: Domain | 'all' | null
   /** Number of questions. */
   n: number
+  /** Questions whose rollout failed. They count as wrong in every metric but `emWithoutFailed`. */
+  failed: number
   em: number
   /** 95 % interval of `em`: Wilson for a set, MOVER over Wilson for an average. */
   emLow: number
   emHigh: number
+  /** Exact match over the questions that did not fail; null where all of them did. */
+  emWithoutFailed: number | null
   coverEm: number
   f1: number
   /** Mean number of searches in a trajectory. */
@@ -27,45 +30,63 @@ export interface ComparisonRow {
 
 /** Options of `comparisonTable`. */
 export interface ComparisonOptions {
-  /** Names of the sets that count as in-domain. Default: NQ and HotpotQA and their mini counterparts. */
+  /** Names of the sets that count as in-domain. All others then are out-of-domain. Default: what the scores say. */
   inDomain?: readonly string[]
 }
-
-const IN_DOMAIN = /^(mini-)?(nq|hotpot(-?qa)?)$/i
 
 /**
  * One row for each method and dataset, methods and datasets in the order in which they first appear (in-domain sets
  * first), then each method's averages: in-domain, out-of-domain, and over all sets. An average is left out where it
- * would be over one set's kind only (`all` where there is no other kind) or over sets that the method was not run on.
+ * would be that of another row (`all` where all sets are in-domain, or all out-of-domain) or over sets that the method was not run on.
  */
 export function comparisonTable(scores: readonly Score[], options: ComparisonOptions = {}): ColumnTable {
-  const isInDomain = (dataset: string): boolean => options.inDomain?.includes(dataset) ?? IN_DOMAIN.test(dataset)
+  const domains = domainsOf(scores, options.inDomain)
   const methods = unique(scores.map((score) => score.method))
   const datasets = unique(scores.map((score) => score.dataset))
+  const isInDomain = (dataset: string): boolean => domains.get(dataset) === 'in-domain'
   const ordered = [...datasets.filter(isInDomain), ...datasets.filter((dataset) => !isInDomain(dataset))]
   const cells = groupBy(scores, (score) => JSON.stringify([score.method, score.dataset]))
 
   const rows = methods.flatMap((method): ComparisonRow[] => {
     const own = ordered.flatMap((dataset): ComparisonRow[] => {
       const cell = cells.get(JSON.stringify([method, dataset]))
-      return cell ? [datasetRow(method, dataset, isInDomain(dataset) ? 'in-domain' : 'out-of-domain', cell)] : []
+      return cell ? [datasetRow(method, dataset, domains.get(dataset) ?? null, cell)] : []
     })
-    return [...own, ...averageRows(method, own, ordered, isInDomain)]
+    return [...own, ...averageRows(method, own, ordered, domains)]
   })
   return comparisonRowsToTable(rows)
 }
 
-function datasetRow(method: string, dataset: string, domain: Domain, scores: readonly Score[]): ComparisonRow {
+/** The domain of each set that has one. */
+function domainsOf(scores: readonly Score[], inDomain: readonly string[] | undefined): Map<string, Domain> {
+  const domains = new Map<string, Domain>()
+  for (const { dataset, domain: said } of scores) {
+    const domain = inDomain ? (inDomain.includes(dataset) ? 'in-domain' : 'out-of-domain') : said
+    const known = domains.get(dataset)
+    if (known && domain && known !== domain) {
+      throw new Error(
+        `comparison: a set must have one domain, got ${known} and ${domain} for ${dataset}; say which sets are inDomain`,
+      )
+    }
+    if (domain) domains.set(dataset, domain)
+  }
+  return domains
+}
+
+function datasetRow(method: string, dataset: string, domain: Domain | null, scores: readonly Score[]): ComparisonRow {
   const em = mean(scores.map((score) => score.em))
+  const ended = scores.filter((score) => score.failure === undefined)
   const interval = wilsonInterval(em, scores.length)
   return {
     method,
     dataset,
     domain,
     n: scores.length,
+    failed: scores.length - ended.length,
     em,
     emLow: interval.low,
     emHigh: interval.high,
+    emWithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.em)),
     coverEm: mean(scores.map((score) => score.coverEm)),
     f1: mean(scores.map((score) => score.f1)),
     searches: mean(scores.map((score) => score.searches)),
@@ -77,16 +98,13 @@ function averageRows(
   method: string,
   rows: readonly ComparisonRow[],
   datasets: readonly string[],
-  isInDomain: (dataset: string) => boolean,
+  domains: ReadonlyMap<string, Domain>,
 ): ComparisonRow[] {
-  const kinds: [Domain, (dataset: string) => boolean][] = [
-    ['in-domain', isInDomain],
-    ['out-of-domain', (dataset) => !isInDomain(dataset)],
-    ['all', () => true],
-  ]
-  const hasBothKinds = datasets.some(isInDomain) && !datasets.every(isInDomain)
-  return kinds.flatMap(([domain, belongs]): ComparisonRow[] => {
-    if (domain === 'all' && !hasBothKinds) return []
+  const first = datasets[0] === undefined ? undefined : domains.get(datasets[0])
+  const oneDomain = first !== undefined && datasets.every((dataset) => domains.get(dataset) === first)
+  return (['in-domain', 'out-of-domain', 'all'] as const).flatMap((domain): ComparisonRow[] => {
+    if (domain === 'all' && oneDomain) return []
+    const belongs = (dataset: string): boolean => domain === 'all' || domains.get(dataset) === domain
     const wanted = datasets.filter(belongs)
     const parts = rows.filter((row) => belongs(row.dataset))
     if (parts.length === 0 || parts.length < wanted.length) return []
@@ -97,9 +115,11 @@ function averageRows(
         dataset: 'average',
         domain,
         n: parts.reduce((sum, row) => sum + row.n, 0),
+        failed: parts.reduce((sum, row) => sum + row.failed, 0),
         em: mean(parts.map((row) => row.em)),
         emLow: interval.low,
         emHigh: interval.high,
+        emWithoutFailed: meanOrNull(parts.map((row) => row.emWithoutFailed)),
         coverEm: mean(parts.map((row) => row.coverEm)),
         f1: mean(parts.map((row) => row.f1)),
         searches: mean(parts.map((row) => row.searches)),
@@ -116,9 +136,11 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
     dataset: rows.map((row) => row.dataset),
     domain: rows.map((row) => row.domain),
     n: rows.map((row) => row.n),
+    failed: rows.map((row) => row.failed),
     em: rows.map((row) => row.em),
     emLow: rows.map((row) => row.emLow),
     emHigh: rows.map((row) => row.emHigh),
+    emWithoutFailed: rows.map((row) => row.emWithoutFailed),
     coverEm: rows.map((row) => row.coverEm),
     f1: rows.map((row) => row.f1),
     searches: rows.map((row) => row.searches),
@@ -128,6 +150,11 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+function meanOrNull(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value): value is number => value !== null)
+  return known.length < values.length ? null : mean(known)
 }
 
 function unique(values: readonly string[]): string[] {

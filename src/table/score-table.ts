@@ -1,7 +1,7 @@
 import { table, type ColumnTable } from 'arquero'
 import type { Score } from '../schema/score.js'
 
-/** One row for each score: method, dataset, questionId, answer, em, coverEm, f1, searches, answered. */
+/** One row for each score: method, dataset, questionId, answer, em, coverEm, f1, searches, answered, failure (null where none). */
 export function scoreTable(scores: readonly Score[]): ColumnTable {
   return table({
     method: scores.map((score) => score.method),
@@ -13,5 +13,6 @@ export function scoreTable(scores: readonly Score[]): ColumnTable {
     f1: scores.map((score) => score.f1),
     searches: scores.map((score) => score.searches),
     answered: scores.map((score) => score.answered),
+    failure: scores.map((score) => score.failure ?? null),
   })
 }

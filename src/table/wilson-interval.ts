@@ -39,7 +39,12 @@ export function wilsonInterval(proportion: number, n: number, z: number = Z_95):
  */
 export function meanInterval(parts: readonly ({ proportion: number } & Interval)[]): Interval {
   const mean = parts.reduce((sum, part) => sum + part.proportion, 0) / parts.length
-  const below = Math.hypot(...parts.map((part) => part.proportion - part.low)) / parts.length
-  const above = Math.hypot(...parts.map((part) => part.high - part.proportion)) / parts.length
+  const below = root(parts.map((part) => part.proportion - part.low)) / parts.length
+  const above = root(parts.map((part) => part.high - part.proportion)) / parts.length
   return { low: Math.max(0, mean - below), high: Math.min(1, mean + above) }
+}
+
+/** Root of the sum of squares. */
+function root(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
 }

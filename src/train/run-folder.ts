@@ -100,7 +100,9 @@ async function readRunFile(folder: string): Promise<RunFile> {
   })
   const result = runFileSchema.safeParse(jsonOf(text))
   if (result.success) return result.data
-  throw new Error(`train: ${path} holds no run that this version can go on with; \`overwrite: true\` instead of \`resume\` begins anew`)
+  throw new Error(
+    `train: ${path} holds no run that this version can go on with; \`overwrite: true\` instead of \`resume\` begins anew`,
+  )
 }
 
 const runFileSchema: z.ZodType<RunFile> = z.object({

@@ -2,13 +2,13 @@
 // time: neither ids nor log-probabilities may depend on when documents come.
 // Run: npx tsx test/bench/latency.ts [minutes, default 3] [seed, default the time]
 import { hash, uniform } from '../../src/random/seeded-random.js'
-import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
+import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { loadPolicy } from '../../src/policy/local-policy.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import type { SearchEngine } from '../../src/search/search-engine.js'
-import { miniSimulatorPrompt } from '../../src/simulator/prompts.js'
+import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
 import { createSimulator } from '../../src/simulator/simulator.js'
 import { compareRollouts } from '../rollout/compare-rollouts.js'
 import { delayedEngine } from '../rollout/delayed-engine.js'
@@ -21,7 +21,7 @@ const questions = (await miniQuestions('mini-hotpotqa', 'validation')).slice(0, 
 const items = questions.map((question, i) => ({ question, seed: 100 + i }))
 const simulator = await loadPolicy(miniCheckpoint('simulator'))
 const engines: Record<string, SearchEngine> = {
-  bm25: createBm25Engine(await miniDocuments('validation')),
+  bm25: await createBm25Engine(await miniDocuments('validation')),
   simulator: createSimulator(simulator, { prompt: miniSimulatorPrompt }),
 }
 const latencies: Record<string, [number, number]> = {

@@ -26,13 +26,13 @@ describe.skipIf(missing)(`the stop button (${missing ?? 'JupyterLab'})`, () => {
   it('ends a training run, and the next cell runs', async () => {
     const notebook = await lab.open('training.ipynb', [
       `import * as zs from 'zerosearch'
-const policy = await zs.loadPolicy(zs.miniCheckpoint('policy'), { slots: 96 })
-const writer = await zs.loadPolicy(zs.miniCheckpoint('simulator'), { slots: 96 })
-const simulator = zs.createSimulator(writer, { prompt: zs.miniSimulatorPrompt })
-const questions = await zs.miniQuestions('mini-nq', 'train')
+const policy = await zs.loadPolicy(zs.mini.checkpoint('policy'), { slots: 96 })
+const writer = await zs.loadPolicy(zs.mini.checkpoint('simulator'), { slots: 96 })
+const simulator = zs.createSimulator(writer, { prompt: zs.mini.simulatorPrompt })
+const questions = await zs.mini.questions('mini-nq', 'train')
 let updates = 0`,
       `await zs.train({
-  algorithm: 'grpo', policy, searchEngine: simulator, questions, protocol: zs.miniProtocol,
+  algorithm: 'grpo', policy, searchEngine: simulator, questions, protocol: zs.mini.protocol,
   curriculum: { start: 0, end: 0.3 }, updates: 100, questionsPerUpdate: 4, groupSize: 4, learningRate: 1e-4,
   onUpdate: async (record) => { updates++; console.log('update', record.update); return {} },
 })`,

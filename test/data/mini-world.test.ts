@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { IN_DOMAIN, readFacts, splitNames } from '../../data/mini/build/facts.js'
-import { MINI_DATASETS, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
-import type { Split } from '../../src/dataset/mini.js'
+import { MINI_DATASETS, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
+import type { Split } from '../../src/mini/dataset.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 
 const SPLITS: Split[] = ['train', 'validation', 'test']
@@ -78,7 +78,7 @@ describe.each(SPLITS)('%s', (split) => {
   })
 
   it('holds the answering document among the first five that BM25 finds for "entity\'s relation"', async () => {
-    const engine = createBm25Engine(await miniDocuments(split))
+    const engine = await createBm25Engine(await miniDocuments(split))
     let found = 0
     let asked = 0
     for (const set of setsOf(split)) {

@@ -28,12 +28,20 @@ test('our own columns are read as they are', async () => {
   expect(await readQuestions(path, 'ignored')).toEqual([own, { ...bare, id: 'mine-test-1' }])
 })
 
-test('FlashRAG’s columns are read; ids that begin anew in each set stay apart (defect 3)', async () => {
+test('FlashRAG’s columns are read; ids that begin anew in each set stay apart', async () => {
   await write({ id: 'test_0', question: 'who?', golden_answers: ['Ada', 'Ada L.'], metadata: { type: 'bridge' } })
   const nq = await readQuestions(path, 'nq')
   const hotpotqa = await readQuestions(path, 'hotpotqa')
   expect(nq).toEqual([{ id: 'nq-test_0', dataset: 'nq', question: 'who?', goldAnswers: ['Ada', 'Ada L.'] }])
   expect(hotpotqa[0]!.id).not.toBe(nq[0]!.id)
+})
+
+test('the domain of a set is on its questions; one that says its own keeps it', async () => {
+  await write(own, { ...own, id: 'b', domain: 'in-domain' }, { id: 'c', question: 'who?', golden_answers: ['Ada'] })
+  const questions = await readQuestions(path, 'x', 'out-of-domain')
+  expect(questions.map(({ domain }) => domain)).toEqual(['out-of-domain', 'in-domain', 'out-of-domain'])
+  await write({ ...own, domain: 'indomain' })
+  await expect(readQuestions(path, 'x')).rejects.toThrow('line 1: column domain')
 })
 
 test.each([

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { miniBaselinePrompts, zerosearchBaselinePrompts } from '../../src/evaluation/baseline-prompts.js'
+import { miniBaselinePrompts } from '../../src/mini/baseline-prompts.js'
+import { zerosearchBaselinePrompts } from '../../src/evaluation/baseline-prompts.js'
 import { directMethod, ragMethod } from '../../src/evaluation/baselines.js'
 import { evaluate } from '../../src/evaluation/evaluate.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import type { Question } from '../../src/schema/question.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import type { SearchEngine } from '../../src/search/search-engine.js'
@@ -15,7 +16,7 @@ const questions = [0, 1, 2].map((n): Question => ({
   question: `who is n${n}?`,
   goldAnswers: [`Ada ${n}`],
 }))
-const engine = createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
+const engine = await createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
 const mini = { protocol: miniProtocol, prompts: miniBaselinePrompts }
 
 describe('direct', () => {
@@ -79,8 +80,9 @@ describe('rag', () => {
     const policy = scriptedPolicy(() => '<answer> Ada 2</answer>')
     const failures: string[] = []
     const scores = await evaluate({
-      methods: [ragMethod(policy, { ...mini, searchEngine: frail, concurrency: 2 })],
+      methods: [ragMethod(policy, { ...mini, searchEngine: frail })],
       questions,
+      concurrency: 2,
       onTrajectory: (_, { failure }) => failure && failures.push(`${failure.boundary}: ${failure.message}`),
     })
     expect(scores.map(({ em, answered }) => [em, answered])).toEqual([

@@ -1,17 +1,22 @@
-import { describe, expect, test } from 'vitest'
-import { evaluate, policyMethod } from '../../src/evaluation/evaluate.js'
-import type { Method } from '../../src/evaluation/evaluate.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { EvaluationError, evaluate } from '../../src/evaluation/evaluate.js'
+import { policyMethod } from '../../src/evaluation/method.js'
+import type { AnswerContext, Method } from '../../src/evaluation/method.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import type { Question } from '../../src/schema/question.js'
 import { scoreSchema } from '../../src/schema/record-schemas.js'
+import type { Trajectory } from '../../src/schema/trajectory.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
+import { comparisonTable } from '../../src/table/comparison-table.js'
+import type { ComparisonRow } from '../../src/table/comparison-table.js'
+import { scoreTable } from '../../src/table/score-table.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
 
 const questions = Array.from({ length: 67 }, (_, n): Question => {
   const dataset = n < 40 ? 'one' : 'two'
   return { id: `${dataset}-test-${n}`, dataset, question: `who is n${n}?`, goldAnswers: [`Ada ${n}`] }
 })
-const engine = createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
+const engine = await createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
 /** Searches for the number and answers what the document says. */
 const reader = () =>
   scriptedPolicy((turn, heard) => {
@@ -20,7 +25,7 @@ const reader = () =>
   })
 
 describe('evaluate', () => {
-  test('every question of every set is scored, in order: none is dropped (defect 15)', async () => {
+  test('every question of every set is scored, in order: none is dropped', async () => {
     const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
     const progress: number[] = []
     const scores = await evaluate({
@@ -35,6 +40,13 @@ describe('evaluate', () => {
     }
     expect(progress.filter((_, i) => i % 2 === 0)).toEqual(questions.map((_, i) => i + 1))
     expect(new Set(progress.filter((_, i) => i % 2 === 1))).toEqual(new Set([67]))
+  })
+
+  test('scores have the domain of their questions', async () => {
+    const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
+    const asked = [{ ...questions[0]!, domain: 'in-domain' as const }, questions[1]!]
+    const scores = await evaluate({ methods: [method], questions: asked })
+    expect(scores.map((score) => scoreSchema.parse(score).domain)).toEqual(['in-domain', undefined])
   })
 
   test('a method that cannot search answers from itself; metrics are kept apart', async () => {
@@ -65,26 +77,153 @@ describe('evaluate', () => {
     expect(scores.map(({ failure }) => failure)).toEqual([undefined, 'policy: out of memory'])
   })
 
-  test('more questions than a function takes arguments are scored', async () => {
-    const [trajectory] = await policyMethod(
-      'one',
-      scriptedPolicy(() => '<answer> Ada 0</answer>'),
-      {
-        searchEngine: engine,
-        protocol: miniProtocol,
-      },
-    ).answer([questions[0]!])
-    const many = Array<Question>(200_000).fill(questions[0]!)
-    const method: Method = { name: 'many', answer: (asked) => Promise.resolve(asked.map(() => trajectory!)) }
-    expect(await evaluate({ methods: [method], questions: many })).toHaveLength(200_000)
+  test('bad options are refused by name', async () => {
+    const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
+    const refused = (options: object, message: string): Promise<void> =>
+      expect(evaluate({ methods: [method], questions, ...options })).rejects.toThrow(`evaluate: ${message}`)
+    await refused({ methods: [method, method] }, 'methods must have different names, got reader twice')
+    await refused({ methods: [] }, 'methods must have a length of at least 1, got []')
+    await refused({ methods: [{ ...method, name: '' }] }, 'methods.0 must be a method with a name, got')
+    await refused({ questions: [] }, 'questions must have a length of at least 1, got []')
+    await refused({ questions: [questions[0], 'who?'] }, 'questions.1 must be a question with id, dataset')
+    for (const concurrency of [0, -1, 1.5, NaN, Infinity]) await refused({ concurrency }, 'concurrency must be')
+    for (const maxFailedShare of [-0.1, 1.1, NaN]) await refused({ maxFailedShare }, 'maxFailedShare must be')
+    await refused({ onprogress: () => undefined }, 'there is no option onprogress; did you mean onProgress?')
+  })
+})
+
+/** Answers as a script says, after some time; a cause makes it fail. */
+function scripted(name: string, script: (n: number) => { cause?: string; answer?: string; ms?: number }) {
+  const method = {
+    running: 0,
+    atOnce: 0,
+    asked: 0,
+    name,
+    async answer(question: Question, { seed }: AnswerContext): Promise<Trajectory> {
+      method.asked++
+      method.atOnce = Math.max(method.atOnce, ++method.running)
+      const { cause, answer = null, ms = 0 } = script(seed)
+      if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
+      else await Promise.resolve()
+      method.running--
+      return {
+        question,
+        turns: [],
+        ids: [],
+        lossMask: [],
+        logprobs: [],
+        promptLength: 0,
+        answer,
+        stopReason: cause === undefined ? 'answer' : 'failed',
+        ...(cause !== undefined && { failure: { boundary: 'search', message: cause } }),
+        searches: 1,
+        seed,
+      }
+    },
+  }
+  return method
+}
+
+describe('failures', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  test('one warning for each method says how many questions failed and of what', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const causes = ['HTTP 500', 'HTTP 429', 'HTTP 429']
+    const frail = scripted('frail', (n) => (n < 3 ? { cause: causes[n]! } : { answer: `Ada ${n}` }))
+    const sound = scripted('sound', (n) => ({ answer: `Ada ${n}` }))
+    const scores = await evaluate({ methods: [frail, sound], questions })
+    expect(warn.mock.calls).toEqual([
+      [
+        'evaluate: 3 of 67 questions failed with method frail; commonest cause (2): search: HTTP 429; ' +
+          'failed questions count as wrong',
+      ],
+    ])
+    const rows = comparisonTable(scores).objects() as ComparisonRow[]
+    const of = (method: string) => rows.find((row) => row.method === method && row.dataset === 'one')!
+    expect(of('frail')).toMatchObject({ n: 40, failed: 3, em: 37 / 40, emWithoutFailed: 1 })
+    expect(of('sound')).toMatchObject({ n: 40, failed: 0, em: 1, emWithoutFailed: 1 })
+    expect(scoreTable(scores).array('failure').slice(0, 4)).toEqual([
+      ...causes.map((cause) => `search: ${cause}`),
+      null,
+    ])
   })
 
-  test('two methods of one name, and a method that leaves questions out, are refused', async () => {
-    const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
-    await expect(evaluate({ methods: [method, method], questions })).rejects.toThrow(
-      'different names, got reader twice',
+  test('a failed question has no answer, whatever it said before', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const method = scripted('m', (n) => ({ answer: `Ada ${n}`, ...(n === 0 && { cause: 'cut off' }) }))
+    const [score] = await evaluate({ methods: [method], questions })
+    expect(score).toMatchObject({ answer: null, em: 0, f1: 0, answered: 0, failure: 'search: cut off' })
+  })
+
+  test('an engine that always fails stops the evaluation with its cause; what was scored is kept', async () => {
+    const sound = scripted('sound', (n) => ({ answer: `Ada ${n}` }))
+    const dead = scripted('dead', () => ({ cause: 'connect ECONNREFUSED 127.0.0.1:8000' }))
+    const after = scripted('after', () => ({ answer: 'x' }))
+    const error = await evaluate({ methods: [sound, dead, after], questions, concurrency: 4 }).catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(EvaluationError)
+    const { message, scores } = error as EvaluationError
+    expect(message).toBe(
+      'evaluate: 34 of 34 questions failed with method dead; commonest cause (34): search: connect ECONNREFUSED ' +
+        '127.0.0.1:8000; this is more than maxFailedShare 0.5, so it stopped',
     )
-    const lazy: Method = { name: 'lazy', answer: async (asked) => (await method.answer(asked)).slice(0, 64) }
-    await expect(evaluate({ methods: [lazy], questions })).rejects.toThrow('lazy must answer all 67 questions, got 64')
+    expect(scores.filter(({ method }) => method === 'sound').map(({ em }) => em)).toEqual(questions.map(() => 1))
+    expect(scores.filter(({ method }) => method === 'dead').map(({ questionId }) => questionId)).toEqual(
+      questions.slice(0, 34).map(({ id }) => id),
+    )
+    expect(dead.asked).toBeLessThanOrEqual(34 + 4)
+    expect(after.asked).toBe(0)
+  })
+
+  test('the share may be set, and 1 never stops', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const half = scripted('half', (n) => (n % 2 === 0 ? { cause: 'x' } : { answer: 'y' }))
+    await expect(evaluate({ methods: [half], questions, maxFailedShare: 0.25 })).rejects.toThrow('17 of ')
+    const dead = scripted('dead', () => ({ cause: 'x' }))
+    expect(await evaluate({ methods: [dead], questions, maxFailedShare: 1 })).toHaveLength(67)
+  })
+
+  test('questions in work when it stops are given up, and report nothing later', async () => {
+    const method = scripted('m', (n) => (n < 34 ? { cause: 'x' } : { ms: 20 }))
+    const reported: string[] = []
+    const evaluating = evaluate({
+      methods: [method],
+      questions,
+      onTrajectory: (_, { question }) => reported.push(question.id),
+    })
+    await expect(evaluating).rejects.toThrow('34 of 34')
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    expect(reported).toHaveLength(34)
+  })
+})
+
+describe('many questions', () => {
+  test('200,000 are asked a few at a time, in order, whatever the time that each takes', async () => {
+    const many = Array.from({ length: 200_000 }, (_, n) => ({ ...questions[0]!, id: `one-test-${n}` }))
+    const method = scripted('m', (n) => ({ answer: n % 3 === 0 ? 'Ada 0' : 'no', ms: n % 5000 === 0 ? 5 : 0 }))
+    let last = 0
+    const scores = await evaluate({ methods: [method], questions: many, onProgress: (done) => (last = done) })
+    expect(last).toBe(200_000)
+    expect(scores).toHaveLength(200_000)
+    expect(scores.every(({ questionId, em }, i) => questionId === many[i]!.id && em === (i % 3 === 0 ? 1 : 0))).toBe(
+      true,
+    )
+    expect(method.atOnce).toBe(256)
+  }, 60_000)
+
+  test('the stop signal ends it at once, and no further question is asked', async () => {
+    const stop = new AbortController()
+    const method = scripted('m', () => ({ ms: 10_000 }))
+    const evaluating = evaluate({ methods: [method], questions, concurrency: 5, signal: stop.signal })
+    const reason = new Error('stopped by hand')
+    setTimeout(() => stop.abort(reason), 10)
+    await expect(evaluating).rejects.toBe(reason)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(method.asked).toBe(5)
+  })
+
+  test('a method that throws ends it with its own error', async () => {
+    const method: Method = { name: 'broken', answer: () => Promise.reject(new Error('no weights')) }
+    await expect(evaluate({ methods: [method], questions })).rejects.toThrow('no weights')
   })
 })

@@ -12,12 +12,12 @@ beforeAll(async () => {
   kernel = await KernelClient.start()
   const { reply } = await kernel.execute(`
     import * as zs from 'zerosearch'
-    const policy = await zs.loadPolicy(zs.miniCheckpoint('policy'), { slots: 32 })
-    const questions = await zs.miniQuestions('mini-nq', 'train')
-    const searchEngine = zs.createBm25Engine(await zs.miniDocuments('validation'))
+    const policy = await zs.loadPolicy(zs.mini.checkpoint('policy'), { slots: 32 })
+    const questions = await zs.mini.questions('mini-nq', 'train')
+    const searchEngine = await zs.createBm25Engine(await zs.mini.documents('validation'))
     let update = 0
     const options = {
-      algorithm: 'grpo' as const, policy, searchEngine, questions, protocol: zs.miniProtocol, curriculum: { start: 0, end: 0 },
+      algorithm: 'grpo' as const, policy, searchEngine, questions, protocol: zs.mini.protocol, curriculum: { start: 0, end: 0 },
       updates: 6, questionsPerUpdate: 4, groupSize: 4, saveTo: ${JSON.stringify(join(folder, 'run'))},
       onUpdate: async (record: zs.UpdateRecord) => {
         update = record.update
@@ -48,7 +48,7 @@ it('ends within 1 s, with a word on what goes on; a second cell resumes it', asy
 
 it('stops an evaluation, and what it had begun', async () => {
   const id = await kernel.send('execute_request', {
-    code: 'await zs.evaluate({ methods: [zs.policyMethod("p", policy, { searchEngine, protocol: zs.miniProtocol })], questions })',
+    code: 'await zs.evaluate({ methods: [zs.policyMethod("p", policy, { searchEngine, protocol: zs.mini.protocol })], questions })',
   })
   await new Promise((resolve) => setTimeout(resolve, 1000))
   const pressed = performance.now()

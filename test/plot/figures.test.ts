@@ -34,7 +34,8 @@ const curves = trainingCurves(
 
 describe('comparison', () => {
   it('has a bar for each method and set with the interval of the table, and none for averages', () => {
-    const bars = comparison(results).data as unknown as Bar[]
+    const labels = { 'mini-nq': 'nq', 'mini-popqa': 'popqa' }
+    const bars = comparison(results, { labels }).data as unknown as Bar[]
     expect(bars.map((bar) => bar.name)).toEqual(['before', 'after'])
     expect(bars[1]!.x).toEqual([
       ['in-domain', 'out-of-domain'],
@@ -44,6 +45,14 @@ describe('comparison', () => {
     expect(bars[1]!.error_y.array).toEqual([expect.closeTo(0.05), expect.closeTo(0.2)])
     expect(bars[1]!.error_y.arrayminus).toEqual([expect.closeTo(0.1), expect.closeTo(0.1)])
   })
+})
+
+test('a method with failed questions says so, in its name and at its bars', () => {
+  const bars = comparison(results.assign(table({ n: [200, 200, 400, 200, 200], failed: [0, 0, 0, 3, 0] })))
+    .data as unknown as (Bar & { hovertext?: string[] })[]
+  expect(bars.map((bar) => bar.name)).toEqual(['before', 'after (3 failed)'])
+  expect(bars[0]!.hovertext).toBeUndefined()
+  expect(bars[1]!.hovertext).toEqual(['3 of 200 questions failed, counted as wrong', ''])
 })
 
 describe('training curves', () => {

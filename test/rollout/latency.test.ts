@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
+import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { loadPolicy } from '../../src/policy/local-policy.js'
 import type { LocalPolicy } from '../../src/policy/local-policy.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
 import { uniform } from '../../src/random/seeded-random.js'
 import type { Question } from '../../src/schema/question.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import type { SearchEngine } from '../../src/search/search-engine.js'
-import { miniSimulatorPrompt } from '../../src/simulator/prompts.js'
+import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
 import { createSimulator } from '../../src/simulator/simulator.js'
 import { compareRollouts } from './compare-rollouts.js'
 import { delayedEngine } from './delayed-engine.js'
@@ -31,7 +31,7 @@ beforeAll(async () => {
   ceiling = await loadPolicy(miniCheckpoint('ceiling'), { slots: 8 })
   llm = await loadPolicy(miniCheckpoint('simulator'), { slots: 8 })
   questions = (await miniQuestions('mini-hotpotqa', 'validation')).slice(0, 12)
-  bm25 = createBm25Engine(await miniDocuments('validation'))
+  bm25 = await createBm25Engine(await miniDocuments('validation'))
   simulator = createSimulator(llm, { prompt: miniSimulatorPrompt })
 })
 afterAll(() => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { miniProtocol, zerosearchProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
+import { zerosearchProtocol } from '../../src/rollout/protocol.js'
 import { rollOut, rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Document } from '../../src/schema/document.js'
 import type { Question } from '../../src/schema/question.js'

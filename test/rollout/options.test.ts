@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOut, rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Question } from '../../src/schema/question.js'
 import { trajectorySchema } from '../../src/schema/record-schemas.js'

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { information, policyPrompt } from '../../data/mini/build/prompts.js'
-import { miniProtocol, zerosearchProtocol } from '../../src/rollout/protocol.js'
+import { zerosearchProtocol } from '../../src/rollout/protocol.js'
+import { information, policyPrompt } from '../../src/mini/prompts.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import { loadTokenizer } from '../../src/tokenizer/load-tokenizer.js'
 import type { Message } from '../../src/tokenizer/tokenizer.js'
 

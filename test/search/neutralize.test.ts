@@ -1,13 +1,16 @@
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { miniBaselinePrompts, zerosearchBaselinePrompts } from '../../src/evaluation/baseline-prompts.js'
+import { zerosearchBaselinePrompts } from '../../src/evaluation/baseline-prompts.js'
+import { miniBaselinePrompts } from '../../src/mini/baseline-prompts.js'
 import { ragMethod } from '../../src/evaluation/baselines.js'
-import { miniProtocol, zerosearchProtocol } from '../../src/rollout/protocol.js'
+import { zerosearchProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOut } from '../../src/rollout/roll-out.js'
 import type { Question } from '../../src/schema/question.js'
 import { neutralize } from '../../src/search/neutralize.js'
-import { miniSimulatorPrompt, zerosearchSimulatorPrompt } from '../../src/simulator/prompts.js'
+import { zerosearchSimulatorPrompt } from '../../src/simulator/prompts.js'
+import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
 import { createSimulator } from '../../src/simulator/simulator.js'
 import { loadTokenizer } from '../../src/tokenizer/load-tokenizer.js'
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.js'
@@ -128,7 +131,8 @@ describe.each(tokenizers)('with the tokenizer of %s', (_, tokenizer) => {
       const policy = scriptedPolicy(() => '<answer> y</answer>', { tokenizer })
       const searchEngine = { name: 's', search: () => Promise.resolve([{ text: found, rank: 1 }]) }
       const asked = { id: 'q', dataset: 'd', question, goldAnswers: ['y'] }
-      return (await ragMethod(policy, { searchEngine, protocol, prompts }).answer([asked]))[0]!
+      const context = { seed: 0, signal: new AbortController().signal }
+      return ragMethod(policy, { searchEngine, protocol, prompts }).answer(asked, context)
     }
     const harmless = specials((await play('who', 'text')).ids)
     await fc.assert(

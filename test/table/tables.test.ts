@@ -11,6 +11,7 @@ import { meanInterval, wilsonInterval } from '../../src/table/wilson-interval.js
 const score = (method: string, dataset: string, i: number, em: number): Score => ({
   method,
   dataset,
+  domain: dataset === 'mini-nq' ? 'in-domain' : 'out-of-domain',
   questionId: `${dataset}-${i}`,
   answer: em ? 'Lima' : null,
   em,
@@ -86,6 +87,44 @@ describe('comparison', () => {
     expect(rows.map((row) => [row.dataset, row.domain])).toEqual([
       ['mini-nq', 'in-domain'],
       ['average', 'in-domain'],
+    ])
+  })
+
+  it('takes domains from the option where it is given, and has none where nothing is said', () => {
+    const bare = all.map(({ domain: _, ...rest }): Score => rest)
+    const domains = (table: ReturnType<typeof comparisonTable>) =>
+      (table.objects() as ComparisonRow[])
+        .filter((row) => row.method === 'before')
+        .map((row) => [row.dataset, row.domain])
+    expect(domains(comparisonTable(bare))).toEqual([
+      ['mini-popqa', null],
+      ['mini-nq', null],
+      ['average', 'all'],
+    ])
+    expect(domains(comparisonTable(bare, { inDomain: ['mini-nq'] }))).toEqual(domains(comparisonTable(all)))
+    expect(domains(comparisonTable(all, { inDomain: ['mini-popqa'] })).slice(0, 2)).toEqual([
+      ['mini-popqa', 'in-domain'],
+      ['mini-nq', 'out-of-domain'],
+    ])
+  })
+
+  it('refuses a set of two domains', () => {
+    const other = all.map((score): Score => ({ ...score, method: 'other', domain: 'out-of-domain' }))
+    expect(() => comparisonTable([...all, ...other])).toThrow(
+      'a set must have one domain, got in-domain and out-of-domain for mini-nq',
+    )
+  })
+
+  it('counts failed questions, and has the exact match without them', () => {
+    const failing = scores('m', 'mini-nq', 2, 4).map((score, i): Score => (i < 3 ? score : { ...score, failure: 'x' }))
+    const dead = scores('m', 'mini-popqa', 0, 2).map((score): Score => ({ ...score, failure: 'x' }))
+    const rows = rowsOf([...failing, ...dead])
+    expect(rows.map((row) => [row.dataset, row.domain, row.failed, row.em, row.emWithoutFailed])).toEqual([
+      ['mini-nq', 'in-domain', 1, 0.5, 2 / 3],
+      ['mini-popqa', 'out-of-domain', 2, 0, null],
+      ['average', 'in-domain', 1, 0.5, 2 / 3],
+      ['average', 'out-of-domain', 2, 0, null],
+      ['average', 'all', 3, 0.25, null],
     ])
   })
 

@@ -1,14 +1,14 @@
 // The project's main job on its shipped checkpoints: a policy learns from a simulator LLM, and from nothing else.
 import { afterAll, expect, test } from 'vitest'
-import { miniCheckpoint, miniQuestions } from '../../src/dataset/mini.js'
+import { miniCheckpoint, miniQuestions } from '../../src/mini/dataset.js'
 import { setWeight } from '../../src/model/weights.js'
 import { loadPolicy } from '../../src/policy/local-policy.js'
 import type { LocalPolicy } from '../../src/policy/local-policy.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
 import { createRandom } from '../../src/random/seeded-random.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createSimulator } from '../../src/simulator/simulator.js'
-import { miniSimulatorPrompt } from '../../src/simulator/prompts.js'
+import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
 import { train } from '../../src/train/train.js'
 
 const questions = [...(await miniQuestions('mini-nq', 'train')), ...(await miniQuestions('mini-hotpotqa', 'train'))]

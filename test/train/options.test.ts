@@ -1,7 +1,7 @@
 // Numbers and other things without sense are refused before anything is played or trained.
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import type { LocalPolicy } from '../../src/policy/local-policy.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import type { SupervisedOptions } from '../../src/train/supervised.js'
 import type { TrainOptions } from '../../src/train/train-options.js'

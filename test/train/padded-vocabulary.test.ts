@@ -3,13 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
+import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
 import type { NamedTensor } from '../../src/model/checkpoint.js'
 import { downloadWeight } from '../../src/model/weights.js'
 import { loadPolicy } from '../../src/policy/local-policy.js'
 import type { LocalPolicy } from '../../src/policy/local-policy.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
@@ -95,7 +95,7 @@ describe('512 rows of zeros below the mini policy’s embedding', () => {
         padded,
         questions.flatMap((question, i) => [0, 1, 2, 3].map((k) => ({ question, seed: 10 * i + k }))),
         {
-          searchEngine: createBm25Engine(await miniDocuments('validation')),
+          searchEngine: await createBm25Engine(await miniDocuments('validation')),
           protocol: miniProtocol,
           sampling: { temperature: t, topP: 1, topK: 0 },
         },

@@ -3,11 +3,11 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
+import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { downloadWeight } from '../../src/model/weights.js'
 import { loadPolicy } from '../../src/policy/local-policy.js'
 import type { LocalPolicy } from '../../src/policy/local-policy.js'
-import { miniProtocol } from '../../src/rollout/protocol.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { TrainingStopped, train } from '../../src/train/train.js'
@@ -15,7 +15,7 @@ import type { TrainOptions } from '../../src/train/train-options.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
-const searchEngine = createBm25Engine(await miniDocuments('validation'))
+const searchEngine = await createBm25Engine(await miniDocuments('validation'))
 const open: LocalPolicy[] = []
 afterAll(() => {
   open.forEach((policy) => policy.dispose())

@@ -1,6 +1,6 @@
 import type { Tokenizer } from '../../../src/tokenizer/tokenizer.js'
 import { SPLIT } from './bpe.js'
-import { SPECIAL } from './prompts.js'
+import { SPECIAL } from './special-tokens.js'
 
 /**
  * Encodes as the mini world's tokenizer does, many times faster: texts are made of few words, and merges never cross the

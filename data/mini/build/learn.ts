@@ -2,14 +2,15 @@
 // Run: npm run mini:learn [-- validation|test [seed …]]   (default: validation, seeds 0 1 2)
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { miniCheckpoint, miniDocuments, miniQuestions } from '../../../src/dataset/mini.js'
-import { evaluate, policyMethod } from '../../../src/evaluation/evaluate.js'
+import { miniCheckpoint, miniDocuments, miniQuestions } from '../../../src/mini/dataset.js'
+import { evaluate } from '../../../src/evaluation/evaluate.js'
+import { policyMethod } from '../../../src/evaluation/method.js'
 import { loadPolicy } from '../../../src/policy/local-policy.js'
 import type { LocalPolicy } from '../../../src/policy/local-policy.js'
-import { miniProtocol as protocol } from '../../../src/rollout/protocol.js'
+import { miniProtocol as protocol } from '../../../src/mini/protocol.js'
 import { createBm25Engine } from '../../../src/search/bm25.js'
 import { drawQuality } from '../../../src/simulator/curriculum.js'
-import { miniSimulatorPrompt } from '../../../src/simulator/prompts.js'
+import { miniSimulatorPrompt } from '../../../src/mini/simulator-prompt.js'
 import { createSimulator } from '../../../src/simulator/simulator.js'
 import { train } from '../../../src/train/train.js'
 
@@ -22,7 +23,7 @@ const inDomain = async (of: 'train' | typeof split) => [
 
 const simulatorModel = await loadPolicy(miniCheckpoint('simulator'), { slots: 96 })
 const simulator = createSimulator(simulatorModel, { prompt: miniSimulatorPrompt })
-const bm25 = createBm25Engine(await miniDocuments(split))
+const bm25 = await createBm25Engine(await miniDocuments(split))
 const questions = await inDomain(split)
 
 async function measure(policy: LocalPolicy): Promise<Record<string, number>> {

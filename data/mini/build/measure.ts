@@ -2,18 +2,19 @@
 // Run: npm run mini:measure [-- validation|test]   (default validation; test is looked at for shipped numbers alone)
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { MINI_DATASETS, miniCheckpoint, miniDocuments, miniQuestions } from '../../../src/dataset/mini.js'
-import { evaluate, policyMethod } from '../../../src/evaluation/evaluate.js'
-import type { Method } from '../../../src/evaluation/evaluate.js'
+import { MINI_DATASETS, miniCheckpoint, miniDocuments, miniQuestions } from '../../../src/mini/dataset.js'
+import { evaluate } from '../../../src/evaluation/evaluate.js'
+import { policyMethod } from '../../../src/evaluation/method.js'
+import type { Method } from '../../../src/evaluation/method.js'
 import { loadPolicy } from '../../../src/policy/local-policy.js'
 import { normalizeAnswer } from '../../../src/reward/answer-metrics.js'
-import { miniProtocol } from '../../../src/rollout/protocol.js'
+import { miniProtocol } from '../../../src/mini/protocol.js'
 import type { Quality } from '../../../src/schema/document.js'
 import type { Question } from '../../../src/schema/question.js'
 import { createBm25Engine } from '../../../src/search/bm25.js'
 import type { SearchEngine } from '../../../src/search/search-engine.js'
 import { drawQuality } from '../../../src/simulator/curriculum.js'
-import { miniSimulatorPrompt } from '../../../src/simulator/prompts.js'
+import { miniSimulatorPrompt } from '../../../src/mini/simulator-prompt.js'
 import { createSimulator } from '../../../src/simulator/simulator.js'
 
 const split = process.argv[2] === 'test' ? 'test' : 'validation'
@@ -72,7 +73,7 @@ const exact = async (method: Method, questions: readonly Question[]): Promise<nu
   return round(scores.reduce((sum, score) => sum + score.em, 0) / scores.length)
 }
 
-const engine = createBm25Engine(await miniDocuments(split))
+const engine = await createBm25Engine(await miniDocuments(split))
 const simulator = createSimulator(await loadPolicy(miniCheckpoint('simulator'), { slots: 96 }), {
   prompt: miniSimulatorPrompt,
 })

@@ -4,7 +4,7 @@ import type { Random } from '../../../src/random/seeded-random.js'
 import type { Odds } from './behaviours.js'
 import { carrier, queryFor, sentence } from './language.js'
 import type { Fact } from './language.js'
-import { information } from './prompts.js'
+import { information } from '../../../src/mini/prompts.js'
 import { search } from './scene.js'
 import type { Scene } from './scene.js'
 

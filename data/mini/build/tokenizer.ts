@@ -5,7 +5,7 @@ import { createRandom } from '../../../src/random/seeded-random.js'
 import { PERFECT } from './behaviours.js'
 import { trainTokenizer } from './bpe.js'
 import { policyText } from './examples.js'
-import { END_OF_TEXT, SPECIAL } from './prompts.js'
+import { END_OF_TEXT, SPECIAL } from './special-tokens.js'
 import { trainingSource } from './source.js'
 import { syntheticName } from './synthetic.js'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MINI_DATASETS, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
+import { MINI_DATASETS, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 
 test.each(MINI_DATASETS)('%s has validation and test questions, with ids unique over all sets', async (dataset) => {
   for (const split of ['validation', 'test'] as const) {
@@ -7,6 +7,7 @@ test.each(MINI_DATASETS)('%s has validation and test questions, with ids unique 
     expect(questions.length).toBeGreaterThanOrEqual(200)
     questions.forEach((question, i) => {
       expect(question.dataset).toBe(dataset)
+      expect(question.domain).toBe(/nq|hotpotqa/.test(dataset) ? 'in-domain' : 'out-of-domain')
       expect(question.id).toBe(`${dataset}-${split}-${i}`)
     })
   }

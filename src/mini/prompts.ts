@@ -1,18 +1,6 @@
-// The mini world's prompts. src/rollout and src/simulator render the same texts; a test holds them together.
-import type { Quality } from '../../../src/schema/document.js'
+import type { Quality } from '../schema/document.js'
 
-export const END_OF_TEXT = '<|endoftext|>'
-export const SPECIAL = [
-  END_OF_TEXT,
-  '<think>',
-  '</think>',
-  '<search>',
-  '</search>',
-  '<information>',
-  '</information>',
-  '<answer>',
-  '</answer>',
-]
+// The texts that the mini world's models are taught, and prompted with.
 
 export const policyPrompt = (question: string): string => `Question: ${question}`
 

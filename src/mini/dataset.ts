@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { readJsonl } from '../file/jsonl.js'
 import type { Question } from '../schema/question.js'
-import { readQuestions } from './read-questions.js'
+import { readQuestions } from '../dataset/read-questions.js'
 
-/** The mini world's sets, named after the benchmark that each mirrors in kind. The first two are in-domain. */
+/** The mini world's sets, named after the benchmark that each mirrors in kind. */
 export const MINI_DATASETS = [
   'mini-nq',
   'mini-hotpotqa',
@@ -15,6 +15,14 @@ export const MINI_DATASETS = [
   'mini-bamboogle',
 ] as const
 
+/** Training draws its questions from these, as the paper's does from NQ and HotpotQA. */
+const IN_DOMAIN: readonly string[] = ['mini-nq', 'mini-hotpotqa']
+
+/** Short names for figures. */
+export const MINI_LABELS: Record<string, string> = Object.fromEntries(
+  MINI_DATASETS.map((name) => [name, name.replace('mini-', '').replace('wikimultihopqa', 'wiki')]),
+)
+
 export type MiniDataset = (typeof MINI_DATASETS)[number]
 export type Split = 'train' | 'validation' | 'test'
 
@@ -22,7 +30,11 @@ const file = (name: string): string => fileURLToPath(new URL(`../../data/mini/${
 
 /** Questions of a mini set. Only the in-domain sets have a training split. */
 export function miniQuestions(dataset: MiniDataset, split: Split): Promise<Question[]> {
-  return readQuestions(file(`${dataset}-${split}.jsonl`), dataset)
+  return readQuestions(
+    file(`${dataset}-${split}.jsonl`),
+    dataset,
+    IN_DOMAIN.includes(dataset) ? 'in-domain' : 'out-of-domain',
+  )
 }
 
 /** The documents that the real engine searches for questions of a split. */
