@@ -15,7 +15,7 @@ export type Answer = { drawn: string | Uint8Array } | { error: string }
 const port = parentPort!
 const require = createRequire(import.meta.url)
 const page = await openPage()
-// Plotly gives some faults to promises of its own as well.
+// Plotly also reports some faults to promises that nobody awaits.
 process.on('unhandledRejection', (error) => page.fail(error))
 port.on('message', (drawing: Drawing) => {
   draw(drawing).then(

@@ -67,7 +67,7 @@ function bytesOf(value: unknown): Uint8Array | undefined {
   return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : undefined
 }
 
-/** Not so a Date, say, which JSON writes in its own way. */
+/** An object of fields; not a Date, say, which has its JSON form. */
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return false
   return Object.prototype.toString.call(value) === '[object Object]'
