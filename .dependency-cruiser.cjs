@@ -1,6 +1,6 @@
 // The layers of src/ (README, "The rooms"): imports point down.
 const layers = [
-  ['schema', 'tensor'],
+  ['schema', 'host', 'tensor'],
   ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm'],
   ['policy'],
   ['rollout', 'simulator'],

@@ -1,3 +1,4 @@
+import { withProgress } from '../host/progress.js'
 import type { Policy, Sampling } from '../policy/policy.js'
 import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
 import { rollOutMany } from '../rollout/roll-out.js'
@@ -35,6 +36,8 @@ export interface EvaluateOptions {
   methods: readonly Method[]
   /** Questions of any number of sets; all of them are asked. */
   questions: readonly Question[]
+  /** Shows a bar with the time left. Default: true, unless `onProgress` is given. */
+  progress?: boolean
   onProgress?: (done: number, total: number) => void
   /** Each trajectory as it ends, failures included. */
   onTrajectory?: (method: string, trajectory: Trajectory) => void
@@ -45,26 +48,30 @@ export interface EvaluateOptions {
  * order of methods and questions. A failed rollout counts as no answer.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
-  const { methods, questions, onProgress, onTrajectory } = options
+  const { methods, questions, onProgress, onTrajectory, progress = onProgress === undefined } = options
   const names = methods.map((method) => method.name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined) throw new Error(`evaluate: methods must have different names, got ${twice} twice`)
-  const scores: Score[] = []
   const total = methods.length * questions.length
-  let done = 0
-  for (const method of methods) {
-    const trajectories = await method.answer(questions, (trajectory) => {
-      onTrajectory?.(method.name, trajectory)
-      onProgress?.(++done, total)
-    })
-    if (trajectories.length !== questions.length) {
-      throw new Error(
-        `evaluate: ${method.name} must answer all ${questions.length} questions, got ${trajectories.length}`,
-      )
+  return withProgress({ title: 'evaluate', unit: 'questions', total, progress }, async (report) => {
+    const scores: Score[] = []
+    let done = 0
+    for (const method of methods) {
+      report(done, method.name)
+      const trajectories = await method.answer(questions, (trajectory) => {
+        onTrajectory?.(method.name, trajectory)
+        report(++done)
+        onProgress?.(done, total)
+      })
+      if (trajectories.length !== questions.length) {
+        throw new Error(
+          `evaluate: ${method.name} must answer all ${questions.length} questions, got ${trajectories.length}`,
+        )
+      }
+      scores.push(...trajectories.map((trajectory) => score(method.name, trajectory)))
     }
-    scores.push(...trajectories.map((trajectory) => score(method.name, trajectory)))
-  }
-  return scores
+    return scores
+  })
 }
 
 /** Metrics of one trajectory. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { evaluate, policyMethod } from '../../src/evaluation/evaluate.js'
 import type { Method } from '../../src/evaluation/evaluate.js'
+import { onProgress } from '../../src/host/progress.js'
 import { miniProtocol } from '../../src/rollout/protocol.js'
 import type { Question } from '../../src/schema/question.js'
 import { scoreSchema } from '../../src/schema/record-schemas.js'
@@ -73,4 +74,20 @@ describe('evaluate', () => {
     const lazy: Method = { name: 'lazy', answer: async (asked) => (await method.answer(asked)).slice(0, 64) }
     await expect(evaluate({ methods: [lazy], questions })).rejects.toThrow('lazy must answer all 67 questions, got 64')
   })
+})
+
+test('progress is told to whoever listens, unless it is switched off or shown by a callback', async () => {
+  const told: string[] = []
+  const end = onProgress(
+    ({ title, done, total, note, state }) => void told.push(`${title} ${done}/${total} ${note} ${state}`),
+  )
+  const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
+  const options = { methods: [method], questions: questions.slice(0, 3) }
+  await evaluate({ ...options, progress: false })
+  await evaluate({ ...options, onProgress: () => undefined })
+  expect(told).toEqual([])
+  await evaluate(options)
+  end()
+  expect(told[1]).toBe('evaluate 0/3 reader running')
+  expect(told.slice(-2)).toEqual(['evaluate 3/3 reader running', 'evaluate 3/3 reader done'])
 })
