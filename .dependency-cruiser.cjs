@@ -1,6 +1,6 @@
 // The layers of src/ (README, "The rooms"): imports point down.
 const layers = [
-  ['schema', 'file', 'random', 'signal', 'tensor'],
+  ['schema', 'file', 'random', 'signal', 'host', 'tensor'],
   ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm'],
   ['policy'],
   ['rollout', 'simulator'],

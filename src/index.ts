@@ -2,6 +2,8 @@
  * ZeroSearch in a notebook: a policy LLM learns to search against an LLM that plays the search engine.
  * What is exported here is the public interface.
  */
+import { showProgress } from './display/task-progress.js'
+
 export type { Document, Quality } from './schema/document.js'
 export type { Domain, Question } from './schema/question.js'
 export type { Score } from './schema/score.js'
@@ -58,8 +60,12 @@ export { liveTraining } from './display/live-training.js'
 export { progressBar, track } from './display/progress.js'
 export { foldingLog } from './display/folding-log.js'
 export { toMimeBundle } from './display/mime-bundle.js'
-export type { MimeBundle, ShowOptions } from './display/mime-bundle.js'
+export { html, markdown, png, svg } from './display/explicit.js'
+export type { MimeBundle } from './display/bundle.js'
+export type { ShowOptions } from './display/mime-bundle.js'
 export { Widget, widget } from './widget/widget.js'
 export type { WidgetOptions } from './widget/widget.js'
 export { slider } from './widget/slider.js'
 export type { SliderOptions, SliderState } from './widget/slider.js'
+
+showProgress()

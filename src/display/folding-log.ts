@@ -1,7 +1,8 @@
 import { cut } from './cut.js'
-import { escapeHtml } from './html.js'
-import type { View } from './mime-bundle.js'
+import { html } from './html.js'
+import type { View } from './bundle.js'
 import { inNotebook, liveDisplay } from './notebook.js'
+import { count } from './number-text.js'
 import { throttle } from './throttle.js'
 
 /** A log that takes one line of the notebook until it is opened. */
@@ -11,9 +12,9 @@ export interface FoldingLog {
   flush(): Promise<void>
 }
 
-/** Lines kept: the first and the last ones. */
-const KEPT = { first: 200, last: 800 }
-const LONGEST = 2000
+/** Lines that show: the first and the last ones. */
+const SHOWN_LINES = { first: 200, last: 800 }
+const LONGEST_LINE = 2000
 
 /** Makes a log in the cell that called. Outside of a notebook lines go to the standard error as they come. */
 export function foldingLog(title: string): FoldingLog {
@@ -27,8 +28,8 @@ export function foldingLog(title: string): FoldingLog {
       for (const line of text.replace(/\n$/, '').split('\n')) {
         total++
         if (!inNotebook()) console.error(`${title}: ${line}`)
-        else if (first.length < KEPT.first) first.push(cut(line, LONGEST))
-        else if (last.push(cut(line, LONGEST)) > KEPT.last) last.shift()
+        else if (first.length < SHOWN_LINES.first) first.push(cut(line, LONGEST_LINE))
+        else if (last.push(cut(line, LONGEST_LINE)) > SHOWN_LINES.last) last.shift()
       }
       if (inNotebook()) shown.ask()
     },
@@ -38,13 +39,16 @@ export function foldingLog(title: string): FoldingLog {
 
 function view(title: string, first: readonly string[], last: readonly string[], total: number): View {
   const left = total - first.length - last.length
-  const gap = left > 0 ? [`… ${left.toLocaleString('en')} lines left out …`] : []
+  const gap = left > 0 ? [`… ${count(left)} lines left out …`] : []
   const text = [...first, ...gap, ...last].join('\n')
   const latest = cut(last.at(-1) ?? first.at(-1) ?? '', 120)
-  const summary = `<b>${escapeHtml(title)}</b>, ${total.toLocaleString('en')} lines: ${escapeHtml(latest)}`
+  const summary = html`<summary><b>${title}</b>, ${count(total)} lines: ${latest}</summary>`
   return {
     toView: () => ({
-      'text/html': `<details><summary>${summary}</summary><pre>${escapeHtml(text)}</pre></details>`,
+      'text/html': html`<details>
+        ${summary}
+        <pre>${text}</pre>
+      </details>`,
       'text/plain': `${title}\n${text}`,
     }),
   }

@@ -1,9 +1,11 @@
 import type { UpdateRecord } from '../schema/update-record.js'
 import { svgToPng } from '../plot/static-figure.js'
-import { escapeHtml } from './html.js'
-import type { View } from './mime-bundle.js'
-import { liveDisplay } from './notebook.js'
-import { barHtml } from './progress.js'
+import type { View } from './bundle.js'
+import { html } from './html.js'
+import type { Html } from './html.js'
+import { inNotebook, liveDisplay } from './notebook.js'
+import { decimals } from './number-text.js'
+import { barHtml, lineView } from './progress.js'
 
 const WIDTH = 210
 const HEIGHT = 90
@@ -11,28 +13,30 @@ const HEIGHT = 90
 interface Curve {
   name: string
   colour: string
-  value: (record: UpdateRecord) => number
+  value: (record: UpdateRecord) => unknown
   /** Upper end of the axis; default: the largest value. */
-  most?: number
+  max?: number
 }
 
 const CURVES: Curve[] = [
-  { name: 'reward', colour: '#0072B2', value: (r) => r.reward, most: 1 },
-  { name: 'EM', colour: '#009E73', value: (r) => r.em, most: 1 },
-  { name: 'noise threshold', colour: '#E69F00', value: (r) => r.noiseThreshold, most: 1 },
+  { name: 'reward', colour: '#0072B2', value: (r) => r.reward, max: 1 },
+  { name: 'EM', colour: '#009E73', value: (r) => r.em, max: 1 },
+  { name: 'noise threshold', colour: '#E69F00', value: (r) => r.noiseThreshold, max: 1 },
   { name: 'searches per question', colour: '#CC79A7', value: (r) => r.searchesPerQuestion },
   { name: 'KL', colour: '#D55E00', value: (r) => r.kl },
 ]
 
 /**
  * A progress bar with curves that grow in place, for `train`'s `onUpdate`. They are small hand-made pictures: an update
- * costs little, and the notebook keeps the last one alone.
+ * costs little, and the notebook keeps only the last one.
  * @param updates Number of updates of the run.
  */
 export function liveTraining(updates: number): (record: UpdateRecord) => Promise<undefined> {
   const live = liveDisplay()
   const records: UpdateRecord[] = []
   const started = performance.now()
+  // The first update takes longest, for its functions are compiled.
+  if (inNotebook()) void live.update(lineView(`update 0/${updates}: the first rollouts`, 0)).catch(() => undefined)
   return async (record) => {
     records.push(record)
     await live.update(progress(records, updates, (performance.now() - started) / 1000))
@@ -44,41 +48,46 @@ function progress(records: readonly UpdateRecord[], updates: number, seconds: nu
   const last = records[records.length - 1]!
   const each = seconds / records.length
   const left = last.update < updates ? `, about ${Math.ceil((updates - last.update) * each)} s left` : ''
-  const text = `update ${last.update}/${updates}, ${each.toFixed(1)} s each${left}: reward ${last.reward.toFixed(3)}, EM ${last.em.toFixed(3)}`
-  const pictures = CURVES.map((curve) => picture(curve, records))
+  const text = `update ${last.update}/${updates}, ${each.toFixed(1)} s each${left}: reward ${decimals(last.reward, 3)}, EM ${decimals(last.em, 3)}`
   return {
     async toView(isStatic) {
-      if (isStatic) return { 'image/png': Buffer.from(await svgToPng(besideEachOther(pictures))).toString('base64') }
-      const images = pictures.map(
-        (svg, i) =>
-          `<img alt="${CURVES[i]!.name}" src="data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}">`,
-      )
+      const pictures = CURVES.map((curve, i) => picture(curve, records, isStatic ? i * WIDTH : 0))
+      if (isStatic) {
+        const all = html`<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH * pictures.length}" height="${HEIGHT}">
+          ${pictures}
+        </svg>`
+        return { 'image/png': Buffer.from(await svgToPng(String(all))).toString('base64') }
+      }
+      const images = pictures.map((svg, i) => {
+        const data = Buffer.from(String(svg)).toString('base64')
+        return html`<img alt="${CURVES[i]!.name}" src="data:image/svg+xml;base64,${data}" />`
+      })
       const bar = last.update < updates ? barHtml(last.update / updates) : ''
-      return { 'text/html': `<div>${escapeHtml(text)}${bar}<div>${images.join('')}</div></div>`, 'text/plain': text }
+      return {
+        'text/html': html`<div>
+          ${text}${bar}
+          <div>${images}</div>
+        </div>`,
+        'text/plain': text,
+      }
     },
   }
 }
 
-function besideEachOther(pictures: readonly string[]): string {
-  const placed = pictures.map((svg, i) => svg.replace('<svg ', `<svg x="${i * WIDTH}" `))
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH * pictures.length}" height="${HEIGHT}">${placed.join('')}</svg>`
-}
-
-function picture({ name, colour, value, most }: Curve, records: readonly UpdateRecord[]): string {
+/** One curve, as SVG. @param left where it lies in a larger picture */
+function picture({ name, colour, value, max }: Curve, records: readonly UpdateRecord[], left: number): Html {
   const values = records.map(value)
-  const top = most ?? values.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), 1e-9)
+  // A run that diverged has a gap there.
+  const finite = values.flatMap((v, i) => (typeof v === 'number' && Number.isFinite(v) ? [{ v, i }] : []))
+  const top = max ?? finite.reduce((largest, { v }) => Math.max(largest, v), 1e-9)
   const x = (i: number): number => 6 + (i * (WIDTH - 12)) / Math.max(1, values.length - 1)
   const y = (v: number): number => HEIGHT - 6 - (Math.min(v, top) * (HEIGHT - 28)) / top
-  // A run that diverged has a gap there.
-  const points = values
-    .flatMap((v, i) => (Number.isFinite(v) ? [`${x(i).toFixed(1)},${y(v).toFixed(1)}`] : []))
-    .join(' ')
+  const points = finite.map(({ v, i }) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`).join(' ')
   const last = values[values.length - 1] ?? 0
-  const label = `${name} ${last < 0.01 ? last.toExponential(1) : last.toFixed(2)}`
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}">` +
-    `<text x="6" y="14" font-family="sans-serif" font-size="12" fill="#7a7a7a">${label}</text>` +
-    `<line x1="6" x2="${WIDTH - 6}" y1="${HEIGHT - 6}" y2="${HEIGHT - 6}" stroke="#7a7a7a" stroke-opacity=".4"/>` +
-    `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="2"/></svg>`
-  )
+  const label = typeof last === 'number' && last < 0.01 ? last.toExponential(1) : decimals(last, 2)
+  return html`<svg xmlns="http://www.w3.org/2000/svg" x="${left}" width="${WIDTH}" height="${HEIGHT}">
+    <text x="6" y="14" font-family="sans-serif" font-size="12" fill="#7a7a7a">${name} ${label}</text>
+    <line x1="6" x2="${WIDTH - 6}" y1="${HEIGHT - 6}" y2="${HEIGHT - 6}" stroke="#7a7a7a" stroke-opacity=".4" />
+    <polyline points="${points}" fill="none" stroke="${colour}" stroke-width="2" />
+  </svg>`
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { ownBundle, toMimeBundle } from './mime-bundle.js'
-import type { MimeBundle, ShowOptions } from './mime-bundle.js'
+import { knownBundle, toMimeBundle } from './mime-bundle.js'
+import type { ShowOptions } from './mime-bundle.js'
+import type { MimeBundle } from './bundle.js'
 
 /** What the project's kernel gives to cells. */
 interface Jupyter {
@@ -13,8 +14,9 @@ const jupyter = (): Jupyter | undefined => (globalThis as { Jupyter?: Jupyter })
 export const inNotebook = (): boolean => jupyter() !== undefined
 
 /**
- * Shows a value in the cell's output: a table, a figure, a trajectory, documents; outside of a notebook its plain text is
- * printed. The last expression of a cell shows the same way by itself.
+ * Shows a value in the cell's output: a table, a figure, a trajectory, a model, records and arrays of them, or what
+ * `html`, `markdown`, `png` and `svg` make; outside of a notebook its plain text is printed. The last expression of a cell
+ * shows the same way by itself. A string is text, never HTML.
  */
 export async function display(value: unknown, options: ShowOptions = {}): Promise<void> {
   const bundle = await toMimeBundle(value, options)
@@ -52,7 +54,7 @@ const NAME = 'zerosearch'
 function registerFormatter(): void {
   const registry = globalThis as { [FORMATTERS]?: Formatter[] }
   const formatters = (registry[FORMATTERS] ??= [])
-  const format: Formatter = Object.defineProperty((value: unknown) => ownBundle(value), 'name', { value: NAME })
+  const format: Formatter = Object.defineProperty((value: unknown) => knownBundle(value), 'name', { value: NAME })
   const earlier = formatters.findIndex(({ name }) => name === NAME)
   formatters.splice(earlier < 0 ? formatters.length : earlier, earlier < 0 ? 0 : 1, format)
 }

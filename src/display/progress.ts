@@ -1,6 +1,8 @@
-import { escapeHtml } from './html.js'
-import type { View } from './mime-bundle.js'
+import type { View } from './bundle.js'
+import { html } from './html.js'
+import type { Html } from './html.js'
 import { display, inNotebook, liveDisplay } from './notebook.js'
+import { endedText, runningText } from './progress-text.js'
 import { throttle } from './throttle.js'
 
 export interface ProgressOptions {
@@ -14,7 +16,7 @@ export interface ProgressOptions {
 export interface ProgressBar {
   /** May be given as a callback: `onProgress: bar.update`. */
   update: (done: number) => void
-  /** Ends it, at once where it is: "evaluate: 1,400 questions in 23.4 s (59.8/s)", or where it stopped. */
+  /** Ends it where it is: "evaluate: 1,400 questions in 23.4 s (59.8/s)", or where it stopped. */
   end(): Promise<void>
 }
 
@@ -30,16 +32,11 @@ export function progressBar(total: number, options: ProgressOptions = {}): Progr
   const live = liveDisplay()
   let done = 0
   let ended = false
-  const seconds = (): number => (performance.now() - started) / 1000
-  const shown = throttle(() => live.update(view(ended ? lastLine() : line(), ended ? undefined : done / total)))
-  const line = (): string => {
-    const left = done > 0 ? `, about ${duration(((total - done) * seconds()) / done)} left` : ''
-    return `${label}: ${count(done)}/${count(total)} ${unit}, ${rate(done / seconds())}${left}`
+  const current = (): View => {
+    const position = { title: label, unit, total, done, seconds: (performance.now() - started) / 1000 }
+    return ended ? lineView(endedText(position, done < total)) : lineView(runningText(position), done / total)
   }
-  const lastLine = (): string =>
-    done < total
-      ? `${label}: stopped at ${count(done)} of ${count(total)} ${unit} after ${duration(seconds())}`
-      : `${label}: ${count(done)} ${unit} in ${duration(seconds())} (${rate(done / seconds())})`
+  const shown = throttle(() => live.update(current()))
   if (inNotebook()) shown.ask()
   return {
     update(now) {
@@ -50,7 +47,7 @@ export function progressBar(total: number, options: ProgressOptions = {}): Progr
       if (ended) return
       ended = true
       if (inNotebook()) await shown.finish()
-      else await display(view(lastLine()))
+      else await display(current())
     },
   }
 }
@@ -75,28 +72,16 @@ export async function* track<T>(
   }
 }
 
-/** A bar of the page's own colours. @param share from 0 to 1 */
-export const barHtml = (share: number): string =>
-  `<div style="width: 100%; height: 6px; background: rgba(128,128,128,.25);"><div style="width: ${(100 * share).toFixed(1)}%; height: 6px; background: #0072B2;"></div></div>`
+/** A bar. @param share from 0 to 1 */
+export const barHtml = (share: number): Html =>
+  html`<div style="width: 100%; height: 6px; background: rgba(128,128,128,.25);">
+    <div style="width: ${(100 * Math.min(1, share || 0)).toFixed(1)}%; height: 6px; background: #0072B2;"></div>
+  </div>`
 
-const view = (text: string, share?: number): View => ({
+/** One line of text, with a bar below it where a share is given. */
+export const lineView = (text: string, share?: number): View => ({
   toView: (isStatic) => ({
-    'text/html': `<div>${escapeHtml(text)}${share === undefined || isStatic ? '' : barHtml(share || 0)}</div>`,
+    'text/html': html`<div>${text}${share === undefined || isStatic ? '' : barHtml(share)}</div>`,
     'text/plain': text,
   }),
 })
-
-const count = (value: number): string => value.toLocaleString('en')
-
-const rate = (perSecond: number): string => {
-  if (!Number.isFinite(perSecond) || perSecond === 0) return '0/s'
-  return perSecond >= 1 ? `${perSecond.toFixed(1)}/s` : `${(1 / perSecond).toFixed(1)} s each`
-}
-
-function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`
-  const minutes = Math.floor(seconds / 60)
-  return minutes < 60
-    ? `${minutes} min ${Math.floor(seconds % 60)} s`
-    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-}

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { count } from './number-text.js'
 import type { TableView } from './table-view.js'
 
 /** A table as text, cut to what fits on a page. Where rows or columns are left out, `gap` takes their place. */
@@ -8,7 +9,7 @@ export interface TableCells {
   /** Row labels, where there are any. */
   index?: string[]
   rows: string[][]
-  /** "1,000 rows × 4 columns", where something was left out. */
+  /** "1,000 rows × 4 columns", where something was left out; of records their number: "24 questions". */
   size?: string
 }
 
@@ -23,13 +24,14 @@ export function tableCells(view: TableView): TableCells {
   const columns = places(view.columns.length, WHOLE.columns, ENDS.columns)
   const formatted = columns.map((column) => (column < 0 ? undefined : formatColumn(rows, view, column)))
   const whole = rows.length === view.rows && columns.length === view.columns.length
-  const counts = `${view.rows.toLocaleString('en')} rows × ${view.columns.length} columns`
+  const counts = `${count(view.rows)} ${view.plural ?? 'rows'}`
+  const size = view.plural === undefined ? `${counts} × ${view.columns.length} columns` : counts
   return {
     columns: columns.map((column) => (column < 0 ? GAP : view.columns[column]!)),
     alignRight: formatted.map((column) => column?.isNumeric ?? false),
     ...(view.index && { index: rows.map((row) => (row < 0 ? GAP : String(view.index![row]))) }),
     rows: rows.map((_, i) => formatted.map((column) => column?.texts[i] ?? GAP)),
-    ...(!whole && { size: counts }),
+    ...((!whole || view.plural !== undefined) && { size }),
   }
 }
 
@@ -67,7 +69,8 @@ function numberFormat(numbers: readonly number[]): (value: number) => string {
   return (value) => value.toFixed(decimals)
 }
 
-function cellText(value: unknown): string {
+/** A value as one piece of text. */
+export function cellText(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'string') return value
   return typeof value === 'bigint' ? String(value) : inspect(value, { breakLength: Infinity, compact: true })

@@ -1,28 +1,31 @@
 import { cut } from './cut.js'
-import { escapeHtml } from './html.js'
-import type { Style } from './html.js'
+import { html } from './html.js'
+import type { Html, Style } from './html.js'
 import type { TableCells } from './table-cells.js'
 
 const LONGEST = 80
 /** Not broken over two lines. */
 const SHORT = 24
 
-/** A table as HTML, in the page's own colours: numbers to the right, long texts cut, whole in the tooltip. */
-export function tableHtml({ columns, alignRight, index, rows, size }: TableCells, style: Style): string {
-  const cell = (tag: 'th' | 'td', text: string, right: boolean): string => {
+/** A table as HTML, in the colours of the page: numbers to the right, long texts cut, whole in the tooltip. */
+export function tableHtml({ columns, alignRight, index, rows, size }: TableCells, style: Style): Html {
+  const cell = (tag: 'th' | 'td', text: string, right: boolean): Html => {
     const whole = text.length <= SHORT ? ' white-space: nowrap;' : ''
     const css = style(`padding: 2px 10px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
-    if (text.length <= LONGEST) return `<${tag}${css}>${escapeHtml(text)}</${tag}>`
-    return `<${tag}${css} title="${escapeHtml(cut(text, 1000))}">${escapeHtml(cut(text, LONGEST))}</${tag}>`
+    const tooltip = text.length <= LONGEST ? '' : html` title="${cut(text, 1000)}"`
+    const shown = cut(text, LONGEST)
+    return tag === 'th' ? html`<th${css}${tooltip}>${shown}</th>` : html`<td${css}${tooltip}>${shown}</td>`
   }
   const head = columns.map((name, i) => cell('th', name, alignRight[i]!))
   const body = rows.map((row, i) => {
     const cells = row.map((text, j) => cell('td', text, alignRight[j]!))
-    return `<tr>${index ? cell('th', index[i]!, true) : ''}${cells.join('')}</tr>`
+    return html`<tr>
+      ${index ? cell('th', index[i]!, true) : ''}${cells}
+    </tr>`
   })
   const corner = index ? cell('th', '', true) : ''
-  const counts = size === undefined ? '' : `<div>${size}</div>`
-  return `<table${style('border-collapse: collapse;')}><thead><tr>${corner}${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>${counts}`
+  const counts = size === undefined ? '' : html`<div>${size}</div>`
+  return html`<table${style('border-collapse: collapse;')}><thead><tr>${corner}${head}</tr></thead><tbody>${body}</tbody></table>${counts}`
 }
 
 const LONGEST_PLAIN = 40

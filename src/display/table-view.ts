@@ -1,4 +1,5 @@
 import type { ColumnTable } from 'arquero'
+import { isRecord } from './shape.js'
 
 /** Rows and columns of whatever holds a table, in the order in which they are shown. */
 export interface TableView {
@@ -6,6 +7,8 @@ export interface TableView {
   rows: number
   /** Row labels of a data frame, as pandas shows them. */
   index?: (string | number)[]
+  /** What the rows are, where they are records: `questions`. */
+  plural?: string
   value(row: number, column: number): unknown
 }
 
@@ -36,6 +39,20 @@ export function tableView(value: unknown): TableView | undefined {
   }
 }
 
+/** The view of an array of records: one row for each, with the columns of all of them. */
+export function recordsView<T>(
+  records: readonly T[],
+  row: (record: T) => Record<string, unknown>,
+  plural: string,
+): TableView {
+  const rows = records.map(row)
+  const columns = new Set<string>()
+  for (const record of rows)
+    for (const [name, value] of Object.entries(record)) if (value !== undefined) columns.add(name)
+  const names = [...columns]
+  return { columns: names, rows: rows.length, plural, value: (place, column) => rows[place]![names[column]!] }
+}
+
 /**
  * The view with its rows sorted by a column; what can't be compared (null, NaN) comes last.
  * @param by a column's name, with `-` before it for descending order
@@ -58,11 +75,9 @@ export function sorted(view: TableView, by: string): TableView {
   return {
     ...view,
     ...(view.index && { index: order.map((row) => view.index![row]!) }),
-    value: (row, at) => view.value(order[row]!, at),
+    value: (row, column) => view.value(order[row]!, column),
   }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 function isArquero(value: unknown): value is ColumnTable {
   return isRecord(value) && typeof value['columnNames'] === 'function' && typeof value['indices'] === 'function'

@@ -1,6 +1,6 @@
 const PERIOD_MS = 200
 
-/** Work that is done at most five times a second. */
+/** Work that is done no more than five times a second. */
 export interface Throttle {
   /** Asks for it; what is asked for in between is done once. */
   ask(): void

@@ -1,71 +1,83 @@
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import type { Document } from '../schema/document.js'
-import type { Trajectory } from '../schema/trajectory.js'
-import { escapeHtml } from './html.js'
-import type { Style } from './html.js'
+import type { Trajectory, Turn } from '../schema/trajectory.js'
+import { html } from './html.js'
+import type { Html, Style } from './html.js'
 
-/** Borders that can be told apart on light and dark paper; text keeps the page's own colour. */
-const COLOURS: Record<string, string> = {
+/** Borders that can be told apart on light and dark paper; text keeps the colour of the page. */
+const COLOURS = {
   think: '#8A8A8A',
   search: '#0072B2',
   answer: '#009E73',
   information: '#E69F00',
+  correction: '#D55E00',
+  text: '#CC79A7',
 }
+type Kind = keyof typeof COLOURS
 
-const block = (kind: string, content: string, style: Style): string =>
-  `<div${style(`border-left: 4px solid ${COLOURS[kind] ?? '#CC79A7'}; margin: 3px 0; padding: 2px 8px;`)}><b>${kind}</b> ${content}</div>`
+const block = (kind: Kind, content: Html, style: Style): Html =>
+  html`<div${style(`border-left: 4px solid ${COLOURS[kind]}; margin: 3px 0; padding: 2px 8px;`)}>${content}</div>`
+
+const said = (kind: Kind, text: string, style: Style): Html => block(kind, html`<b>${kind}</b> ${text}`, style)
+
+/** Opens on a click. The label is in its first line, where it stays. */
+const folded = (kind: Kind, title: string, body: Html, style: Style): Html =>
+  block(
+    kind,
+    html`<details>
+      <summary><b>${kind}</b> ${title}</summary>
+      ${body}
+    </details>`,
+    style,
+  )
 
 const PART = /<(think|search|answer)>([^]*?)<\/\1>/g
 
 /** A trajectory with one coloured block for each thing said, documents folded. */
-export function trajectoryHtml(trajectory: Trajectory, style: Style): string {
+export function trajectoryHtml(trajectory: Trajectory, style: Style): Html {
   const { question, turns, answer, stopReason, searches, failure } = trajectory
-  const blocks = turns.flatMap((turn) => {
-    const own = messageBlocks(turn.text, style)
-    const { observation } = turn
-    if (!observation) return own
-    const quality = observation.quality ? `, ${observation.quality}` : ''
-    const title =
-      observation.documents.length > 0
-        ? `${observation.documents.length} document${observation.documents.length === 1 ? '' : 's'}${quality}`
-        : 'no documents'
-    const body =
-      observation.documents.length > 0 ? documentsHtml(observation.documents, style) : escapeHtml(observation.text)
-    return [
-      ...own,
-      block(
-        'information',
-        `<details${style('display: inline-block;')}><summary>${title}</summary>${body}</details>`,
-        style,
-      ),
-    ]
-  })
-  const gold = question.goldAnswers.map(escapeHtml).join(' or ')
+  const blocks = turns.flatMap((turn) => [...messageBlocks(turn.text, style), ...observationBlocks(turn, style)])
+  const gold = question.goldAnswers.join(' or ')
   const score = `EM ${exactMatch(answer, question.goldAnswers)}, F1 ${f1(answer, question.goldAnswers).toFixed(2)}`
   const end = failure
-    ? `failed in ${failure.boundary}: ${escapeHtml(failure.message)}`
-    : `${stopReason}, ${searches} searches`
-  return `<div><div><b>${escapeHtml(question.question)}</b></div>${blocks.join('')}<div>gold: ${gold}; ${score} (${end})</div></div>`
+    ? html`failed in ${failure.boundary}: ${failure.message}`
+    : html`${stopReason}, ${searches} ${searches === 1 ? 'search' : 'searches'}`
+  return html`<div>
+    <div><b>${question.question}</b></div>
+    ${blocks}
+    <div>gold: ${gold}; ${score} (${end})</div>
+  </div>`
 }
 
-function messageBlocks(text: string, style: Style): string[] {
-  const blocks: string[] = []
+/** What the policy was given after its message: documents, or why its action was invalid. */
+function observationBlocks({ action, observation }: Turn, style: Style): Html[] {
+  if (!observation) return []
+  const { documents, quality, text } = observation
+  const inserted = html`<div${style('white-space: pre-wrap;')}>${text.trim()}</div>`
+  if (action?.kind === 'invalid') return [folded('correction', action.cause, inserted, style)]
+  if (documents.length === 0) return [folded('information', 'no documents', inserted, style)]
+  const title = `${documents.length} document${documents.length === 1 ? '' : 's'}`
+  const asked = quality === undefined ? '' : `, ${quality}`
+  return [folded('information', `${title}${asked}`, documentsHtml(documents, style), style)]
+}
+
+function messageBlocks(text: string, style: Style): Html[] {
+  const blocks: Html[] = []
+  const add = (kind: Kind, part: string): void => {
+    if (kind !== 'text' || part.trim() !== '') blocks.push(said(kind, part.trim(), style))
+  }
   let last = 0
   for (const match of text.matchAll(PART)) {
-    const between = text.slice(last, match.index).trim()
-    if (between) blocks.push(block('text', escapeHtml(between), style))
-    blocks.push(block(match[1]!, escapeHtml(match[2]!.trim()), style))
+    add('text', text.slice(last, match.index))
+    add(match[1] as Kind, match[2]!)
     last = (match.index ?? 0) + match[0].length
   }
-  const rest = text.slice(last).trim()
-  if (rest) blocks.push(block('text', escapeHtml(rest), style))
+  add('text', text.slice(last))
   return blocks
 }
 
 /** Documents as a list. */
-export function documentsHtml(documents: readonly Document[], style: Style): string {
-  const items = documents.map(
-    ({ title, text }) => `<li>${title ? `<b>${escapeHtml(title)}</b>: ` : ''}${escapeHtml(text)}</li>`,
-  )
-  return `<ol${style('margin: 2px 0;')}>${items.join('')}</ol>`
+export function documentsHtml(documents: readonly Document[], style: Style): Html {
+  const items = documents.map(({ title, text }) => html`<li>${title ? html`<b>${title}</b>: ` : ''}${text}</li>`)
+  return html`<ol${style('margin: 2px 0;')}>${items}</ol>`
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { withProgress } from '../host/progress.js'
 import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
 import { abortable } from '../signal/abortable.js'
 import { interruptSignal } from '../rollout/interrupt.js'
@@ -18,6 +19,8 @@ export interface EvaluateOptions {
   concurrency?: number
   /** A method of which a larger share of questions fails than this is stopped; default 0.5, and 1 never stops. */
   maxFailedShare?: number
+  /** Shows a bar with the time left. Default: true, unless `onProgress` is given. */
+  progress?: boolean
   onProgress?: (done: number, total: number) => void
   /** Each trajectory as it ends, failures included. */
   onTrajectory?: (method: string, trajectory: Trajectory) => void
@@ -42,6 +45,7 @@ const optionsSchema = z.strictObject({
     .min(1),
   concurrency: z.int().min(1).default(256),
   maxFailedShare: z.number().min(0).max(1).default(0.5),
+  progress: z.boolean().optional(),
   onProgress: aFunction<NonNullable<EvaluateOptions['onProgress']>>().optional(),
   onTrajectory: aFunction<NonNullable<EvaluateOptions['onTrajectory']>>().optional(),
   signal: z.instanceof(AbortSignal, { message: 'must be an AbortSignal' }).optional(),
@@ -72,30 +76,35 @@ export class EvaluationError extends Error {
  * `EvaluationError` that carries the scores where more than `maxFailedShare` of a method's questions fail.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
-  const { methods, questions, ...rest } = parseOptions('evaluate', optionsSchema, options)
-  const { concurrency, maxFailedShare, onProgress, onTrajectory, signal = interruptSignal() } = rest
+  const { methods, questions, onProgress, onTrajectory, ...rest } = parseOptions('evaluate', optionsSchema, options)
+  const { concurrency, maxFailedShare, progress = onProgress === undefined, signal = interruptSignal() } = rest
   const names = methods.map((method) => method.name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined) throw new Error(`evaluate: methods must have different names, got ${twice} twice`)
-  const scores: Score[] = []
   const total = methods.length * questions.length
-  for (const method of methods) {
-    const before = scores.length
-    const report = (trajectory: Trajectory, done: number): void => {
-      onTrajectory?.(method.name, trajectory)
-      onProgress?.(before + done, total)
+  return withProgress({ title: 'evaluate', unit: 'questions', total, progress }, async (tell) => {
+    const scores: Score[] = []
+    for (const method of methods) {
+      const before = scores.length
+      tell(before, method.name)
+      const report = (trajectory: Trajectory, done: number): void => {
+        onTrajectory?.(method.name, trajectory)
+        tell(before + done)
+        onProgress?.(before + done, total)
+      }
+      const found = await scoreMethod(method, questions, concurrency, maxFailedShare, signal, report)
+      for (const each of found) scores.push(each)
+      const { failed, causes } = summarizeFailures(found)
+      if (failed === 0) continue
+      const told =
+        `evaluate: ${failed} of ${found.length} questions failed with method ${method.name}; ` +
+        `commonest cause (${causes[0]!.count}): ${causes[0]!.message.slice(0, LONGEST_CAUSE)}`
+      if (failed > maxFailedShare * questions.length)
+        throw new EvaluationError(`${told}; this is more than maxFailedShare ${maxFailedShare}, so it stopped`, scores)
+      console.warn(`${told}; failed questions count as wrong`)
     }
-    const own = await scoreMethod(method, questions, concurrency, maxFailedShare, signal, report)
-    for (const each of own) scores.push(each)
-    const summary = summarizeFailures(own)
-    if (summary.failed === 0) continue
-    const told =
-      `evaluate: ${summary.failed} of ${own.length} questions failed with method ${method.name}; ` +
-      `commonest cause (${summary.causes[0]!.count}): ${summary.causes[0]!.message.slice(0, LONGEST_CAUSE)}`
-    if (summary.failed <= maxFailedShare * questions.length) console.warn(`${told}; failed questions count as wrong`)
-    else throw new EvaluationError(`${told}; this is more than maxFailedShare ${maxFailedShare}, so it stopped`, scores)
-  }
-  return scores
+    return scores
+  })
 }
 
 class TooManyFailed extends Error {}

@@ -1,136 +1,123 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import type { Canvas } from '@napi-rs/canvas'
+import { Worker } from 'node:worker_threads'
 import type { Figure } from './figure.js'
+import type { Answer, Drawing } from './figure-worker.js'
 
-const require = createRequire(import.meta.url)
-const FONT = '@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf'
-
-interface Plotly {
-  newPlot(element: unknown, data: unknown, layout: unknown, config: object): Promise<unknown>
-  toImage(element: unknown, options: object): Promise<string>
-  purge(element: unknown): void
+export interface DrawOptions {
+  /** After this time the drawing is given up. Default 30 seconds; starting the drawing thread does not count. */
+  timeLimitMs?: number
 }
 
-interface Page {
-  plotly: Plotly
-  element: unknown
-}
-
-let page: Promise<Page> | undefined
-let drawn: Promise<unknown> = Promise.resolve()
-
-/** Traces that Plotly draws with WebGL or over maps from the network; some of them would never end here. */
+/** Traces that Plotly draws with WebGL or over maps from the network. */
 const NEEDS_BROWSER =
   /^(surface|mesh3d|cone|streamtube|volume|isosurface|splom|parcoords|choropleth.*|densitymap.*|scattermap.*|.*(3d|gl|geo))$/
 
 /**
- * A figure as SVG, drawn without a browser. Takes about a second the first time.
- * @throws {Error} for traces that only a browser can draw: 3D, WebGL, maps
+ * A figure as SVG, drawn without a browser. Takes about a second the first time. Nothing is loaded for it: pictures that
+ * the figure names by an address or a path are left out.
+ * @throws {Error} for traces that only a browser can draw (3D, WebGL, maps), for what Plotly refuses, and after the limit
  */
-export function figureToSvg(figure: Figure): Promise<string> {
-  // There is one page, and it holds one figure at a time.
-  const svg = drawn.then(() => draw(figure))
-  drawn = svg.catch(() => undefined)
-  return svg
+export async function figureToSvg(figure: Figure, options: DrawOptions = {}): Promise<string> {
+  checkTraces('figureToSvg', figure)
+  return (await draw({ figure, format: 'svg' }, 'figureToSvg', options)) as string
 }
 
-async function draw(figure: Figure): Promise<string> {
-  const kind = figure.data.map(({ type }) => String(type)).find((type) => NEEDS_BROWSER.test(type))
-  if (kind !== undefined)
-    throw new Error(`figureToSvg: traces must be drawn without WebGL and maps, got ${kind}; look at it in JupyterLab`)
-  page ??= openPage()
-  const { plotly, element } = await page
-  const { width = 900, height = 450 } = figure.layout as { width?: number; height?: number }
-  try {
-    await plotly.newPlot(element, structuredClone(figure.data), structuredClone(figure.layout), { staticPlot: true })
-    const svg = await plotly.toImage(element, { format: 'svg', imageDataOnly: true, width, height })
-    return svg.startsWith('<') ? svg : decodeURIComponent(svg)
-  } finally {
-    plotly.purge(element)
-  }
+/** A figure as PNG, for viewers that show pictures alone. Rules and errors are those of `figureToSvg`. */
+export async function figureToPng(figure: Figure, options: DrawOptions = {}): Promise<Uint8Array> {
+  checkTraces('figureToPng', figure)
+  return (await draw({ figure, format: 'png', scale: 1.5 }, 'figureToPng', options)) as Uint8Array
 }
 
-/** A figure as PNG, for viewers that show pictures alone. */
-export async function figureToPng(figure: Figure): Promise<Uint8Array> {
-  return svgToPng(await figureToSvg(figure))
+/**
+ * A drawing as PNG. Files and addresses that it names are not loaded.
+ * @param scale pixels of the picture for one of the drawing
+ */
+export async function svgToPng(svg: string, scale = 1.5, options: DrawOptions = {}): Promise<Uint8Array> {
+  return (await draw({ svg, format: 'png', scale }, 'svgToPng', options)) as Uint8Array
 }
 
-/** @param scale pixels of the picture for one of the drawing */
-export async function svgToPng(svg: string, scale = 1.5): Promise<Uint8Array> {
-  const { Resvg } = await import('@resvg/resvg-js')
-  const font = { fontFiles: [require.resolve(FONT)], loadSystemFonts: false, defaultFontFamily: 'Inter' }
-  const { createCanvas, loadImage } = await import('@napi-rs/canvas')
-  // resvg knows the older name alone, and would smooth the cells of a heatmap.
-  const drawing = svg.replaceAll('image-rendering: pixelated', 'image-rendering: optimizeSpeed')
-  const drawn = await loadImage(new Resvg(drawing, { font, fitTo: { mode: 'zoom', value: scale } }).render().asPng())
-  const canvas = createCanvas(drawn.width, drawn.height)
-  canvas.getContext('2d').drawImage(drawn, 0, 0)
-  // Packed anew: half the size.
-  return canvas.encode('png')
+/** How many pictures of a figure are addresses or paths, which a drawing without a browser leaves out. */
+export function unloadedImages({ layout }: Figure): number {
+  const images: unknown = layout['images']
+  if (!Array.isArray(images)) return 0
+  return images.filter((image) => {
+    const source = (image as { source?: unknown } | null)?.source
+    return typeof source === 'string' && source !== '' && !source.startsWith('data:')
+  }).length
 }
 
-/** plotly.js in a page of jsdom. What jsdom lacks is added: text is measured with a canvas. */
-async function openPage(): Promise<Page> {
-  const { JSDOM } = await import('jsdom')
-  const { GlobalFonts, createCanvas } = await import('@napi-rs/canvas')
-  GlobalFonts.registerFromPath(require.resolve(FONT), 'Inter')
-  const dom = new JSDOM('<!doctype html><body><div id="figure"></div></body>', {
-    runScripts: 'outside-only',
-    pretendToBeVisual: true,
-    url: 'http://localhost/',
+function checkTraces(operation: string, { data }: Figure): void {
+  const kind = data.map(({ type }) => String(type)).find((type) => NEEDS_BROWSER.test(type))
+  if (kind === undefined) return
+  throw new Error(`${operation}: traces must be drawn without WebGL and maps, got ${kind}; look at it in JupyterLab`)
+}
+
+// Plotly runs in a thread: a figure that takes too long or breaks Plotly ends the thread, not the process, and cells go on
+// meanwhile. The thread draws one figure at a time.
+
+let thread: Worker | undefined
+let previous: Promise<unknown> = Promise.resolve()
+
+function draw(
+  drawing: Drawing,
+  operation: string,
+  { timeLimitMs = 30_000 }: DrawOptions,
+): Promise<string | Uint8Array> {
+  // The figure as it is now: the caller may change it before its turn comes.
+  const copy = structuredClone(drawing)
+  const drawn = previous.then(() => drawInThread(copy, operation, timeLimitMs))
+  previous = drawn.catch(() => undefined)
+  return drawn
+}
+
+async function drawInThread(drawing: Drawing, operation: string, timeLimitMs: number): Promise<string | Uint8Array> {
+  const worker = (thread ??= await startThread())
+  return new Promise((resolve, reject) => {
+    const settle = (finish: () => void): void => {
+      clearTimeout(timer)
+      worker.off('message', answered).off('error', broken).off('exit', ended)
+      worker.unref()
+      finish()
+    }
+    const giveUp = (message: string, cause?: unknown): void => {
+      thread = undefined
+      void worker.terminate()
+      settle(() => reject(new Error(`${operation}: ${message}`, { cause })))
+    }
+    const timer = setTimeout(
+      () => giveUp(`the drawing must end within ${timeLimitMs / 1000} s and did not; show fewer points`),
+      timeLimitMs,
+    )
+    const answered = (answer: Answer): void =>
+      settle(() => ('error' in answer ? reject(new Error(`${operation}: ${answer.error}`)) : resolve(answer.drawn)))
+    const broken = (error: unknown): void => giveUp(error instanceof Error ? error.message : String(error), error)
+    const ended = (code: number): void => giveUp(`the drawing thread ended with code ${code}`)
+    worker.on('message', answered).on('error', broken).on('exit', ended)
+    worker.ref()
+    worker.postMessage(drawing)
   })
-  const window = dom.window as unknown as Record<string, unknown> & { eval(code: string): void; document: Document }
-  const measure = createCanvas(1, 1).getContext('2d')
-
-  const size = (element: SvgText): { width: number; height: number } => {
-    const fontSize = parseFloat(element.style.fontSize) || 12
-    measure.font = `${fontSize}px Inter`
-    const lines = (element.innerHTML ?? '').split(/<tspan class="line"/).map((line) => line.replace(/<[^>]*>/g, ''))
-    const width = lines.reduce((widest, line) => Math.max(widest, measure.measureText(line).width), 0)
-    return { width, height: fontSize * 1.2 * Math.max(1, lines.filter((line) => line !== '').length) }
-  }
-  const prototype = (name: string): Record<string, unknown> =>
-    (window[name] as { prototype: Record<string, unknown> }).prototype
-  prototype('SVGElement')['getBBox'] = function (this: SvgText) {
-    const { width, height } = size(this)
-    return { x: 0, y: -height * 0.8, width, height }
-  }
-  prototype('SVGElement')['getComputedTextLength'] = function (this: SvgText) {
-    return size(this).width
-  }
-  prototype('Element')['getBoundingClientRect'] = function (this: SvgText) {
-    const own = parseFloat(this.style?.width ?? '')
-    const { width, height } = this.namespaceURI?.endsWith('svg')
-      ? size(this)
-      : { width: own || 800, height: parseFloat(this.style?.height ?? '') || 450 }
-    return { left: 0, top: 0, right: width, bottom: height, x: 0, y: 0, width, height }
-  }
-  const canvases = new WeakMap<object, Canvas>()
-  prototype('HTMLCanvasElement')['getContext'] = function (this: { width: number; height: number }, kind: string) {
-    if (kind !== '2d') return null
-    const own = canvases.get(this) ?? createCanvas(this.width || 1, this.height || 1)
-    canvases.set(this, own)
-    return own.getContext('2d')
-  }
-  // Heatmaps and images are canvases inside of the SVG.
-  prototype('HTMLCanvasElement')['toDataURL'] = function (this: object) {
-    return (canvases.get(this) ?? createCanvas(1, 1)).toDataURL('image/png')
-  }
-  window['matchMedia'] = () => ({ matches: false, addListener: () => undefined, removeListener: () => undefined })
-  window['TextDecoder'] = TextDecoder
-  window['TextEncoder'] = TextEncoder
-  ;(window['URL'] as { createObjectURL: () => string }).createObjectURL = () => ''
-  window.eval(readFileSync(require.resolve('plotly.js'), 'utf8'))
-  return { plotly: window['Plotly'] as Plotly, element: window.document.getElementById('figure') }
 }
 
-interface SvgText {
-  innerHTML?: string
-  namespaceURI?: string | null
-  style: { fontSize: string; width?: string; height?: string }
-}
+const entry = (extension: string): string => new URL(`./figure-worker${extension}`, import.meta.url).href
 
-interface Document {
-  getElementById(id: string): unknown
+/** Tests and scripts run TypeScript as it is; a thread needs the loader for it as well. */
+const FROM_SOURCE = `
+const { workerData } = require('node:worker_threads')
+import('tsx/esm/api').then(({ register }) => (register(), import(workerData)))`
+
+/** The thread, once Plotly is loaded. While it has nothing to draw it does not keep the process alive. */
+function startThread(): Promise<Worker> {
+  const resourceLimits = { maxOldGenerationSizeMb: 2048 }
+  const worker = import.meta.url.endsWith('.ts')
+    ? new Worker(FROM_SOURCE, { eval: true, execArgv: [], resourceLimits, workerData: entry('.ts') })
+    : new Worker(new URL(entry('.js')), { execArgv: [], resourceLimits })
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject)
+    // Also where it ends while it has nothing to draw.
+    const forget = (): void => void (thread = thread === worker ? undefined : thread)
+    worker.on('error', forget).on('exit', forget)
+    worker.once('message', () => {
+      worker.off('error', reject)
+      resolve(worker)
+    })
+  })
 }

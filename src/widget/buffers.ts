@@ -1,4 +1,4 @@
-import { types } from 'node:util'
+import { inspect, types } from 'node:util'
 
 /** JSON with its bytes taken out: `paths[i]` is where `buffers[i]` was. */
 export interface Separated {
@@ -29,23 +29,45 @@ export function separateBuffers(state: Record<string, unknown>): Separated {
   return { json: take(state, []) as Record<string, unknown>, paths, buffers }
 }
 
-/** Puts bytes back to where they were. Changes `json`. */
-export function joinBuffers({ json, paths, buffers }: Separated): Record<string, unknown> {
+/**
+ * Puts bytes back to where they were. Changes `json`, and nothing else: a path leads through what the message itself
+ * holds, never to a prototype.
+ * @returns paths that lead nowhere, as text; their bytes are left out
+ */
+export function joinBuffers({ json, paths, buffers }: Separated): string[] {
+  const refused: string[] = []
   paths.forEach((path, i) => {
-    const last = path[path.length - 1]
-    if (last === undefined) return
-    const parent = path.slice(0, -1).reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], json)
-    ;(parent as Record<string, unknown>)[last] = buffers[i]
+    const bytes = buffers[i]
+    const keys: unknown[] = Array.isArray(path) ? path : []
+    const parent = keys.slice(0, -1).reduce<unknown>(inside, json)
+    if (!bytes || !put(parent, keys[keys.length - 1], bytes)) refused.push(inspect(path))
   })
-  return json
+  return refused
 }
+
+/** What a list or an object holds under a key; nothing of what it inherits. */
+function inside(value: unknown, key: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !isKey(key) || !Object.hasOwn(value, key)) return undefined
+  return (value as Record<string, unknown>)[key]
+}
+
+/** A list's place must be there; a key may be new. */
+function put(parent: unknown, key: unknown, bytes: Uint8Array): boolean {
+  if (typeof parent !== 'object' || parent === null || ArrayBuffer.isView(parent) || !isKey(key)) return false
+  if (Array.isArray(parent) && !(Number.isInteger(Number(key)) && Object.hasOwn(parent, key))) return false
+  ;(parent as Record<string, unknown>)[key] = bytes
+  return true
+}
+
+const isKey = (key: unknown): key is string | number =>
+  typeof key === 'number' || (typeof key === 'string' && key !== '__proto__')
 
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : undefined
 }
 
-/** Not so a Date, say, which JSON writes in its own way. */
+/** An object of fields; not a Date, say, which has its JSON form. */
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return false
   return Object.prototype.toString.call(value) === '[object Object]'

@@ -59,9 +59,9 @@ export class Widget<State extends object> {
 
   /** @throws {Error} outside of the notebook's kernel */
   constructor({ esm, css = '', state }: WidgetOptions<State>) {
-    const own = Object.keys(state).find((name) => name.startsWith('_'))
-    if (own !== undefined)
-      throw new Error(`widget: names of the state must not begin with _ (those are the protocol's), got ${own}`)
+    const reserved = Object.keys(state).find((name) => name.startsWith('_'))
+    if (reserved !== undefined)
+      throw new Error(`widget: names of the state must not begin with _ (the protocol uses those), got ${reserved}`)
     this.#state = { ...state }
     // The page keeps one style sheet for each id.
     const id = createHash('sha256').update(esm).update('\0').update(css).digest('hex').slice(0, 16)
@@ -134,11 +134,18 @@ export class Widget<State extends object> {
     return { ...this.#fixed, ...this.#state }
   }
 
-  #receive(message: Message, buffers: Uint8Array[]): void {
+  #receive(data: Message, buffers: Uint8Array[]): void {
+    const message = objectOf(data) as Partial<Message>
     if (message.method === 'request_state') this.#send('update', this.#whole())
     else if (message.method === 'custom') this.#events.emit('msg:custom', message.content, buffers)
     else if (message.method === 'update') {
-      const given = joinBuffers({ json: message.state ?? {}, paths: message.buffer_paths ?? [], buffers })
+      const given = objectOf(message.state)
+      const paths = Array.isArray(message.buffer_paths) ? message.buffer_paths : []
+      const refused = joinBuffers({ json: given, paths, buffers })
+      if (refused.length > 0)
+        console.warn(
+          `widget: bytes must come with a path to their place in the state, got ${refused.join(', ')}; they are left out`,
+        )
       const state = Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(this.#state, name)))
       // For the other pages that show this notebook; the one that sent it waits for it.
       this.#send('echo_update', state)
@@ -169,11 +176,16 @@ export function widget<State extends object>(options: WidgetOptions<State>): Wid
   return new Widget(options)
 }
 
+/** What a page sends may be anything. */
+function objectOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
 function notebookComms(): Comms {
   const { comms } = (globalThis as { Jupyter?: { comms?: Comms } }).Jupyter ?? {}
   if (!comms)
     throw new Error(
-      'widget: only a notebook can show one, and this process is no kernel of a notebook; run it in a cell of a notebook with the kernel "TypeScript (zerosearch)"',
+      'widget: only a notebook can show one, and this code does not run in a notebook; run it in a cell of a notebook with the kernel "TypeScript (zerosearch)"',
     )
   return comms
 }
@@ -184,8 +196,8 @@ function answerPages(comms: Comms): void {
   if (answering) return
   answering = true
   comms.register('jupyter.widget.control', (comm) => {
-    comm.onMessage = ({ method }) => {
-      if (method !== 'request_states') return
+    comm.onMessage = (message) => {
+      if (objectOf(message)['method'] !== 'request_states') return
       const all = Object.fromEntries([...widgets].map(([id, whole]) => [id, { ...MODEL, state: whole() }]))
       const { json, paths, buffers } = separateBuffers(all)
       comm.send({ method: 'update_states', states: json, buffer_paths: paths }, { buffers })

@@ -10,7 +10,7 @@ import { MINI_DATASETS } from '../../src/mini/dataset.js'
 import * as plot from '../../src/plot/index.js'
 import { comparisonTable } from '../../src/table/comparison-table.js'
 import { trainingTable } from '../../src/table/training-table.js'
-import type { Trajectory } from '../../src/schema/trajectory.js'
+import type { Trajectory, Turn } from '../../src/schema/trajectory.js'
 import { uniform } from '../../src/random/seeded-random.js'
 import { toDataFrame } from '../../src/table/danfo.js'
 import type { Score } from '../../src/schema/score.js'
@@ -34,18 +34,48 @@ const html = async (value: unknown, options: ShowOptions = {}): Promise<string> 
 describe('a trajectory', () => {
   it('marks what is thought, searched, given and answered', async () => {
     const { document } = new JSDOM(await html(trajectory(plain))).window
-    const blocks = [...document.querySelectorAll('div > b')].map(
+    const blocks = [...document.querySelectorAll('b')].map(
       (b) => `${b.textContent} ${b.nextSibling?.textContent ?? ''}`,
     )
     expect(blocks.map((text) => text.replace(/\s+/g, ' ').trim())).toEqual([
       'Capital of Peru?',
       'think Hm.',
       'search Peru',
-      'information',
+      'information 1 document, useful',
+      'Peru : Its capital is Lima.',
       'answer Lima',
     ])
     expect(document.querySelector('details li')?.textContent).toBe('Peru: Its capital is Lima.')
     expect(document.body.textContent).toContain('EM 1, F1 1.00')
+  })
+
+  it('shows the correction of an invalid action, and its label stays in the line that opens it', async () => {
+    const correction = '<information> My action is not valid. </information>'
+    const turn: Turn = {
+      text: 'Lima, I think.',
+      action: { kind: 'invalid', cause: 'neither <search> nor <answer>' },
+      observation: { text: correction, documents: [] },
+    }
+    const document = assertHarmless(await html({ ...trajectory(plain), turns: [turn] }))
+    expect(document.body.textContent).not.toContain('no documents')
+    const { details, summary } = {
+      details: document.querySelector('details')!,
+      summary: document.querySelector('summary')!,
+    }
+    expect(summary.textContent).toBe('correction neither <search> nor <answer>')
+    expect(details.textContent).toContain(correction)
+    // Nothing stands beside what opens, which would move down with it.
+    expect(details.parentElement!.childNodes).toHaveLength(1)
+    expect(details.getAttribute('style')).toBeNull()
+  })
+
+  it('says that a search found nothing', async () => {
+    const turn: Turn = {
+      text: '<search>x</search>',
+      action: { kind: 'search', query: 'x' },
+      observation: { text: '<information></information>', documents: [] },
+    }
+    expect(await html({ ...trajectory(plain), turns: [turn] })).toContain('<b>information</b> no documents')
   })
 
   it('says where it failed', async () => {

@@ -3,7 +3,7 @@ import { vi } from 'vitest'
 import { foldingLog } from '../../src/display/folding-log.js'
 import { liveTraining } from '../../src/display/live-training.js'
 import { toMimeBundle } from '../../src/display/mime-bundle.js'
-import type { MimeBundle } from '../../src/display/mime-bundle.js'
+import type { MimeBundle } from '../../src/display/bundle.js'
 import { progressBar } from '../../src/display/progress.js'
 import type { Trajectory, Turn } from '../../src/schema/trajectory.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
@@ -100,7 +100,7 @@ export async function pictures(): Promise<Record<string, MimeBundle>> {
   await liveTraining(2)(record as UpdateRecord)
   vi.unstubAllGlobals()
   const figure = { data: [{ type: 'bar', x: ['<b>'], y: [1] }], layout: { width: 200, height: 150 } }
-  return { figure: await toMimeBundle(figure), 'live training': shown[0]! }
+  return { figure: await toMimeBundle(figure), 'live training': shown.at(-1)! }
 }
 
 /** A notebook that notes what is shown. */

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { EvaluationError, evaluate } from '../../src/evaluation/evaluate.js'
+import { evaluate, EvaluationError } from '../../src/evaluation/evaluate.js'
 import { policyMethod } from '../../src/evaluation/method.js'
 import type { AnswerContext, Method } from '../../src/evaluation/method.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
+import { onProgress } from '../../src/host/progress.js'
 import type { Question } from '../../src/schema/question.js'
 import { scoreSchema } from '../../src/schema/record-schemas.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
@@ -226,4 +227,20 @@ describe('many questions', () => {
     const method: Method = { name: 'broken', answer: () => Promise.reject(new Error('no weights')) }
     await expect(evaluate({ methods: [method], questions })).rejects.toThrow('no weights')
   })
+})
+
+test('progress is told to whoever listens, unless it is switched off or shown by a callback', async () => {
+  const told: string[] = []
+  const end = onProgress(
+    ({ title, done, total, note, state }) => void told.push(`${title} ${done}/${total} ${note} ${state}`),
+  )
+  const method = policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol })
+  const options = { methods: [method], questions: questions.slice(0, 3) }
+  await evaluate({ ...options, progress: false })
+  await evaluate({ ...options, onProgress: () => undefined })
+  expect(told).toEqual([])
+  await evaluate(options)
+  end()
+  expect(told[1]).toBe('evaluate 0/3 reader running')
+  expect(told.slice(-2)).toEqual(['evaluate 3/3 reader running', 'evaluate 3/3 reader done'])
 })

@@ -1,5 +1,5 @@
 // What needs no kernel; test/kernel/widget.test.ts has the rest.
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { slider } from '../../src/widget/slider.js'
 import { widget } from '../../src/widget/widget.js'
 
@@ -18,4 +18,25 @@ it.each([
   [{ min: 0, max: 1, value: 2 }, 'slider: value must be from 0 to 1, got 2'],
 ])('a slider of %o has a rule against it', (options, message) => {
   expect(() => slider(options)).toThrow(message)
+})
+
+it('takes whatever a page sends: what has no place in its state is told, and the rest is taken', () => {
+  interface Comm {
+    onMessage(data: unknown, buffers: Uint8Array[]): void
+  }
+  const comm = { id: 'c', send: () => undefined, close: () => undefined } as unknown as Comm
+  vi.stubGlobal('Jupyter', { comms: { register: () => undefined, open: () => comm } })
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  const shown = widget({ esm: '', state: { n: 1, image: null } })
+  vi.unstubAllGlobals()
+  const bytes = Uint8Array.of(1, 2)
+  const paths = [['image'], ['__proto__', 'x'], ['gone', 'x'], 'n', undefined]
+  const buffers = paths.map(() => bytes)
+  comm.onMessage({ method: 'update', state: { n: 2 }, buffer_paths: paths }, buffers)
+  for (const message of [null, 'update', 5, { method: 'update', state: 'x', buffer_paths: 'y' }, { method: 'update' }])
+    comm.onMessage(message, buffers)
+  expect([shown.get('n'), shown.get('image')]).toEqual([2, bytes])
+  expect(warn.mock.calls.flat().join()).toMatch(/^widget: bytes must come with a path .*'__proto__', 'x'.*'gone', 'x'/)
+  expect(({} as { x?: unknown }).x).toBeUndefined()
+  warn.mockRestore()
 })

@@ -1,0 +1,180 @@
+import type { Figure } from '../plot/figure.js'
+import type { Document } from '../schema/document.js'
+import type { Question } from '../schema/question.js'
+import type { Score } from '../schema/score.js'
+import type { Trajectory } from '../schema/trajectory.js'
+import type { UpdateRecord } from '../schema/update-record.js'
+import { exactMatch, f1 } from '../reward/answer-metrics.js'
+import { fieldsHtml, fieldsText } from './fields-html.js'
+import { figureBundle } from './figure-bundle.js'
+import { html } from './html.js'
+import type { Bundle, ShowContext } from './bundle.js'
+import { modelFields } from './model-fields.js'
+import type { Model } from './model-fields.js'
+import { decimals } from './number-text.js'
+import { hasFields, isRecord } from './shape.js'
+import type { Shape } from './shape.js'
+import { tableCells } from './table-cells.js'
+import { tableHtml, tableText } from './table-html.js'
+import { recordsView, sorted, tableView } from './table-view.js'
+import type { TableView } from './table-view.js'
+import { documentsHtml, trajectoryHtml } from './trajectory-html.js'
+
+/** Everything that shows itself, in the order in which a value is asked for it. A new kind of record is one entry here. */
+const SHAPES: Shape[] = [
+  shape({
+    plural: 'tables',
+    is: (value) => tableView(value) !== undefined,
+    show: (value: unknown, context) => tableBundle(tableView(value)!, context),
+  }),
+  shape({
+    plural: 'trajectories',
+    is: isTrajectory,
+    show: (trajectory: Trajectory, { style }) => ({
+      'text/html': trajectoryHtml(trajectory, style),
+      'text/plain': trajectory.turns.map((turn) => turn.text).join('\n'),
+    }),
+    row: ({ question, answer, searches, stopReason, failure }) => ({
+      question: question.question,
+      answer,
+      'gold answers': question.goldAnswers.join(' or '),
+      EM: exactMatch(answer, question.goldAnswers),
+      F1: f1(answer, question.goldAnswers),
+      searches,
+      ended: failure ? `failed in ${failure.boundary}: ${failure.message}` : stopReason,
+    }),
+  }),
+  shape({
+    plural: 'documents',
+    is: isDocument,
+    show: (document: Document, { style }) => documentList([document], style),
+    showMany: (documents, { style }) => documentList(documents, style),
+  }),
+  shape({
+    plural: 'models',
+    is: (value) =>
+      hasFields(value, { name: 'string', tokenizer: 'object', contextLength: 'present', start: 'function' }),
+    show: (model: Model, context) => fieldsBundle(modelFields(model), context),
+    row: modelFields,
+  }),
+  shape({
+    plural: 'generations',
+    is: (value) => hasFields(value, { text: 'string', ids: 'array', logprobs: 'array', stopReason: 'present' }),
+    show: (generation: Generation, context) => fieldsBundle(generationFields(generation), context),
+    row: generationFields,
+  }),
+  shape({
+    plural: 'questions',
+    is: (value) => hasFields(value, { id: 'string', dataset: 'string', question: 'string', goldAnswers: 'strings' }),
+    ...fromRow(({ id, dataset, question, goldAnswers, supportingFacts }: Question) => ({
+      id,
+      dataset,
+      question,
+      'gold answers': goldAnswers.join(' or '),
+      'supporting facts': Array.isArray(supportingFacts) ? supportingFacts.join(' ') : supportingFacts,
+    })),
+  }),
+  shape({
+    plural: 'scores',
+    is: (value) =>
+      hasFields(value, { method: 'string', dataset: 'string', questionId: 'string', em: 'present', f1: 'present' }),
+    ...fromRow((score: Score) => ({ ...score })),
+  }),
+  shape({
+    plural: 'updates',
+    is: (value) => hasFields(value, { update: 'present', reward: 'present', em: 'present', kl: 'present' }),
+    ...fromRow((record: UpdateRecord) => ({ ...record })),
+  }),
+  shape({
+    plural: 'steps',
+    is: (value) => hasFields(value, { step: 'present', loss: 'present', learningRate: 'present' }),
+    ...fromRow((record: object) => ({ ...record })),
+  }),
+  shape({
+    plural: 'comparisons',
+    is: (value) =>
+      hasFields(value, { onlyFirst: 'present', onlySecond: 'present', difference: 'present', pValue: 'present' }),
+    ...fromRow((comparison: object) => ({ ...comparison })),
+  }),
+  shape({
+    plural: 'figures',
+    is: (value) =>
+      hasFields(value, { data: 'array', layout: 'object' }) && (value['data'] as unknown[]).every(isRecord),
+    show: (figure: Figure, { isStatic }) => figureBundle(figure, isStatic),
+  }),
+]
+
+/** The bundle of a value, or of an array of values, of a kind that the list has; undefined for others. */
+export function showShape(value: unknown, context: ShowContext): Bundle | Promise<Bundle> | undefined {
+  const single = SHAPES.find(({ is }) => is(value))
+  if (single) return single.show(value as never, context)
+  if (!Array.isArray(value) || value.length === 0) return undefined
+  const shape = SHAPES.find(({ is, row, showMany }) => (row ?? showMany) && value.every(is))
+  if (shape?.showMany) return shape.showMany(value as never[], context)
+  return shape?.row && tableBundle(recordsView(value as never[], shape.row, shape.plural), context)
+}
+
+/** Has the compiler check that an entry's functions are about one type. */
+function shape<T>(entry: Shape<T>): Shape {
+  return entry
+}
+
+/** A record that shows its row's fields below each other, and many of them as a table. */
+function fromRow<T>(row: (value: T) => Record<string, unknown>): Pick<Shape<T>, 'show' | 'row'> {
+  return { row, show: (value, context) => fieldsBundle(row(value), context) }
+}
+
+const fieldsBundle = (fields: Record<string, unknown>, { style }: ShowContext): Bundle => ({
+  'text/html': fieldsHtml(fields, style),
+  'text/plain': fieldsText(fields),
+})
+
+function tableBundle(view: TableView, { style, sort }: ShowContext): Bundle {
+  const cells = tableCells(sort === undefined ? view : sorted(view, sort))
+  return { 'text/html': tableHtml(cells, style), 'text/plain': tableText(cells) }
+}
+
+const documentList = (documents: readonly Document[], style: ShowContext['style']): Bundle => ({
+  'text/html': html`${documentsHtml(documents, style)}`,
+  'text/plain': documents.map(({ rank, text }) => `${rank}. ${text}`).join('\n'),
+})
+
+/** Tokens that a policy sampled. */
+interface Generation {
+  text: string
+  ids: readonly unknown[]
+  logprobs: readonly number[]
+  stopReason: unknown
+}
+
+function generationFields({ text, ids, logprobs, stopReason }: Generation): Record<string, unknown> {
+  const mean = logprobs.length === 0 ? undefined : logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length
+  return {
+    text,
+    tokens: ids.length,
+    'ended by': stopReason,
+    'mean log-probability': mean === undefined ? undefined : `${decimals(mean, 3)} nats per token`,
+  }
+}
+
+function isDocument(value: unknown): boolean {
+  if (!hasFields(value, { text: 'string', rank: 'present' })) return false
+  return ['string', 'undefined'].includes(typeof value['title'])
+}
+
+function isTrajectory(value: unknown): boolean {
+  if (!hasFields(value, { turns: 'array', lossMask: 'array', question: 'object', answer: 'string or null' }))
+    return false
+  if (!hasFields(value['question'], { question: 'string', goldAnswers: 'strings' })) return false
+  return (value['turns'] as unknown[]).every(isTurn)
+}
+
+function isTurn(value: unknown): boolean {
+  if (!hasFields(value, { text: 'string' })) return false
+  const observation = value['observation']
+  if (observation === undefined || observation === null) return true
+  return (
+    hasFields(observation, { text: 'string', documents: 'array' }) &&
+    (observation['documents'] as unknown[]).every(isDocument)
+  )
+}

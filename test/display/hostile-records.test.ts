@@ -1,0 +1,77 @@
+// Records that were read from a file hold markup in every field, also where a number belongs: whatever shows them shows text.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { liveTraining } from '../../src/display/live-training.js'
+import { toMimeBundle } from '../../src/display/mime-bundle.js'
+import type { MimeBundle } from '../../src/display/bundle.js'
+import { assertHarmless } from './harmless.js'
+import { records } from './records.js'
+
+const ATTACK = `"' onmouseover='alert(1)'><img src=x onerror=alert(1)><script>alert(1)</script>`
+
+/** The record with each of its strings, numbers and nulls in turn replaced, and with all of them replaced. */
+function hostile(record: unknown, attack: string): { where: string; value: unknown }[] {
+  const paths: (string | number)[][] = []
+  const walk = (value: unknown, path: (string | number)[]): void => {
+    if (typeof value === 'object' && value !== null)
+      for (const [key, item] of Object.entries(value)) walk(item, [...path, Array.isArray(value) ? Number(key) : key])
+    else if (typeof value !== 'function') paths.push(path)
+  }
+  walk(record, [])
+  const replaced = (chosen: (string | number)[][]): unknown =>
+    chosen.reduce((copy, path) => replaceAt(copy, path, attack), record)
+  return [
+    ...paths.map((path) => ({ where: path.join('.'), value: replaced([path]) })),
+    { where: 'everywhere', value: replaced(paths) },
+  ]
+}
+
+function replaceAt(value: unknown, [key, ...rest]: (string | number)[], attack: string): unknown {
+  if (key === undefined) return attack
+  const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) }) as Record<string, unknown>
+  copy[key] = replaceAt(copy[key], rest, attack)
+  return copy
+}
+
+function checkBundle(bundle: MimeBundle, where: string): void {
+  if (typeof bundle['text/html'] === 'string') assertHarmless(bundle['text/html'])
+  // Whoever shows Markdown or SVG shows the HTML in it: only the user's own constructors make them.
+  expect(Object.keys(bundle), where).not.toContain('text/markdown')
+  expect(Object.keys(bundle), where).not.toContain('image/svg+xml')
+  expect(bundle['text/plain'], where).toBeTypeOf('string')
+}
+
+it.each(Object.entries(records))('a %s shows as text: alone, in an array, live and static', async (kind, record) => {
+  for (const { where, value } of hostile(record, ATTACK))
+    for (const isStatic of [false, true])
+      for (const shown of [value, [record, value]])
+        checkBundle(await toMimeBundle(shown, { static: isStatic }), `${kind} ${where}`)
+  for (const shown of [record, [record]]) expect((await toMimeBundle(shown))['text/html'], kind).toBeDefined()
+})
+
+describe('the curves of a training', () => {
+  let shown: MimeBundle[]
+  beforeEach(() => {
+    shown = []
+    vi.stubGlobal('Jupyter', { display: (bundle: MimeBundle) => Promise.resolve(void shown.push(bundle)) })
+  })
+  afterEach(() => vi.unstubAllGlobals())
+
+  it('show every field as text, and stay a picture', async () => {
+    for (const { value } of hostile(records['update record'], ATTACK)) await liveTraining(2)(value as never)
+    expect(shown.length).toBeGreaterThan(20)
+    for (const bundle of shown) {
+      checkBundle(bundle, 'curves')
+      for (const [, data] of String(bundle['text/html']).matchAll(/base64,([^"]+)/g)) {
+        const svg = Buffer.from(data!, 'base64').toString()
+        expect(svg).not.toMatch(/<(img|script)|onmouseover='/)
+      }
+    }
+  })
+
+  it('are pictures in static outputs too', async () => {
+    vi.stubEnv('ZEROSEARCH_STATIC', '1')
+    await liveTraining(2)(hostile(records['update record'], ATTACK).at(-1)!.value as never)
+    vi.unstubAllEnvs()
+    expect(Object.keys(shown.at(-1)!)).toEqual(['image/png'])
+  })
+})

@@ -1,0 +1,80 @@
+import type { Question } from '../../src/schema/question.js'
+import type { Score } from '../../src/schema/score.js'
+import type { Trajectory } from '../../src/schema/trajectory.js'
+import type { UpdateRecord } from '../../src/schema/update-record.js'
+
+const question: Required<Question> = {
+  id: 'mini-nq-test-1',
+  dataset: 'mini-nq',
+  domain: 'in-domain',
+  question: 'Capital of Peru?',
+  goldAnswers: ['Lima', 'City of Lima'],
+  supportingFacts: ['The capital of Peru is Lima.'],
+}
+
+const document = { title: 'Peru', text: 'Its capital is Lima.', rank: 1, score: 2.5 }
+
+const trajectory: Trajectory = {
+  question,
+  turns: [
+    {
+      text: 'Hm. <think> Where? </think>',
+      action: { kind: 'invalid', cause: 'neither a search nor an answer' },
+      observation: { text: '<information> My action is not valid. </information>', documents: [] },
+    },
+    {
+      text: '<search> Peru </search>',
+      action: { kind: 'search', query: 'Peru' },
+      observation: { text: '<information> Doc 1 </information>', documents: [document], quality: 'useful' },
+    },
+    { text: '<answer> Lima </answer>', action: { kind: 'answer', answer: 'Lima' } },
+  ],
+  ids: [5, 6, 7],
+  lossMask: [0, 1, 1],
+  logprobs: [0, -0.5, -0.25],
+  promptLength: 1,
+  answer: 'Lima',
+  stopReason: 'answer',
+  searches: 1,
+  seed: 7,
+}
+
+const score: Required<Score> = {
+  ...{ method: 'after', dataset: 'mini-nq', domain: 'in-domain', questionId: 'mini-nq-test-1', answer: 'Lima' },
+  ...{ em: 1, coverEm: 1, f1: 1, searches: 1, answered: 1, failure: 'search: no network' },
+}
+
+const update: Required<UpdateRecord> = {
+  ...{ update: 1, reward: 0.25, em: 0.2, noiseThreshold: 0.1, searchesPerQuestion: 1, kl: 0.001, loss: 0.5 },
+  ...{ entropy: 1.5, clipFraction: 0, gradNorm: 0.3, learningRate: 1e-4, zeroVarianceGroups: 2, answered: 0.9 },
+  ...{ tokensPerTrajectory: 80, rolloutSeconds: 4, updateSeconds: 2, validationEm: 0.3 },
+  ...{ trajectories: 9, failed: 1, skipped: 'no advantage' },
+  failures: [{ message: 'search: no network', count: 1 }],
+}
+
+const variable = (shape: number[]): object => ({ shape, dtype: 'float32', name: 'weight' })
+
+/** One of every kind of record that shows itself, with all of its fields. */
+export const records = {
+  question,
+  document,
+  trajectory,
+  'failed trajectory': {
+    ...trajectory,
+    stopReason: 'failed',
+    failure: { boundary: 'search', message: 'no network' },
+  } satisfies Trajectory,
+  score,
+  'update record': update,
+  'step of supervised training': { step: 1, loss: 2.5, gradNorm: 1, learningRate: 1e-3, tokens: 4096 },
+  comparison: { questions: 300, onlyFirst: 3, onlySecond: 40, difference: -0.12, pValue: 1e-9 },
+  generation: { ids: [5, 6], logprobs: [-0.5, -0.25], text: 'Lima', stopReason: 'eos' },
+  model: {
+    name: 'policy',
+    tokenizer: { vocabSize: 4096 },
+    contextLength: 512,
+    config: { family: 'qwen2', layers: 4, hiddenSize: 128, vocabSize: 4096 },
+    weights: { embedding: variable([4096, 128]), norm: variable([128]) },
+    start: () => undefined,
+  },
+}
