@@ -140,6 +140,13 @@ describe('interrupt_request', () => {
     'a loop after an await': 'await null; for (;;) n++',
     'a loop after a timer': 'await new Promise((r) => setTimeout(r, 10)); while (true) n++',
     'a loop in a timer': 'setTimeout(() => { do n++; while (true) }, 10); await new Promise(() => {})',
+    'a recursion after an await':
+      'const fib = (i: number): number => i < 2 ? i : fib(i - 1) + fib(i - 2); await null; fib(60)',
+    'a callback of a built-in after an await': 'await null; Array.from({ length: 1e9 }, () => n)',
+    'a method in a timer':
+      'class A { f(i: number): number { return i < 2 ? i : this.f(i - 1) + this.f(i - 2) } }; setTimeout(() => new A().f(60), 10); await new Promise(() => {})',
+    'a loop that prints': 'await null; for (;;) console.log("x".repeat(1000))',
+    'a loop that shows': 'for (;;) await Jupyter.display("x".repeat(1000))',
     'a call in a library': '/^(a+)+b$/.test("a".repeat(40))',
     'a question': 'await Jupyter.input("?")',
     'what shows a value': '({ toHtml: () => new Promise(() => {}) })',
@@ -220,6 +227,27 @@ describe('an editor', () => {
       cursor_start: 6,
       cursor_end: 10,
     })
+  })
+
+  it('labels what can be called as functions, and shows names without marks of TypeScript', async () => {
+    await kernel.execute(
+      'import { basename } from "node:path"; import * as os from "node:os"; const arrow = (n: number) => n; class Shape {}; const count = 1',
+    )
+    const first = async (code: string): Promise<object | undefined> => {
+      const { metadata } = await kernel.request('complete_request', { code, cursor_pos: code.length })
+      return (metadata as { _jupyter_types_experimental: object[] })._jupyter_types_experimental[0]
+    }
+    expect(await first('basena')).toMatchObject({
+      type: 'function',
+      signature: expect.stringMatching(/^function/) as unknown,
+    })
+    expect(await first('os.cpu')).toMatchObject({ text: 'cpus', type: 'function' })
+    expect(await first('arro')).toMatchObject({ type: 'function' })
+    expect(await first('Shap')).toMatchObject({ type: 'class' })
+    expect(await first('coun')).toMatchObject({ type: 'variable' })
+    const { data } = await kernel.request('inspect_request', { code: 'basename', cursor_pos: 4, detail_level: 0 })
+    expect((data as Record<string, string>)['text/plain']).toMatch(/^function basename\(path: string/)
+    expect((data as Record<string, string>)['text/plain']).not.toMatch(/alias|^import/m)
   })
 
   it('inspects names of cells and of libraries, and calls', async () => {
