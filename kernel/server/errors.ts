@@ -1,5 +1,5 @@
 import { inspect, types } from 'node:util'
-import { excerpt, userFrames } from './frames.js'
+import { WIDTH, excerpt, userFrames, windowStart } from './frames.js'
 import type { Fault } from './cells/compile-cell.js'
 import type { Sources } from './cells/sources.js'
 
@@ -19,12 +19,13 @@ export class Interrupted extends Error {
 export function faultsContent(faults: readonly Fault[], code: string, count: number): ErrorContent {
   const lines = code.split('\n')
   const traceback = faults.flatMap(({ line, column, length, code: number, message }) => {
-    const text = lines[line - 1] ?? ''
-    const mark = '~'.repeat(Math.max(1, Math.min(length, text.length - column + 1)))
+    const from = windowStart(column)
+    const text = (lines[line - 1] ?? '').slice(from, from + WIDTH)
+    const mark = '~'.repeat(Math.max(1, Math.min(length, text.length - column + 1 + from)))
     return [
       `Cell [${count}]:${line}:${column} - error TS${number}: ${message}`,
       `  ${text}`,
-      `  ${' '.repeat(column - 1)}${mark}`,
+      `  ${' '.repeat(column - 1 - from)}${mark}`,
     ]
   })
   return { ename: 'TypeScriptError', evalue: faults[0]!.message, traceback }

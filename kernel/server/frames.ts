@@ -46,7 +46,10 @@ function frameOf(line: string, sources: Sources): Frame[] {
 }
 
 const LINES_AROUND = 2
-const WIDTH = 140
+export const WIDTH = 140
+
+/** Of very long lines, the part around the column is shown: where it starts. */
+export const windowStart = (column: number): number => Math.max(0, column - WIDTH / 2)
 
 /** The line of a place with a mark under it, between the lines around it. */
 export function excerpt({ source, line, column }: Place): string[] {
@@ -54,9 +57,8 @@ export function excerpt({ source, line, column }: Place): string[] {
   const first = Math.max(1, line - LINES_AROUND)
   const last = Math.min(lines.length, line + LINES_AROUND)
   const digits = String(last).length
-  // Of very long lines, the part around the place.
-  const from = Math.max(0, column - WIDTH / 2)
-  const shown = lines.slice(first - 1, last).flatMap((text, i) => {
+  const from = windowStart(column)
+  return lines.slice(first - 1, last).flatMap((text, i) => {
     const number = first + i
     const part = text.slice(from, from + WIDTH).trimEnd()
     const row = `${number === line ? '>' : ' '} ${String(number).padStart(digits)} | ${part}`.trimEnd()
@@ -64,5 +66,4 @@ export function excerpt({ source, line, column }: Place): string[] {
     const indent = part.slice(0, column - 1 - from).replace(/[^\t]/g, ' ')
     return [row, `  ${' '.repeat(digits)} | ${indent}^`]
   })
-  return shown
 }

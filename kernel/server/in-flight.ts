@@ -1,17 +1,18 @@
 import { PHASE } from './thread-messages.js'
 
-/** More than this must not be under way, in characters: what a notebook shows is far less, and a loop that prints waits. */
+/** How much may be under way, in characters: far more than a notebook shows. A loop that prints without end waits. */
 const LIMIT = 16 << 20
 /** What a message costs beside its text. */
 const OVERHEAD = 256
 /** How often a waiting thread looks for the stop button. */
 const LOOK_MS = 50
 
-export type Room = 'free' | 'interrupted'
+/** How a wait ended. */
+export type WaitEnd = 'free' | 'interrupted'
 
 /**
  * How much output is under way between the cells and the front end, counted in memory that both threads see: cells add what
- * they show, and the wire thread takes away what ZeroMQ has accepted. Who shows more than goes through waits here.
+ * they show, and the wire thread takes away what ZeroMQ has accepted. Code that shows more than gets through waits here.
  */
 export class InFlight {
   readonly #phase: Int32Array
@@ -33,8 +34,8 @@ export class InFlight {
     return Atomics.load(this.#phase, PHASE.inFlight) > LIMIT
   }
 
-  /** Holds the thread up until there is room, or the stop button is pressed. */
-  wait(): Room {
+  /** Holds the thread up until more may be sent, or the stop button is pressed. */
+  wait(): WaitEnd {
     while (this.isFull()) {
       Atomics.wait(this.#phase, PHASE.inFlight, Atomics.load(this.#phase, PHASE.inFlight), LOOK_MS)
       if (Atomics.load(this.#phase, PHASE.interrupted)) return 'interrupted'
@@ -43,7 +44,7 @@ export class InFlight {
   }
 
   /** As `wait`, while timers and other code go on. */
-  async waitAsync(): Promise<Room> {
+  async waitAsync(): Promise<WaitEnd> {
     while (this.isFull()) {
       await new Promise((resolve) => setTimeout(resolve, 5))
       if (Atomics.load(this.#phase, PHASE.interrupted)) return 'interrupted'
@@ -52,5 +53,5 @@ export class InFlight {
   }
 }
 
-/** What a text counts for; at most a quarter of what the shared counter can hold. */
+/** What a text counts for; never more than a quarter of what the shared counter can hold. */
 export const sizeOf = (characters: number): number => Math.min(characters + OVERHEAD, 1 << 29)

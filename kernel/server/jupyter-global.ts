@@ -29,8 +29,8 @@ export function installGlobals(
   const jupyter = {
     async display(value: unknown, { id, update = false, raw = false, metadata = {} }: DisplayOptions = {}) {
       const content = message(raw ? (value as MimeBundle) : await mimeBundle(value), metadata, id)
-      const room = outputs.room()
-      if (room) await room
+      const free = outputs.untilFree()
+      if (free) await free
       outputs.publish(typeOf(update), content)
     },
     clearOutput: (wait = false) => outputs.show('clear_output', { wait: Boolean(wait) }),

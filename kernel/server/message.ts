@@ -47,7 +47,7 @@ export function encodeMessage(message: EncodedMessage, key: string): Uint8Array[
   return [...message.identities, DELIMITER, Buffer.from(sign(parts, key)), ...parts, ...message.buffers]
 }
 
-/** @throws {Error} where a frame is missing, the signature is not that of the key, or a part is no JSON object */
+/** @throws {Error} where a frame is missing, the signature is not that of the key, or a part is not a JSON object */
 export function decodeMessage(frames: readonly Uint8Array[], key: string): Message {
   const delimiter = frames.findIndex((frame) => DELIMITER.equals(frame))
   if (delimiter < 0 || frames.length < delimiter + 6)

@@ -13,7 +13,7 @@ export const formatters: Formatter[] =
   ((globalThis as Record<symbol, unknown>)[FORMATTERS] as Formatter[] | undefined) ?? []
 ;(globalThis as Record<symbol, unknown>)[FORMATTERS] = formatters
 
-/** How a value shows itself: its own `Symbol.for('Jupyter.display')`, a package's formatter, `toHtml`, or as Node prints it. */
+/** How a value shows itself: its `Symbol.for('Jupyter.display')`, a package's formatter, `toHtml`, or as Node prints it. */
 export async function mimeBundle(value: unknown): Promise<MimeBundle> {
   if ((typeof value === 'object' && value !== null) || typeof value === 'function') {
     const self = value as Record<string | symbol, unknown>

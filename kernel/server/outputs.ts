@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { bytesOf } from './buffers.js'
 import { Interrupted } from './errors.js'
 import { sizeOf } from './in-flight.js'
-import type { InFlight, Room } from './in-flight.js'
+import type { InFlight, WaitEnd } from './in-flight.js'
 import { jsonText } from './json.js'
 import type { ToWire } from './thread-messages.js'
 
@@ -82,9 +82,9 @@ export class Outputs {
     this.publish(type, content, extra)
   }
 
-  /** Resolves when there is room for more output; undefined where there is. */
-  room(): Promise<void> | undefined {
-    return this.#inFlight.isFull() ? this.#inFlight.waitAsync().then((room) => this.#goOn(room)) : undefined
+  /** Resolves when more may be shown; undefined where it may be now. */
+  untilFree(): Promise<void> | undefined {
+    return this.#inFlight.isFull() ? this.#inFlight.waitAsync().then((end) => this.#goOn(end)) : undefined
   }
 
   stream(name: 'stdout' | 'stderr', text: string): void {
@@ -120,7 +120,7 @@ export class Outputs {
     this.#tell({ kind: 'print', printed: { name, text, parent: this.context()?.parent ?? '{}', size } })
   }
 
-  #goOn(room: Room): void {
-    if (room === 'interrupted') throw new Interrupted('The cell was interrupted.')
+  #goOn(end: WaitEnd): void {
+    if (end === 'interrupted') throw new Interrupted('The cell was interrupted.')
   }
 }

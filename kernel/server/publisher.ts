@@ -1,8 +1,8 @@
 import type { XPublisher } from 'zeromq'
 
 /**
- * How many messages ZeroMQ holds for a front end that does not read them; text comes in messages of at most 1 MB. A front end
- * that is gone has none.
+ * How many messages ZeroMQ holds for a front end that does not read them. Text comes in messages of 1 MB or less. Nothing is
+ * held for a front end that is gone.
  */
 export const HIGH_WATER_MARK = 64
 /** How long a front end that does not read may hold up the output. */
@@ -17,9 +17,9 @@ const RETRY_MS = 1
 export class Publisher {
   readonly #socket: XPublisher
   readonly #note: (text: string) => void
-  /** Since when there has been no room; and how many messages were sent past somebody since. */
+  /** Since when a front end has taken nothing more; and how many messages it has missed since. */
   #fullSince: number | undefined
-  #passed = 0
+  #missed = 0
   #noDrop = true
 
   /** @param socket one that drops nothing (`noDrop`) */
@@ -32,18 +32,18 @@ export class Publisher {
     while (!(await this.#trySend(frames, true))) {
       this.#fullSince ??= performance.now()
       if (performance.now() - this.#fullSince > PATIENCE_MS) {
-        if (this.#passed++ === 0) this.#note('a front end does not read its output; it will miss some of it')
+        if (this.#missed++ === 0) this.#note('a front end does not read its output; it will miss some of it')
         await this.#trySend(frames, false)
         return
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
     }
-    if (this.#passed > 0) this.#note(`the front end reads again; it may have missed ${this.#passed} messages`)
+    if (this.#missed > 0) this.#note(`the front end reads again; it may have missed ${this.#missed} messages`)
     this.#fullSince = undefined
-    this.#passed = 0
+    this.#missed = 0
   }
 
-  /** @param all whether nobody may be passed over; then false where somebody has no room */
+  /** @param all whether every front end must get it; then false where one of them takes nothing more now */
   async #trySend(frames: Uint8Array[], all: boolean): Promise<boolean> {
     if (this.#noDrop !== all) this.#socket.noDrop = this.#noDrop = all
     try {

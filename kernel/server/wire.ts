@@ -1,4 +1,4 @@
-// The kernel's second thread: all sockets. Output flows, heartbeats are answered and interrupts arrive while a cell keeps the
+// The kernel's second thread, which has all sockets. Output flows, heartbeats are answered and interrupts arrive while a cell keeps the
 // main thread busy.
 import { writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -138,9 +138,9 @@ function end(code: number): void {
 }
 
 /**
- * A cell that awaits is told at once, and loops of cells look for it. A loop in a library, called without an await, is ended
- * by the signal that Node's `vm` waits for. What holds the main thread beyond that can't be stopped in JavaScript: the kernel
- * says so and ends, and Jupyter starts it anew.
+ * A cell that awaits is told at once, and loops and functions of cells look for it (cells/stop-checks.ts). A loop in a
+ * package is ended by the signal that Node's `vm` waits for, if the cell has not awaited before. Nothing in JavaScript can
+ * stop what still holds the main thread after that: the kernel says so and ends, and Jupyter starts it anew.
  */
 const SIGNAL_AFTER_MS = 100
 const RESTART_AFTER_MS = 5000

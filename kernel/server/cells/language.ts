@@ -110,7 +110,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 const textOf = (parts: ts.SymbolDisplayPart[] | undefined): string =>
   ts
     .displayPartsToString(parts)
-    .replace(/^\((?:alias|method|property)\) /, '')
+    .replace(/^(?:\((?:alias|method|property)\) )+/, '')
     .replace(/\n(?:import|export) [^\n]+$/, '')
 
 /** JupyterLab has icons for these words. A name that can be called is a function, however it was declared. */

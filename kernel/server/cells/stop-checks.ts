@@ -4,7 +4,7 @@ import type { Edit } from './analysis.js'
 /** The stop button, as cells see it: `asked[0]` is not 0 once it was pressed, and `now` throws. */
 export interface Stop {
   asked: Int32Array
-  now(): never
+  now: () => never
 }
 
 /** The names that the checks use: `asked` and `now` of the stop button. */
@@ -46,12 +46,12 @@ const COMPILED = /\s*__asked__\[0\] && __stop__\(\);|__asked__\[0\] \? __stop__\
 
 /** Has a function's text be what the user wrote, without checks: packages such as Arquero read it to compile it anew. */
 export function hideStopChecks(): void {
-  const { toString } = Function.prototype
+  const toString = Object.getOwnPropertyDescriptor(Function.prototype, 'toString')!.value as () => string
   Object.defineProperty(Function.prototype, 'toString', {
     configurable: true,
     writable: true,
     value: function (this: unknown): string {
-      const text = Reflect.apply(toString, this, []) as string
+      const text = toString.call(this)
       return text.includes('__asked__') ? text.replace(COMPILED, '') : text
     },
   })
