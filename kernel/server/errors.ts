@@ -75,11 +75,15 @@ function tracebackOf(error: Error, sources: Sources, causes: number): string[] {
   ]
 }
 
+const SHOWN_ALREADY = ['name', 'message', 'stack', 'cause', 'errors']
+
 /** What else an error says, such as the `code` and `path` of Node's. */
 function propertiesOf(error: Error): string[] {
-  return Object.entries(error)
-    .filter(([key]) => !['name', 'message', 'stack', 'cause', 'errors'].includes(key))
-    .map(([key, value]) => shorten(`    ${key}: ${inspect(value, { depth: 2 }).replaceAll('\n', '\n    ')}`))
+  const keys = Object.keys(error).filter((key) => !SHOWN_ALREADY.includes(key))
+  return keys.map((key) => {
+    const lines = read(error, key, 'undefined', (value) => inspect(value, { depth: 2 })).split('\n')
+    return shorten(`    ${key}: ${lines.join('\n    ')}`)
+  })
 }
 
 function causesOf(error: Error): [label: string, cause: unknown][] {
@@ -92,14 +96,16 @@ const nameOf = (error: Error): string => read(error, 'name', 'Error') || 'Error'
 const messageOf = (error: Error): string => shorten(read(error, 'message', ''))
 
 /** A property as text, whatever it is and does. */
-function read(error: Error, key: 'name' | 'message' | 'stack', otherwise: string): string {
+function read(error: Error, key: string, otherwise: string, show = textOf): string {
   try {
-    const value: unknown = error[key]
-    return typeof value === 'string' ? value : value === undefined ? otherwise : inspect(value)
+    const value = (error as unknown as Record<string, unknown>)[key]
+    return value === undefined ? otherwise : show(value)
   } catch {
     return `(its ${key} throws when it is read)`
   }
 }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : inspect(value))
 
 const shorten = (text: string): string =>
   text.length <= MESSAGE_CHARACTERS
