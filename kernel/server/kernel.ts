@@ -277,10 +277,7 @@ export class Kernel {
       }
       case 'inspect_request': {
         const text = this.#language.inspect(code, cursor, content['detail_level'] === 1)
-        const data =
-          text === undefined
-            ? {}
-            : { 'text/plain': text.replace(/^```(?:typescript)?\n?/gm, ''), 'text/markdown': text }
+        const data = text === undefined ? {} : { 'text/plain': text.replace(/^```\w*\n?/gm, ''), 'text/markdown': text }
         return this.#reply(request, 'inspect_reply', { status: 'ok', found: text !== undefined, data, metadata: {} })
       }
       case 'history_request': {

@@ -118,6 +118,14 @@ describe('what can’t be sent', () => {
     await expectAlive()
   })
 
+  it('leaves what else can be read of an error', async () => {
+    const broken = 'const x = new Error("x"); Object.defineProperty(x, "message", { get() { throw 1 } }); throw x'
+    expect(errorOf(await kernel.execute(broken))).toMatchObject({
+      ename: 'Error',
+      evalue: '(its message throws when it is read)',
+    })
+  })
+
   it('is found in user expressions, and in timers', async () => {
     const show = '({ [Symbol.for("Jupyter.display")]: () => ({ "application/json": 5n }) })'
     const { reply } = await kernel.execute('1', { user_expressions: { bad: show } })
