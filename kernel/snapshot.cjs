@@ -14,9 +14,9 @@ function load(file) {
   const module = { id: file, filename: file, loaded: true, exports: {}, children: [], paths: [] }
   modules.set(file, module)
   const resolve = createRequire(file).resolve
-  const own = (name) => (isBuiltin(name) ? require(name) : load(resolve(name)))
+  const requireFrom = (name) => (isBuiltin(name) ? require(name) : load(resolve(name)))
   const text = `(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'utf8')}\n})`
-  vm.runInThisContext(text, { filename: file })(module.exports, own, module, file, dirname(file))
+  vm.runInThisContext(text, { filename: file })(module.exports, requireFrom, module, file, dirname(file))
   return module.exports
 }
 load(join(__dirname, '..', 'dist', 'kernel', 'cells', 'disk.cjs'))

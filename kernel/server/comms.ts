@@ -69,7 +69,7 @@ export class Comms {
     const comm: Comm = {
       id,
       target,
-      send: (data, options = {}) => this.#outputs.publish('comm_msg', { comm_id: id, data }, options),
+      send: (data, options = {}) => this.#outputs.show('comm_msg', { comm_id: id, data }, options),
       close: (data = {}) => {
         if (this.#open.delete(id)) this.#outputs.publish('comm_close', { comm_id: id, data })
       },

@@ -1,8 +1,7 @@
-import { SourceMap } from 'node:module'
 import { inspect, types } from 'node:util'
-import { applyEdits, originalOffset } from './cells/analysis.js'
+import { WIDTH, excerpt, userFrames, windowStart } from './frames.js'
 import type { Fault } from './cells/compile-cell.js'
-import type { CellSource, Sources } from './cells/run-cell.js'
+import type { Sources } from './cells/sources.js'
 
 /** Content of an `error` message. */
 export interface ErrorContent {
@@ -16,82 +15,99 @@ export class Interrupted extends Error {
   override name = 'Interrupted'
 }
 
-const CELL_PLACE = /zerosearch-cell-(\d+)\.ts:(\d+):(\d+)/
-const KERNEL_FRAME =
-  /dist\/kernel\/|node_modules\/tslab\/|node:(?:vm|internal|async_hooks|events)|\(native\)|at process\.processTicksAndRejections/
-
 /** What TypeScript found, as its own command line shows it: place, message, the line and a mark under it. */
 export function faultsContent(faults: readonly Fault[], code: string, count: number): ErrorContent {
   const lines = code.split('\n')
   const traceback = faults.flatMap(({ line, column, length, code: number, message }) => {
-    const text = lines[line - 1] ?? ''
-    const mark = '~'.repeat(Math.max(1, Math.min(length, text.length - column + 1)))
+    const from = windowStart(column)
+    const text = (lines[line - 1] ?? '').slice(from, from + WIDTH)
+    const mark = '~'.repeat(Math.max(1, Math.min(length, text.length - column + 1 + from)))
     return [
       `Cell [${count}]:${line}:${column} - error TS${number}: ${message}`,
       `  ${text}`,
-      `  ${' '.repeat(column - 1)}${mark}`,
+      `  ${' '.repeat(column - 1 - from)}${mark}`,
     ]
   })
   return { ename: 'TypeScriptError', evalue: faults[0]!.message, traceback }
 }
 
-/** What a cell threw; places are those of the cell's TypeScript, frames of the kernel are left out. */
+/** Longer messages are cut: an error must always be small enough to be sent. */
+const MESSAGE_CHARACTERS = 20_000
+const CAUSES = 5
+
+/**
+ * What a cell threw: its message, the lines of the cell's TypeScript where it was thrown, and the frames of the user's code.
+ * Never throws, whatever the value is.
+ */
 export function errorContent(error: unknown, sources: Sources): ErrorContent {
-  // Node's own error, where the signal ended a call of a cell.
-  if ((error as { code?: string } | undefined)?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED')
-    return errorContent(new Interrupted('The cell was interrupted.'), sources)
-  if (!types.isNativeError(error) && !(error instanceof Error)) {
-    const text = typeof error === 'string' ? error : inspect(error)
+  try {
+    // Node's own error, where the signal ended a call of a cell.
+    if ((error as { code?: unknown } | undefined)?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED')
+      return errorContent(new Interrupted('The cell was interrupted.'), sources)
+    if (!isError(error)) {
+      const text = shorten(typeof error === 'string' ? error : inspect(error))
+      return { ename: 'Thrown', evalue: text, traceback: [`Thrown: ${text}`] }
+    }
+    return { ename: nameOf(error), evalue: messageOf(error), traceback: tracebackOf(error, sources, CAUSES) }
+  } catch {
+    const text = 'a value that can’t be shown: it throws when it is read'
     return { ename: 'Thrown', evalue: text, traceback: [`Thrown: ${text}`] }
   }
-  const lines = inspect(error).split('\n')
-  // Node puts the line of JavaScript that threw before the message of an error that leaves a script.
-  const mark = lines.findIndex((line) => /^\s*\^+$/.test(line))
-  const message = lines.findIndex((line, i) => i > mark && line.startsWith(error.name))
-  const traceback = lines.slice(mark >= 0 && message > mark ? message : 0).flatMap((line) => {
-    if (!/^\s+at /.test(line)) return [line]
-    if (KERNEL_FRAME.test(line)) return []
-    const [place, id, row, column] = CELL_PLACE.exec(line) ?? []
-    if (place === undefined) return [filePlace(line, sources.files)]
-    const own = cellPlace(sources.cells.get(`zerosearch-cell-${id}.ts`), Number(row), Number(column))
-    return own === undefined ? [] : [line.replace(place, own)]
+}
+
+const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error
+
+function tracebackOf(error: Error, sources: Sources, causes: number): string[] {
+  const [name, message] = [nameOf(error), messageOf(error)]
+  // The frames are at its end; a message before them may be of any length.
+  const frames = userFrames(read(error, 'stack', '').slice(-MESSAGE_CHARACTERS), sources, causes === CAUSES)
+  const place = frames.find((frame) => frame.place)?.place
+  return [
+    message === '' ? name : `${name}: ${message}`,
+    ...(place ? excerpt(place) : []),
+    ...frames.map(({ text }) => text),
+    ...propertiesOf(error),
+    ...causesOf(error).flatMap(([label, cause]) => {
+      if (causes === 0) return [`${label}: …`]
+      const [first, ...rest] = isError(cause) ? tracebackOf(cause, sources, causes - 1) : [shorten(inspect(cause))]
+      return [`${label}: ${first}`, ...rest]
+    }),
+  ]
+}
+
+const SHOWN_ALREADY = ['name', 'message', 'stack', 'cause', 'errors']
+
+/** What else an error says, such as the `code` and `path` of Node's. */
+function propertiesOf(error: Error): string[] {
+  const keys = Object.keys(error).filter((key) => !SHOWN_ALREADY.includes(key))
+  return keys.map((key) => {
+    const lines = read(error, key, 'undefined', (value) => inspect(value, { depth: 2 })).split('\n')
+    return shorten(`    ${key}: ${lines.join('\n    ')}`)
   })
-  // A promise of the kernel's own, with the kernel's frames around it left out.
-  while (traceback.at(-1)?.endsWith('(<anonymous>)')) traceback.pop()
-  return { ename: error.name || 'Error', evalue: error.message, traceback }
 }
 
-/** The line with the place in a TypeScript file beside the notebook, where it names one. */
-function filePlace(line: string, files: Sources['files']): string {
-  const [place, file, row, column] = /((?:\/[^/()]+)+\.[cm]?ts):(\d+):(\d+)/.exec(line) ?? []
-  const entry = files.get(file ?? '')?.findEntry(Number(row) - 1, Number(column) - 1)
-  if (!place || !entry || !('originalLine' in entry)) return line
-  return line.replace(place, `${file}:${entry.originalLine + 1}:${entry.originalColumn + 1}`)
+function causesOf(error: Error): [label: string, cause: unknown][] {
+  const all = error instanceof AggregateError ? [...(error.errors as unknown[])].slice(0, CAUSES) : []
+  const errors = all.map((each): [string, unknown] => ['One of its errors', each])
+  return error.cause === undefined ? errors : [['Caused by', error.cause], ...errors]
 }
 
-const maps = new WeakMap<CellSource, SourceMap>()
+const nameOf = (error: Error): string => read(error, 'name', 'Error') || 'Error'
+const messageOf = (error: Error): string => shorten(read(error, 'message', ''))
 
-/** Lines of the wrapper that tslab and the kernel put before the compiled text. */
-const LINES_BEFORE = 1
-
-/** "Cell [3]:2:7"; undefined for a frame of the wrapper around a cell. */
-function cellPlace(source: CellSource | undefined, row: number, column: number): string | undefined {
-  if (!source) return undefined
-  let map = maps.get(source)
-  if (!map)
-    maps.set(source, (map = new SourceMap(JSON.parse(source.map) as ConstructorParameters<typeof SourceMap>[0])))
-  const entry = map.findEntry(row - 1 - LINES_BEFORE, column - 1)
-  if (row - LINES_BEFORE > source.lines || !('originalLine' in entry) || entry.originalLine < 1) return undefined
-  const rewritten = editedLines(source)
-  const offset = (rewritten[entry.originalLine - 1] ?? 0) + entry.originalColumn
-  const before = source.code.slice(0, originalOffset(source.edits, offset)).split('\n')
-  return `Cell [${source.count}]:${before.length}:${before.at(-1)!.length + 1}`
+/** A property as text, whatever it is and does. */
+function read(error: Error, key: string, otherwise: string, show = textOf): string {
+  try {
+    const value = (error as unknown as Record<string, unknown>)[key]
+    return value === undefined ? otherwise : show(value)
+  } catch {
+    return `(its ${key} throws when it is read)`
+  }
 }
 
-/** Where each line of the edited text starts. */
-function editedLines({ code, edits }: CellSource): number[] {
-  const text = applyEdits(code, edits)
-  const starts = [0]
-  for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1)
-  return starts
-}
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : inspect(value))
+
+const shorten = (text: string): string =>
+  text.length <= MESSAGE_CHARACTERS
+    ? text
+    : `${text.slice(0, MESSAGE_CHARACTERS)}… (${text.length - MESSAGE_CHARACTERS} more characters)`

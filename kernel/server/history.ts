@@ -16,8 +16,8 @@ interface HistoryRequest {
   unique?: boolean
 }
 
-/** As many entries as are read back at the start. */
-const KEPT = 10_000
+/** How many entries are read back at the start. */
+const READ_BACK = 10_000
 
 /** What was executed, in this session and earlier ones: a file of JSON lines that only its owner can read. */
 export class History {
@@ -55,16 +55,18 @@ export class History {
     if (type === 'range') {
       const wanted = session > 0 ? session : this.#session + session
       return this.#entries.filter(
-        ([own, line]) => own === wanted && line >= start && (stop === null || stop === undefined || line < stop),
+        ([of, line]) => of === wanted && line >= start && (stop === null || stop === undefined || line < stop),
       )
     }
     let found = this.#entries
     if (type === 'search') {
+      if (typeof pattern !== 'string')
+        throw new TypeError(`history_request: the pattern must be a string, got ${typeof pattern}`)
       const matches = globPattern(pattern)
       found = found.filter(([, , input]) => matches.test(input))
       if (unique) found = [...new Map(found.map((entry) => [entry[2], entry])).values()]
     }
-    return n === null || n === undefined ? found : found.slice(-n)
+    return typeof n === 'number' ? found.slice(Math.max(0, found.length - n)) : found
   }
 }
 
@@ -72,8 +74,8 @@ export function historyFile(): string {
   const data =
     process.platform === 'darwin'
       ? join(homedir(), 'Library', 'Jupyter')
-      : join(process.env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'jupyter')
-  return join(process.env['JUPYTER_DATA_DIR'] ?? data, 'zerosearch-history.jsonl')
+      : join(process.env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'jupyter')
+  return join(process.env['JUPYTER_DATA_DIR'] || data, 'zerosearch-history.jsonl')
 }
 
 function readEntries(file: string): Entry[] {
@@ -85,7 +87,7 @@ function readEntries(file: string): Entry[] {
   }
   return text
     .split('\n')
-    .slice(-KEPT - 1)
+    .slice(-READ_BACK - 1)
     .flatMap((line) => {
       try {
         const entry: unknown = JSON.parse(line)

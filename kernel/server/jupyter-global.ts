@@ -1,6 +1,6 @@
 import type { loadTslab } from './cells/tslab.js'
 import type { Comms } from './comms.js'
-import { mimeBundle, wire } from './mime.js'
+import { mimeBundle, wireBundle } from './mime.js'
 import type { MimeBundle } from './mime.js'
 import type { Outputs } from './outputs.js'
 import type { Stdin } from './stdin.js'
@@ -19,20 +19,25 @@ export function installGlobals(
   stdin: Stdin,
   tslab: ReturnType<typeof loadTslab>['jupyter'],
 ): void {
-  const show = (data: MimeBundle, metadata: Record<string, unknown>, id: string | undefined, update: boolean): void =>
-    outputs.publish(update ? 'update_display_data' : 'display_data', {
-      data: wire(data),
-      metadata,
-      transient: id === undefined ? {} : { display_id: id },
-    })
+  const message = (data: MimeBundle, metadata: object, id: string | undefined): Record<string, unknown> => {
+    if (id !== undefined) checkString('display: id', id)
+    return { data: wireBundle(data), metadata, transient: id === undefined ? {} : { display_id: id } }
+  }
+  const typeOf = (update: boolean): string => (update ? 'update_display_data' : 'display_data')
   tslab.lastWriteDisplayData = ({ data, metadata, transient }, update) =>
-    show(data, metadata, transient?.display_id, update)
+    outputs.show(typeOf(update), message(data, metadata, transient?.display_id))
   const jupyter = {
     async display(value: unknown, { id, update = false, raw = false, metadata = {} }: DisplayOptions = {}) {
-      show(raw ? (value as MimeBundle) : await mimeBundle(value), metadata, id, update)
+      const content = message(raw ? (value as MimeBundle) : await mimeBundle(value), metadata, id)
+      const free = outputs.untilFree()
+      if (free) await free
+      outputs.publish(typeOf(update), content)
     },
-    clearOutput: (wait = false) => outputs.publish('clear_output', { wait }),
-    page: (text: string) => outputs.context()?.payload.push({ source: 'page', data: { 'text/plain': text }, start: 0 }),
+    clearOutput: (wait = false) => outputs.show('clear_output', { wait: Boolean(wait) }),
+    page: (text: string) => {
+      checkString('page: text', text)
+      outputs.context()?.payload.push({ source: 'page', data: { 'text/plain': text }, start: 0 })
+    },
     input: (prompt = '') => stdin.ask(outputs.context(), prompt, false),
     secret: (prompt = '') => stdin.ask(outputs.context(), prompt, true),
     get signal() {
@@ -44,4 +49,8 @@ export function installGlobals(
   process.exit = (code) => {
     throw new Error(`process.exit(${code ?? ''}): a cell can't end the kernel; use Kernel > Shut Down in the menu`)
   }
+}
+
+function checkString(name: string, value: unknown): void {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, got ${typeof value}`)
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import ts from './cells/typescript.cjs'
 import { PROTOCOL_VERSION } from './message.js'
 
-const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+const project = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
 /** Content of `kernel_info_reply`. */
 export function kernelInfo(): Record<string, unknown> {
@@ -10,8 +10,8 @@ export function kernelInfo(): Record<string, unknown> {
     status: 'ok',
     protocol_version: PROTOCOL_VERSION,
     implementation: 'zerosearch',
-    implementation_version: own.version,
-    banner: `zerosearch ${own.version} · TypeScript ${ts.version} · Node ${process.version}`,
+    implementation_version: project.version,
+    banner: `zerosearch ${project.version} · TypeScript ${ts.version} · Node ${process.version}`,
     language_info: {
       name: 'typescript',
       version: ts.version,

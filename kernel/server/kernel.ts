@@ -8,20 +8,21 @@ import { Interrupted, errorContent, faultsContent } from './errors.js'
 import type { ErrorContent } from './errors.js'
 import { History } from './history.js'
 import { installGlobals } from './jupyter-global.js'
-import type { Header, Message } from './message.js'
+import type { InFlight } from './in-flight.js'
+import { jsonText } from './json.js'
+import { ipythonHint } from './ipython-hint.js'
 import { mimeBundle } from './mime.js'
 import type { MimeBundle } from './mime.js'
 import { Outputs } from './outputs.js'
 import type { CellContext } from './outputs.js'
 import { Stdin } from './stdin.js'
 import { PHASE } from './thread-messages.js'
-import type { Outgoing } from './thread-messages.js'
+import type { Incoming, ToWire } from './thread-messages.js'
 import { kernelInfo } from './kernel-info.js'
 
-/** A request, and the way back to who asked. */
-interface Request {
-  channel: 'shell' | 'control'
-  message: Message
+/** A request of a front end. */
+interface Request extends Omit<Incoming, 'content'> {
+  content: Content
 }
 
 interface ExecuteContent {
@@ -35,7 +36,7 @@ interface ExecuteContent {
 
 type Content = Record<string, unknown>
 
-/** How long an interrupted cell has for its own last words. */
+/** How long an interrupted cell may take to say what goes on without it. */
 const LAST_WORDS_MS = 300
 
 /** Answers the requests of front ends, on the main thread. Cells run one after another; all else is answered in between. */
@@ -43,31 +44,32 @@ export class Kernel {
   readonly outputs: Outputs
   readonly comms: Comms
   readonly stdin: Stdin
-  readonly #send: (message: Outgoing) => void
+  readonly #tell: (message: ToWire) => void
   readonly #drain: () => Promise<void>
   readonly #phase: Int32Array
   readonly #cells: Cells
   readonly #language: Language
   readonly #history: History
   readonly #queue: Request[] = []
-  /** The header of the cell that runs. */
-  #running: Header | undefined
+  /** The header of the request of the cell that runs. */
+  #running: string | undefined
   #count = 0
   #interrupt: (() => void) | undefined
 
   constructor(
     folder: string,
-    phase: SharedArrayBuffer,
+    phase: Int32Array,
+    inFlight: InFlight,
     historyFile: string,
-    send: (message: Outgoing) => void,
+    tell: (message: ToWire) => void,
     drain: () => Promise<void>,
   ) {
-    this.#send = send
+    this.#tell = tell
     this.#drain = drain
-    this.#phase = new Int32Array(phase)
-    this.outputs = new Outputs(send)
+    this.#phase = phase
+    this.outputs = new Outputs(tell, inFlight)
     this.comms = new Comms(this.outputs)
-    this.stdin = new Stdin(send)
+    this.stdin = new Stdin(tell)
     this.#history = new History(historyFile)
     const tslab = loadTslab()
     const stop = {
@@ -90,8 +92,10 @@ export class Kernel {
     this.#cells.warmUp()
   }
 
-  receive(request: Request): void {
-    if (request.message.header.msg_type === 'execute_request') {
+  receive(incoming: Incoming): void {
+    const request = { ...incoming, content: JSON.parse(incoming.content) as Content }
+    if (request.channel === 'stdin') this.stdin.receive(request.type, request.content)
+    else if (request.type === 'execute_request') {
       this.#queue.push(request)
       void this.#runQueue()
     } else this.#answer(request)
@@ -104,8 +108,8 @@ export class Kernel {
   }
 
   /**
-   * What ends a cell that awaits: who listens to its signal may say in own words what goes on, and then the cell's promise
-   * is let go.
+   * What ends a cell that awaits: code that listens to its signal may first print what goes on without it, and then the cell's
+   * promise is abandoned.
    */
   #interrupterOf(reject: (error: unknown) => void): () => void {
     const { stop } = this.outputs.context()!
@@ -122,49 +126,50 @@ export class Kernel {
   uncaught(error: unknown): void {
     if (error instanceof Interrupted) return
     const { traceback } = errorContent(error, this.#cells.sources)
-    this.outputs.stream('stderr', `Uncaught ${traceback.join('\n')}\n`)
+    this.outputs.log(`Uncaught ${traceback.join('\n')}\n`)
   }
 
   async #runQueue(): Promise<void> {
-    if (this.#running) return
+    if (this.#running !== undefined) return
     for (let request = this.#queue.shift(); request; request = this.#queue.shift()) {
-      this.#running = request.message.header
+      this.#running = request.header
       this.#status(this.#running, 'busy')
-      const { reply, stop } = await this.#execute(request).catch((error: unknown) => this.#misformed(error))
-      // What was sent before the front end knew of the error; what it sends from here on runs.
+      const { reply, stop } = await this.#execute(request).catch((error: unknown) => this.#malformed(error))
+      // Requests that were sent before the front end knew of the error must not run; those from here on do.
       if (stop) await this.#drain()
       const aborted = stop ? this.#queue.splice(0) : []
       this.#reply(request, 'execute_reply', reply)
       this.#status(this.#running, 'idle')
       for (const other of aborted) {
-        this.#status(other.message.header, 'busy')
+        this.#status(other.header, 'busy')
         this.#reply(other, 'execute_reply', { status: 'aborted', execution_count: this.#count })
-        this.#status(other.message.header, 'idle')
+        this.#status(other.header, 'idle')
       }
     }
     this.#running = undefined
   }
 
   /** A request whose content is not what the protocol says must not hold up the next one. */
-  #misformed(error: unknown): { reply: Content; stop: boolean } {
+  #malformed(error: unknown): { reply: Content; stop: boolean } {
     const content = errorContent(error, this.#cells.sources)
     return { reply: { status: 'error', execution_count: this.#count, ...content }, stop: false }
   }
 
   /** @returns the reply, and whether what is queued must not run */
-  async #execute({ message }: Request): Promise<{ reply: Content; stop: boolean }> {
-    const { silent = false, ...content } = message.content as unknown as ExecuteContent
+  async #execute(request: Request): Promise<{ reply: Content; stop: boolean }> {
+    const { silent: isSilent, ...content } = request.content as unknown as ExecuteContent
     const { code } = content
+    const silent = isSilent === true
     if (typeof code !== 'string') throw new TypeError(`execute_request: code must be a string, got ${typeof code}`)
-    const context = contextOf(message, { allowStdin: content.allow_stdin ?? false, silent })
+    const context = contextOf(request, { allowStdin: content.allow_stdin === true, silent })
     if (!silent && content.store_history !== false && code.trim() !== '') this.#count++
     const execution_count = this.#count
     return this.outputs.run(context, async () => {
       if (!silent) this.outputs.publish('execute_input', { code, execution_count })
-      const end = await this.#evaluate(code, execution_count)
+      const end = await this.#evaluate(code, execution_count, (data) => {
+        if (!silent) this.outputs.publish('execute_result', { execution_count, data, metadata: {} })
+      })
       if (!silent && 'ename' in end) this.outputs.publish('error', { ...end })
-      if (!silent && 'data' in end)
-        this.outputs.publish('execute_result', { execution_count, data: end.data, metadata: {} })
       const text = 'data' in end ? end.data?.['text/plain'] : undefined
       if (!silent && content.store_history !== false)
         this.#history.add(execution_count, code, typeof text === 'string' ? text : null)
@@ -175,59 +180,84 @@ export class Kernel {
     })
   }
 
-  /** Runs code; a value comes as its bundle. The stop button ends both, for what shows a value may take long as well. */
-  async #evaluate(code: string, count: number): Promise<ErrorContent | { data?: MimeBundle }> {
+  /**
+   * Runs code, and gives the bundle of its value to `show`. What goes wrong in either is the cell's error, and the stop button
+   * ends both, for code that shows a value may take long as well.
+   */
+  async #evaluate(
+    code: string,
+    count: number,
+    show: (data: MimeBundle) => void,
+  ): Promise<ErrorContent | { data?: MimeBundle }> {
     if (code.trim() === '') return {}
     Atomics.add(this.#phase, PHASE.cell, 1)
     Atomics.store(this.#phase, PHASE.state, PHASE.compiling)
+    let ended = false
+    // A cell that was abandoned may still come to its end, and shows nothing then.
+    const showUnlessEnded = (data: MimeBundle): void => {
+      if (!ended) show(data)
+    }
     try {
       return await new Promise((resolve, reject) => {
         this.#interrupt = this.#interrupterOf(reject)
-        this.#runAndShow(code, count).then(resolve, reject)
+        this.#runAndShow(code, count, showUnlessEnded).then(resolve, reject)
       })
     } catch (error) {
       return errorContent(error, this.#cells.sources)
     } finally {
+      ended = true
       Atomics.store(this.#phase, PHASE.state, PHASE.idle)
       Atomics.store(this.#phase, PHASE.interrupted, 0)
       this.#interrupt = undefined
     }
   }
 
-  async #runAndShow(code: string, count: number): Promise<ErrorContent | { data?: MimeBundle }> {
+  async #runAndShow(
+    code: string,
+    count: number,
+    show: (data: MimeBundle) => void,
+  ): Promise<ErrorContent | { data?: MimeBundle }> {
     const end = await this.#cells.run(code, count)
-    if (end.status === 'faults') return faultsContent(end.faults, code, count)
+    if (end.status === 'faults') return ipythonHint(code) ?? faultsContent(end.faults, code, count)
     if (end.status === 'thrown') return errorContent(end.error, this.#cells.sources)
-    return end.hasValue ? { data: await mimeBundle(end.value) } : {}
+    if (!end.hasValue) return {}
+    const data = await mimeBundle(end.value)
+    show(data)
+    return { data }
   }
 
   async #expressions(expressions: Record<string, string>, count: number): Promise<Content> {
     const values: Content = {}
     for (const [name, expression] of Object.entries(expressions)) {
-      const end = await this.#evaluate(expression, count)
+      // Only to find here, not in the reply, what JSON cannot hold.
+      const end = await this.#evaluate(String(expression), count, (data) => jsonText(data, 'user_expressions'))
       values[name] = 'ename' in end ? { status: 'error', ...end } : { status: 'ok', data: end.data ?? {}, metadata: {} }
     }
     return values
   }
 
   #answer(request: Request): void {
-    const { header, content, buffers } = request.message
-    const context = contextOf(request.message, { allowStdin: false, silent: false })
+    const { header, type } = request
+    const context = contextOf(request, { allowStdin: false, silent: false })
     this.#status(header, 'busy')
     this.outputs.within(context, () => {
       try {
-        this.#dispatch(request, header.msg_type, content, buffers)
+        this.#dispatch(request)
       } catch (error) {
-        this.outputs.stream('stderr', `${errorContent(error, this.#cells.sources).traceback.join('\n')}\n`)
+        const content = errorContent(error, this.#cells.sources)
+        if (type.endsWith('_request'))
+          this.#reply(request, type.replace(/request$/, 'reply'), { status: 'error', ...content })
+        else this.outputs.log(`${content.traceback.join('\n')}\n`)
       }
     })
     this.#status(header, 'idle')
-    if (this.#running) this.#status(this.#running, 'busy')
+    if (this.#running !== undefined) this.#status(this.#running, 'busy')
   }
 
-  #dispatch(request: Request, type: string, content: Content, buffers: Uint8Array[]): void {
+  #dispatch(request: Request): void {
+    const { type, content, buffers } = request
     const code = typeof content['code'] === 'string' ? content['code'] : ''
-    const cursor = utf16Offset(code, Number(content['cursor_pos'] ?? 0))
+    const cursor = utf16Offset(code, Number(content['cursor_pos']))
     switch (type) {
       case 'kernel_info_request':
         return this.#reply(request, 'kernel_info_reply', kernelInfo())
@@ -247,10 +277,7 @@ export class Kernel {
       }
       case 'inspect_request': {
         const text = this.#language.inspect(code, cursor, content['detail_level'] === 1)
-        const data =
-          text === undefined
-            ? {}
-            : { 'text/plain': text.replace(/^```(?:typescript)?\n?/gm, ''), 'text/markdown': text }
+        const data = text === undefined ? {} : { 'text/plain': text.replace(/^```\w*\n?/gm, ''), 'text/markdown': text }
         return this.#reply(request, 'inspect_reply', { status: 'ok', found: text !== undefined, data, metadata: {} })
       }
       case 'history_request': {
@@ -260,7 +287,7 @@ export class Kernel {
       case 'comm_info_request':
         return this.#reply(request, 'comm_info_reply', {
           status: 'ok',
-          comms: this.comms.info(content['target_name'] as string | undefined),
+          comms: this.comms.info((content['target_name'] ?? undefined) as string | undefined),
         })
       case 'comm_open':
       case 'comm_msg':
@@ -272,18 +299,24 @@ export class Kernel {
     }
   }
 
-  #reply({ channel, message }: Request, type: string, content: object): void {
-    const { header, identities } = message
-    this.#send({ channel, type, parent: header, content: content as Content, identities })
+  #reply({ channel, header: parent, identities }: Request, type: string, reply: Content): void {
+    let content: string
+    try {
+      content = jsonText(reply, type)
+    } catch (error) {
+      content = jsonText({ status: 'error', ...errorContent(error, this.#cells.sources) }, type)
+    }
+    this.#tell({ kind: 'send', message: { channel, type, parent, content, identities } })
   }
 
-  #status(parent: Header, state: 'busy' | 'idle'): void {
-    this.#send({ channel: 'iopub', type: 'status', parent, content: { execution_state: state } })
+  #status(parent: string, state: 'busy' | 'idle'): void {
+    const content = jsonText({ execution_state: state }, 'status')
+    this.#tell({ kind: 'send', message: { channel: 'iopub', type: 'status', parent, content } })
   }
 }
 
 const contextOf = (
-  { header: parent, identities }: Message,
+  { header: parent, identities }: Request,
   ways: Pick<CellContext, 'allowStdin' | 'silent'>,
 ): CellContext => ({ parent, identities, ...ways, payload: [], stop: new AbortController() })
 

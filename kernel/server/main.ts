@@ -5,11 +5,12 @@ import { Worker } from 'node:worker_threads'
 import { readConnection } from './connection.js'
 import { historyFile } from './history.js'
 import { Kernel } from './kernel.js'
+import { InFlight } from './in-flight.js'
 import { PHASE } from './thread-messages.js'
 import type { FromWire, ToWire, WireData } from './thread-messages.js'
 
 const connection = readConnection(process.argv[2]!)
-const phase = new SharedArrayBuffer(4 * Object.keys(PHASE).length)
+const phase = new SharedArrayBuffer(4 * PHASE.slots)
 const workerData: WireData = { connection, session: randomUUID(), phase }
 const wire = new Worker(new URL('./wire.js', import.meta.url), { workerData, execArgv: [] })
 const tell = (message: ToWire): void => wire.postMessage(message)
@@ -30,17 +31,15 @@ const drain = (): Promise<void> =>
     tell({ kind: 'drain', ticket })
   })
 
-const kernel = new Kernel(process.cwd(), phase, historyFile(), (message) => tell({ kind: 'send', message }), drain)
+const shared = new Int32Array(phase)
+const kernel = new Kernel(process.cwd(), shared, new InFlight(shared), historyFile(), tell, drain)
 kernel.outputs.takeStreams()
 wire.on('message', (message: FromWire) => {
   if (message.kind === 'interrupt') kernel.interrupt()
   else if (message.kind === 'drained') {
     tickets.get(message.ticket)!()
     tickets.delete(message.ticket)
-  } else if (message.kind === 'request') {
-    if (message.channel === 'stdin') kernel.stdin.receive(message.message)
-    else kernel.receive({ channel: message.channel, message: message.message })
-  }
+  } else kernel.receive(message.request)
 })
 process.on('uncaughtException', (error) => kernel.uncaught(error))
 process.on('unhandledRejection', (error) => kernel.uncaught(error))

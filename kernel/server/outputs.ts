@@ -1,10 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Header } from './message.js'
-import type { Outgoing } from './thread-messages.js'
+import { bytesOf } from './buffers.js'
+import { Interrupted } from './errors.js'
+import { sizeOf } from './in-flight.js'
+import type { InFlight, WaitEnd } from './in-flight.js'
+import { jsonText } from './json.js'
+import type { ToWire } from './thread-messages.js'
 
 /** The request on whose behalf code runs. */
 export interface CellContext {
-  parent: Header
+  /** The request's header, as JSON. */
+  parent: string
   identities: Uint8Array[]
   allowStdin: boolean
   silent: boolean
@@ -14,17 +19,27 @@ export interface CellContext {
   payload: Record<string, unknown>[]
 }
 
+interface Extra {
+  metadata?: Record<string, unknown>
+  buffers?: unknown[]
+}
+
+/** Longer texts are printed in pieces, between which the cell may have to wait. */
+const PIECE_CHARACTERS = 1 << 20
+
 /**
  * What cells write, sent to the cell that wrote it: timers and promises carry their cell with them, also after its end. What
- * comes from nowhere is the latest cell's.
+ * comes from nowhere is the latest cell's. Where more is written than the front end takes, the cell waits.
  */
 export class Outputs {
   readonly #cells = new AsyncLocalStorage<CellContext>()
-  readonly #send: (message: Outgoing) => void
+  readonly #tell: (message: ToWire) => void
+  readonly #inFlight: InFlight
   #latest: CellContext | undefined
 
-  constructor(send: (message: Outgoing) => void) {
-    this.#send = send
+  constructor(tell: (message: ToWire) => void, inFlight: InFlight) {
+    this.#tell = tell
+    this.#inFlight = inFlight
   }
 
   run<T>(context: CellContext, work: () => T): T {
@@ -32,7 +47,7 @@ export class Outputs {
     return this.within(context, work)
   }
 
-  /** For what is no cell: a comm's message, say. */
+  /** For requests that are not cells, such as a comm's message. */
   within<T>(context: CellContext, work: () => T): T {
     return this.#cells.run(context, work)
   }
@@ -41,17 +56,48 @@ export class Outputs {
     return this.#cells.getStore() ?? this.#latest
   }
 
-  publish(
-    type: string,
-    content: Record<string, unknown>,
-    extra: { metadata?: Record<string, unknown>; buffers?: Uint8Array[] } = {},
-  ): void {
-    const context = this.context()
-    this.#send({ channel: 'iopub', type, parent: context?.parent, content, ...extra })
+  /**
+   * Sends a message for the cell, at once.
+   * @throws {TypeError} where JSON cannot hold the content, or a buffer is not bytes
+   */
+  publish(type: string, content: Record<string, unknown>, { metadata = {}, buffers = [] }: Extra = {}): void {
+    const parts = { content: jsonText(content, type), metadata: jsonText(metadata, type) }
+    const bytes = buffers.map((buffer, i) => bytesOf(buffer, `${type}: buffers[${i}]`))
+    const length = bytes.reduce((sum, { byteLength }) => sum + byteLength, parts.content.length + parts.metadata.length)
+    const message = {
+      channel: 'iopub' as const,
+      type,
+      parent: this.context()?.parent ?? '{}',
+      ...parts,
+      buffers: bytes,
+      size: sizeOf(length),
+    }
+    this.#inFlight.add(message.size)
+    this.#tell({ kind: 'send', message })
+  }
+
+  /** As `publish`, for what cells send as often as they like: waits where too much is under way. */
+  show(type: string, content: Record<string, unknown>, extra?: Extra): void {
+    this.#goOn(this.#inFlight.wait())
+    this.publish(type, content, extra)
+  }
+
+  /** Resolves when more may be shown; undefined where it may be now. */
+  untilFree(): Promise<void> | undefined {
+    return this.#inFlight.isFull() ? this.#inFlight.waitAsync().then((end) => this.#goOn(end)) : undefined
   }
 
   stream(name: 'stdout' | 'stderr', text: string): void {
-    if (text !== '' && !this.context()?.silent) this.publish('stream', { name, text })
+    if (this.context()?.silent) return
+    for (let start = 0; start < text.length; start += PIECE_CHARACTERS) {
+      this.#goOn(this.#inFlight.wait())
+      this.#print(name, text.slice(start, start + PIECE_CHARACTERS))
+    }
+  }
+
+  /** Prints at once, for the kernel itself: it waits for nothing. */
+  log(text: string): void {
+    this.#print('stderr', text)
   }
 
   /** Everything written to the standard output and error becomes output of the cell. */
@@ -66,5 +112,15 @@ export class Outputs {
       }
       process[name].write = write
     }
+  }
+
+  #print(name: 'stdout' | 'stderr', text: string): void {
+    const size = sizeOf(text.length)
+    this.#inFlight.add(size)
+    this.#tell({ kind: 'print', printed: { name, text, parent: this.context()?.parent ?? '{}', size } })
+  }
+
+  #goOn(end: WaitEnd): void {
+    if (end === 'interrupted') throw new Interrupted('The cell was interrupted.')
   }
 }

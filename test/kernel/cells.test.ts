@@ -31,6 +31,15 @@ describe('names', () => {
     expect(await run('function g() { return 1 }', 'function g() { return "two" }', 'g()')).toBe("'two'")
   })
 
+  it('of functions show as they were written, also to packages that compile them anew', async () => {
+    expect(await run('const twice = (a) => a * 2; function one() { return 1 }; [String(twice), one.toString()]')).toBe(
+      "[ '(a) => a * 2', 'function one() { return 1; }' ]",
+    )
+    const derive =
+      'import { table } from "arquero"; table({ a: [1] }).derive({ b: (d) => d.a * 2, c: (d) => { const e = d.a; return e + 4 } }).object(0)'
+    expect(await run(derive)).toBe('{ a: 1, b: 2, c: 5 }')
+  })
+
   it('may hide those of Node, begin with underscores, be exported, destructured, or stand for types', async () => {
     expect(await run('const fetch = 3', 'fetch + 1')).toBe('4')
     expect(await run('const __own = 1', '__own')).toBe('1')
@@ -125,7 +134,9 @@ describe('imports', () => {
     const beside = await KernelClient.start({ cwd: folder })
     const first = 'import { hello, rows, fail } from "./lib"; [hello("Ada"), rows()]'
     expect(resultText(await beside.execute(first))).toBe("[ 'hi Ada', 1 ]")
-    expect(errorOf(await beside.execute('fail()'))!.traceback[1]).toBe(`    at fail (${join(folder, 'lib.ts')}:9:9)`)
+    const { traceback } = errorOf(await beside.execute('fail()'))!
+    expect(traceback).toContain(`    at fail (${join(folder, 'lib.ts')}:9:9)`)
+    expect(traceback).toContain(">  9 |   throw new Error('beside')")
     expect(errorOf(await beside.execute('hello(1)'))?.evalue).toContain("'number' is not assignable")
     await new Promise((resolve) => setTimeout(resolve, 20))
     write(
@@ -134,9 +145,16 @@ describe('imports', () => {
     )
     expect(resultText(await beside.execute(first))).toBe('[ 3, 1 ]')
     expect(resultText(await beside.execute('hello("four").toFixed(1)'))).toBe("'4.0'")
+    write('spin.ts', 'export function spin(): number {\n  let n = 0\n  for (;;) n++\n}')
+    const id = await beside.send('execute_request', { code: 'import { spin } from "./spin"; await null; spin()' })
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await beside.interrupt()
+    expect((await beside.answer(id)).reply['traceback']).toContainEqual(
+      expect.stringContaining(`at spin (${join(folder, 'spin.ts')}:3:`),
+    )
     beside.stop()
     rmSync(folder, { recursive: true })
-  })
+  }, 20_000)
 
   it('when they run, and require', async () => {
     expect(await run('const path = await import("node:path"); path.basename("/a/b")')).toBe("'b'")
@@ -167,6 +185,11 @@ describe('errors', () => {
     expect(errorOf(thrown)).toMatchObject({ ename: 'RangeError', evalue: 'bad 3' })
     expect(errorOf(thrown)!.traceback).toEqual([
       'RangeError: bad 3',
+      '  3 | }',
+      '  4 | function fail(x: number): never {',
+      '> 5 |   throw new RangeError(`bad ${x}`)',
+      '    |         ^',
+      '  6 | }',
       `    at fail (Cell [${String(count(defined))}]:5:9)`,
       expect.stringMatching(`^    at Cell \\[${String(count(thrown))}\\]:2:\\d+$`),
     ])
@@ -174,7 +197,59 @@ describe('errors', () => {
 
   it('after an await, in a loop, and of rejected promises too', async () => {
     const looped = await kernel.execute('for (const i of [1])\n  await Promise.reject(new TypeError("in a loop"))')
-    expect(errorOf(looped)!.traceback[1]).toMatch(/Cell \[\d+\]:2:24/)
+    expect(errorOf(looped)!.traceback).toContainEqual(expect.stringMatching(/^ {4}at Cell \[\d+\]:2:24/))
+  })
+
+  it('of packages name the cell’s line that called them, what else they say, and their causes, without stray braces', async () => {
+    const read = await kernel.execute('import { readFileSync } from "node:fs"\nreadFileSync("/nowhere")')
+    expect(errorOf(read)!.traceback).toEqual([
+      "Error: ENOENT: no such file or directory, open '/nowhere'",
+      '  1 | import { readFileSync } from "node:fs"',
+      '> 2 | readFileSync("/nowhere")',
+      '    |             ^',
+      expect.stringMatching(/^ {4}at Cell \[\d+\]:2:13$/),
+      '    errno: -2',
+      "    code: 'ENOENT'",
+      "    syscall: 'open'",
+      "    path: '/nowhere'",
+    ])
+    const built = await kernel.execute('import * as zs from "zerosearch"; zs.slider({ min: 2, max: 1 })')
+    const { traceback } = errorOf(built)!
+    expect(traceback[0]).toContain('min must be below max')
+    expect(traceback.join('\n')).not.toMatch(/dist\/|node_modules|node:/)
+    expect(traceback.at(-1)).toMatch(/^ {4}at Cell \[\d+\]:1:38$/)
+    const caused = await kernel.execute('throw new Error("outer", { cause: new TypeError("inner") })')
+    expect(errorOf(caused)!.traceback).toContain('Caused by: TypeError: inner')
+  })
+
+  it('of a long line show the part of it that matters', async () => {
+    const { traceback } = errorOf(
+      await kernel.execute(`/*${'a'.repeat(5000)}*/ (null as any).x; /*${'b'.repeat(5000)}*/`),
+    )!
+    const [line, mark] = [traceback[1]!, traceback[2]!]
+    expect(line.length).toBeLessThan(200)
+    expect(line[mark.indexOf('^')]).toBe('x')
+    const wrong = errorOf(await kernel.execute(`/*${'a'.repeat(5000)}*/ nowhere; /*${'b'.repeat(5000)}*/`))!.traceback
+    expect(wrong.slice(1)).toEqual([
+      expect.stringMatching(/^ {2}a+\*\/ nowhere; \/\*b+$/),
+      expect.stringMatching(/^ +~{7}$/),
+    ])
+    expect(wrong[1]!.indexOf('nowhere')).toBe(wrong[2]!.indexOf('~'))
+  })
+
+  it('of IPython’s syntax say how it is done here', async () => {
+    const said = async (code: string): Promise<unknown> => errorOf(await kernel.execute(code))?.traceback
+    expect(await said('%timeit f()')).toEqual([expect.stringContaining('console.time(')])
+    expect(await said('%pip install arquero')).toEqual([expect.stringContaining('npm install arquero')])
+    expect(await said('!ls -l')).toEqual([expect.stringContaining('.execSync("ls -l", ')])
+    expect(await said('console.log?')).toEqual([expect.stringContaining('Shift+Tab')])
+    expect(await run('!true')).toBe('false')
+  })
+
+  it('of an import that needs a browser say so, and what to do', async () => {
+    const { evalue, traceback } = errorOf(await kernel.execute('import Plotly from "plotly.js"'))!
+    expect(evalue).toMatch(/^import: plotly\.js runs only in a browser; .*\{ data: .*layout/)
+    expect(traceback.join('\n')).not.toContain('node_modules')
   })
 
   it('that are no Error, constants assigned to, and a name that is nowhere', async () => {

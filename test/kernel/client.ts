@@ -95,6 +95,14 @@ export class KernelClient {
     return id
   }
 
+  /** Frames as they are: not even signed. */
+  async sendRaw(
+    frames: readonly (string | Uint8Array)[],
+    channel: 'shell' | 'control' | 'stdin' = 'shell',
+  ): Promise<void> {
+    await { shell: this.#shell, control: this.#control, stdin: this.#stdin }[channel].send([...frames])
+  }
+
   /** Frames as they are, signed. */
   async sendSigned(parts: readonly string[]): Promise<void> {
     const hmac = createHmac('sha256', this.key)
@@ -129,16 +137,27 @@ export class KernelClient {
     const idle = ({ header, parent, content }: Message): boolean =>
       header.msg_type === 'status' && parent.msg_id === id && content['execution_state'] === 'idle'
     await this.until(() => this.published.some(idle))
-    const own = this.published.filter(({ parent, header }) => parent.msg_id === id && header.msg_type !== 'status')
+    const outputs = this.published.filter(({ parent, header }) => parent.msg_id === id && header.msg_type !== 'status')
     return {
       reply,
-      outputs: own.map(({ header, content, buffers, metadata }) => ({
+      outputs: outputs.map(({ header, content, buffers, metadata }) => ({
         type: header.msg_type,
         content,
         buffers,
         metadata,
       })),
     }
+  }
+
+  /** A second front end, which reads nothing of what is published. */
+  async subscribe(): Promise<Subscriber> {
+    const socket = new Subscriber({ linger: 0, receiveHighWaterMark: 1 })
+    socket.connect(`ipc://${join(this.#folder, 'k')}-3`)
+    socket.subscribe()
+    const welcomes = (): number => this.published.filter(({ header }) => header.msg_type === 'iopub_welcome').length
+    const before = welcomes()
+    await this.until(() => welcomes() > before)
+    return socket
   }
 
   interrupt(): Promise<Content> {
@@ -170,10 +189,9 @@ export class KernelClient {
     { buffers = [], key = this.key }: { buffers?: Uint8Array[]; key?: string } = {},
   ): { id: string; frames: Uint8Array[] } {
     const header = makeHeader(type, this.#session)
-    return {
-      id: header.msg_id,
-      frames: encodeMessage({ identities: [], header, parent: parent ?? {}, metadata: {}, content, buffers }, key),
-    }
+    const [headerText, parentText, contentText] = [header, parent ?? {}, content].map((part) => JSON.stringify(part))
+    const parts = { header: headerText!, parent: parentText!, metadata: '{}', content: contentText! }
+    return { id: header.msg_id, frames: encodeMessage({ identities: [], ...parts, buffers }, key) }
   }
 
   async #listen(socket: AsyncIterable<Buffer[]>, take: (message: Message) => void): Promise<void> {

@@ -140,6 +140,11 @@ describe('interrupt_request', () => {
     'a loop after an await': 'await null; for (;;) n++',
     'a loop after a timer': 'await new Promise((r) => setTimeout(r, 10)); while (true) n++',
     'a loop in a timer': 'setTimeout(() => { do n++; while (true) }, 10); await new Promise(() => {})',
+    'a recursion after an await':
+      'const fib = (i: number): number => i < 2 ? i : fib(i - 1) + fib(i - 2); await null; fib(60)',
+    'a callback of a built-in after an await': 'await null; Array.from({ length: 1e9 }, () => n)',
+    'a method in a timer':
+      'class A { f(i: number): number { return i < 2 ? i : this.f(i - 1) + this.f(i - 2) } }; setTimeout(() => new A().f(60), 10); await new Promise(() => {})',
     'a call in a library': '/^(a+)+b$/.test("a".repeat(40))',
     'a question': 'await Jupyter.input("?")',
     'what shows a value': '({ toHtml: () => new Promise(() => {}) })',
@@ -166,12 +171,15 @@ describe('interrupt_request', () => {
     const ended = new Promise<unknown>((resolve) =>
       stuck.process.once('exit', (code, signal) => resolve(code ?? signal)),
     )
-    const id = await stuck.send('execute_request', { code: 'await null; new Function("for (;;);")()' })
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    const id = await stuck.send('execute_request', {
+      code: 'console.log("begins"); await null; new Function("for (;;);")()',
+    })
+    const printed = (name: string): (typeof stuck.published)[number] | undefined =>
+      stuck.published.find(({ parent, content }) => parent.msg_id === id && content['name'] === name)
+    await stuck.until(() => printed('stdout') !== undefined)
     await stuck.interrupt()
     expect(await ended).not.toBe(0)
-    const said = stuck.published.find(({ header, parent }) => header.msg_type === 'stream' && parent.msg_id === id)
-    expect(said?.content['text']).toMatch(
+    expect(printed('stderr')?.content['text']).toMatch(
       /^The cell could not be interrupted: .* The kernel restarts; variables are lost\.\n$/,
     )
     stuck.stop()
@@ -220,6 +228,27 @@ describe('an editor', () => {
       cursor_start: 6,
       cursor_end: 10,
     })
+  })
+
+  it('labels what can be called as functions, and shows names without marks of TypeScript', async () => {
+    await kernel.execute(
+      'import { existsSync } from "node:fs"; import * as os from "node:os"; const arrow = (n: number) => n; class Shape {}; const count = 1',
+    )
+    const first = async (code: string): Promise<object | undefined> => {
+      const { metadata } = await kernel.request('complete_request', { code, cursor_pos: code.length })
+      return (metadata as { _jupyter_types_experimental: object[] })._jupyter_types_experimental[0]
+    }
+    expect(await first('existsSy')).toMatchObject({
+      type: 'function',
+      signature: expect.stringMatching(/^function/) as unknown,
+    })
+    expect(await first('os.cpu')).toMatchObject({ text: 'cpus', type: 'function' })
+    expect(await first('arro')).toMatchObject({ type: 'function' })
+    expect(await first('Shap')).toMatchObject({ type: 'class' })
+    expect(await first('coun')).toMatchObject({ type: 'variable' })
+    const { data } = await kernel.request('inspect_request', { code: 'existsSync', cursor_pos: 4, detail_level: 0 })
+    expect((data as Record<string, string>)['text/plain']).toMatch(/^function existsSync\(path: /)
+    expect((data as Record<string, string>)['text/plain']).not.toMatch(/alias|^import existsSync$/m)
   })
 
   it('inspects names of cells and of libraries, and calls', async () => {

@@ -14,11 +14,11 @@ export interface Edit {
 export interface Analysis {
   /** Names declared at the top level. */
   declared: Map<string, Meaning>
-  /** Declared names that are exported by the cell's own text. */
+  /** Declared names that are exported by the text itself. */
   exported: Set<string>
   /** Every identifier of the text, whatever it stands for. */
   identifiers: Set<string>
-  /** For the check: blanks in place of the cell's own lists of exports. */
+  /** For the check: blanks in place of lists of exports. */
   checkEdits: Edit[]
   /** Imports count: they become awaits. */
   hasAwait: boolean
@@ -42,15 +42,15 @@ export function analyse(code: string): Analysis {
     for (const element of name.elements) if (ts.isBindingElement(element)) declare(element.name, meaning, isExported)
   }
   for (const statement of source.statements) {
-    const own = hasModifier(statement, ts.SyntaxKind.ExportKeyword)
+    const isExported = hasModifier(statement, ts.SyntaxKind.ExportKeyword)
     if (hasModifier(statement, ts.SyntaxKind.DefaultKeyword)) continue
     if (ts.isVariableStatement(statement)) {
       const { declarationList: list } = statement
       if (isUsing(list)) continue
       const meaning = list.flags & ts.NodeFlags.Const ? 'constant' : 'variable'
-      for (const declaration of list.declarations) declare(declaration.name, meaning, own)
+      for (const declaration of list.declarations) declare(declaration.name, meaning, isExported)
     } else if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) {
-      declare(statement.name, declared.get(statement.name.text) ?? 'type', own)
+      declare(statement.name, declared.get(statement.name.text) ?? 'type', isExported)
     } else if (
       (ts.isFunctionDeclaration(statement) ||
         ts.isClassDeclaration(statement) ||
@@ -58,12 +58,12 @@ export function analyse(code: string): Analysis {
         (ts.isModuleDeclaration(statement) && ts.isIdentifier(statement.name) && statement.name.text !== 'global')) &&
       statement.name
     ) {
-      declare(statement.name as ts.Identifier, 'other', own)
+      declare(statement.name as ts.Identifier, 'other', isExported)
     } else if (ts.isImportDeclaration(statement)) {
       hasAwait = true
       for (const name of importedNames(statement)) declare(name.local, 'other', false)
     } else if (ts.isImportEqualsDeclaration(statement)) {
-      declare(statement.name, 'other', own)
+      declare(statement.name, 'other', isExported)
     } else if (ts.isExportDeclaration(statement) && !statement.moduleSpecifier) {
       const start = statement.getStart(source)
       checkEdits.push({ start, end: statement.end, text: code.slice(start, statement.end).replace(/[^\n]/g, ' ') })
@@ -112,12 +112,12 @@ export function importedNames(declaration: ts.ImportDeclaration): { local: ts.Id
 
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   let result = ''
-  let at = 0
+  let end = 0
   for (const edit of [...edits].sort((a, b) => a.start - b.start)) {
-    result += text.slice(at, edit.start) + edit.text
-    at = edit.end
+    result += text.slice(end, edit.start) + edit.text
+    end = edit.end
   }
-  return result + text.slice(at)
+  return result + text.slice(end)
 }
 
 /** The place in the text before the edits of a place after them; a place in inserted text is where the edit starts. */

@@ -51,7 +51,8 @@ export class Declarations {
       if (meaning === 'variable') line += `declare let ${name}: typeof import(${JSON.stringify(specifier)}).${name};`
       else byModule.set(specifier, [...(byModule.get(specifier) ?? []), name])
     }
-    for (const [specifier, own] of byModule) line += `import { ${own.join(', ')} } from ${JSON.stringify(specifier)};`
+    for (const [specifier, imported] of byModule)
+      line += `import { ${imported.join(', ')} } from ${JSON.stringify(specifier)};`
     return `${line}export {};\n`
   }
 }

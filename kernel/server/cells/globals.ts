@@ -10,7 +10,7 @@ declare const Jupyter: {
   page(text: string): void
   /** Asks for a line of text. */
   input(prompt?: string): Promise<string>
-  /** Asks for a line that is not shown and not kept, such as an API key. */
+  /** Asks for a line that is neither shown nor stored, such as an API key. */
   secret(prompt?: string): Promise<string>
   /** Aborts when the cell is interrupted: give it to fetch, or listen, to end what the cell began. */
   readonly signal: AbortSignal

@@ -37,7 +37,10 @@ export class Language {
     const word = /[\p{ID_Continue}$]*$/u.exec(code.slice(0, cursor))![0]
     const rest = /^[\p{ID_Continue}$]*/u.exec(code.slice(cursor))![0]
     const span = { start: cursor - word.length, end: cursor + rest.length }
-    const found = service.getCompletionsAtPosition(file, cursor + shift, { includeCompletionsWithInsertText: false })
+    const found = service.getCompletionsAtPosition(file, cursor + shift, {
+      includeCompletionsWithInsertText: false,
+      includeSymbol: true,
+    })
     if (!found) return { start: cursor, end: cursor, items: [] }
     const replaced = found.optionalReplacementSpan
     if (replaced) Object.assign(span, { start: replaced.start - shift, end: replaced.start - shift + replaced.length })
@@ -48,16 +51,11 @@ export class Language {
       .sort(
         (a, b) => a.rank - b.rank || compare(a.entry.sortText, b.entry.sortText) || compare(a.entry.name, b.entry.name),
       )
-    const items = entries.map(({ entry: { name, kind, source } }, i) => {
-      const details =
-        i < DETAILED
-          ? service.getCompletionEntryDetails(file, cursor + shift, name, {}, source, {}, undefined)
-          : undefined
-      return {
-        text: name,
-        type: kindOf(kind),
-        signature: ts.displayPartsToString(details?.displayParts).replace(/^\((?:alias|method|property)\) /, ''),
-      }
+    const checker = service.getProgram()!.getTypeChecker()
+    const items = entries.map(({ entry: { name, kind, source, symbol } }, i) => {
+      if (i >= DETAILED) return { text: name, type: kindOf(kind), signature: '' }
+      const details = service.getCompletionEntryDetails(file, cursor + shift, name, {}, source, {}, undefined)
+      return { text: name, type: kindOf(kind, symbol, checker), signature: textOf(details?.displayParts) }
     })
     return { ...span, items }
   }
@@ -70,17 +68,11 @@ export class Language {
     const { service, shift } = this.#open(code)
     const { file } = this.#program
     const info = [cursor, cursor - 1]
-      .map((at) => (at < 0 ? undefined : service.getQuickInfoAtPosition(file, at + shift)))
+      .map((offset) => (offset < 0 ? undefined : service.getQuickInfoAtPosition(file, offset + shift)))
       // A bare "any" is what TypeScript says of a name that it doesn't know.
       .find((found) => found && ts.displayPartsToString(found.displayParts) !== 'any')
     if (!info) return signatures(service.getSignatureHelpItems(file, cursor + shift, undefined))
-    const parts = [
-      '```typescript',
-      ts.displayPartsToString(info.displayParts),
-      '```',
-      '',
-      ts.displayPartsToString(info.documentation),
-    ]
+    const parts = ['```typescript', textOf(info.displayParts), '```', '', ts.displayPartsToString(info.documentation)]
     for (const tag of info.tags ?? []) parts.push('', `*@${tag.name}* ${ts.displayPartsToString(tag.text)}`)
     if (withSource) parts.push(...this.#source(service, info.textSpan.start))
     return parts.join('\n').trim()
@@ -107,15 +99,29 @@ export class Language {
 /** Names that start with what was typed come first, then those that hold it. */
 function rankOf(name: string, typed: string): number {
   if (name.startsWith(typed)) return 0
-  const [lower, own] = [name.toLowerCase(), typed.toLowerCase()]
-  if (lower.startsWith(own)) return 1
-  return lower.includes(own) ? 2 : 3
+  const [lowerName, lowerTyped] = [name.toLowerCase(), typed.toLowerCase()]
+  if (lowerName.startsWith(lowerTyped)) return 1
+  return lowerName.includes(lowerTyped) ? 2 : 3
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** JupyterLab has icons for these words. */
-function kindOf(kind: ts.ScriptElementKind): string {
+/** A declaration as TypeScript shows it, without its marks of where a name comes from. */
+const textOf = (parts: ts.SymbolDisplayPart[] | undefined): string =>
+  ts
+    .displayPartsToString(parts)
+    .replace(/^(?:\((?:alias|method|property)\) )+/, '')
+    .replace(/\n(?:import|export) [^\n]+$/, '')
+
+/** JupyterLab has icons for these words. A name that can be called is a function, however it was declared. */
+function kindOf(kind: ts.ScriptElementKind, symbol?: ts.Symbol, checker?: ts.TypeChecker): string {
+  const target = symbol && checker && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+  if (target && checker && target.flags & ts.SymbolFlags.Value) {
+    const type = checker.getTypeOfSymbol(target)
+    if (type.getConstructSignatures().length > 0) return 'class'
+    if (type.getCallSignatures().length > 0) return 'function'
+    if (kind === ts.ScriptElementKind.alias && !(target.flags & ts.SymbolFlags.Module)) return 'variable'
+  }
   const kinds: Record<string, string> = {
     method: 'function',
     'local function': 'function',

@@ -22,10 +22,16 @@ export function createModules(folder: string, sides: SideModules): CellModules {
     import: async (specifier) =>
       sides.import(specifier, filename) ??
       asTypesSay(
-        await load(specifier).catch((error: unknown) => {
-          if (!isMissing(error, specifier)) throw error
-          return loadFromHome(specifier).catch(() => Promise.reject(error as Error))
-        }),
+        await load(specifier)
+          .catch((error: unknown) => {
+            if (!isMissing(error, specifier)) throw error
+            return loadFromHome(specifier).catch((atHome: unknown) => {
+              throw isMissing(atHome, specifier) ? error : atHome
+            })
+          })
+          .catch((error: unknown) => {
+            throw needsBrowser(error) ? browserOnly(specifier) : error
+          }),
       ),
     meta: {
       url: pathToFileURL(filename).href,
@@ -47,6 +53,18 @@ function isMissing(error: unknown, specifier: string): boolean {
   const [scope, name] = specifier.split('/')
   const wanted = specifier.startsWith('@') ? `${scope}/${name}` : scope
   return code === 'ERR_MODULE_NOT_FOUND' && /^[^./]/.test(specifier) && message!.includes(`'${wanted}'`)
+}
+
+/** Whether a package looks for what only browsers have. */
+const needsBrowser = (error: unknown): boolean =>
+  error instanceof ReferenceError &&
+  /^(?:window|document|self|navigator|HTMLElement) is not defined/.test(error.message)
+
+function browserOnly(specifier: string): Error {
+  const instead = specifier.startsWith('plotly.js')
+    ? 'a cell shows a figure by its data alone: end it with ({ data: [{ y: [1, 3, 2] }], layout: {} }), once zerosearch is imported'
+    : 'cells run in Node; use a package for Node, or show HTML that loads it'
+  return new Error(`import: ${specifier} runs only in a browser; ${instead}`)
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { SourceMap } from 'node:module'
 import { compileCell } from './compile-cell.js'
 import type { Fault } from './compile-cell.js'
 import { Declarations } from './declarations.js'
@@ -6,7 +5,9 @@ import { createModules } from './modules.js'
 import { CellProgram } from './program.js'
 import { SideModules } from './side-modules.js'
 import { LAST } from './runtime-text.js'
-import type { RuntimeText } from './runtime-text.js'
+import type { CompiledSource, Sources } from './sources.js'
+import { STOP_NAMES, hideStopChecks } from './stop-checks.js'
+import type { Stop } from './stop-checks.js'
 import type { TslabConverter, TslabExecutor, loadTslab } from './tslab.js'
 
 /** How a cell ended. */
@@ -15,37 +16,17 @@ export type CellEnd =
   | { status: 'faults'; faults: Fault[] }
   | { status: 'thrown'; error: unknown }
 
-/** A compiled cell, as the traceback needs it. */
-export interface CellSource extends Omit<RuntimeText, 'js'> {
-  code: string
-  count: number
-  /** Of the compiled text. */
-  lines: number
-}
-
-/** What stack frames are traced back by. */
-export interface Sources {
-  /** By the file name that they show. */
-  cells: Map<string, CellSource>
-  /** Of TypeScript files beside the notebook. */
-  files: ReadonlyMap<string, SourceMap>
-}
-
 /** The file name that stack frames of a cell show. */
 export const cellFile = (id: number): string => `zerosearch-cell-${id}.ts`
-
-/** The stop button, as loops see it: `asked[0]` is not 0 once it was pressed, and `now` throws. */
-export interface Stop {
-  asked: Int32Array
-  now(): never
-}
 
 /** Compiles and runs the cells of one notebook. */
 export class Cells {
   readonly declarations = new Declarations()
   readonly program: CellProgram
-  readonly sources: Sources
-  readonly #sides = new SideModules()
+  readonly #sources = new Map<string, CompiledSource>()
+  /** What stack frames are traced back by. */
+  readonly sources: Sources = this.#sources
+  readonly #sides: SideModules
   /** Called when a cell is compiled and its code begins to run. */
   onRun: () => void = () => undefined
   readonly #names: Record<string, unknown> = {}
@@ -58,7 +39,8 @@ export class Cells {
 
   constructor(folder: string, tslab: Pick<ReturnType<typeof loadTslab>, 'createExecutor'>, stop: Stop) {
     this.#folder = folder
-    this.sources = { cells: new Map(), files: this.#sides.maps }
+    this.#sides = new SideModules(this.#sources, stop)
+    hideStopChecks()
     this.program = new CellProgram(folder, this.declarations)
     const modules = createModules(folder, this.#sides)
     const scope = { exports: this.#names, import: modules.import, meta: modules.meta, stop }
@@ -102,16 +84,11 @@ export class Cells {
     this.#faults = compiled.faults
     if (!('js' in compiled)) return nothing
     const { js, map, edits, hasAwait } = compiled
-    this.sources.cells.set(cellFile(id), {
-      code,
-      map,
-      edits,
-      count: this.#count,
-      lines: js.trimEnd().split('\n').length,
-    })
+    const lines = js.trimEnd().split('\n').length
+    this.#sources.set(cellFile(id), { name: `Cell [${this.#count}]`, code, map, edits, lines })
     this.onRun()
-    const scope =
-      'exports = __cells__.exports; const __import__ = __cells__.import, __meta__ = __cells__.meta, __stop__ = __cells__.stop;'
+    const [asked, now] = STOP_NAMES
+    const scope = `exports = __cells__.exports; const __import__ = __cells__.import, __meta__ = __cells__.meta, ${asked} = __cells__.stop.asked, ${now} = __cells__.stop.now;`
     return { ...nothing, output: `${scope}\n${js}\n//# sourceURL=${cellFile(id)}\n`, hasToplevelAwait: hasAwait }
   }
 }

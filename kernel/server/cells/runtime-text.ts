@@ -1,11 +1,10 @@
 import ts from './typescript.cjs'
 import { applyEdits, hasModifier, importedNames, isUsing } from './analysis.js'
 import type { Analysis, Edit } from './analysis.js'
+import { stopChecks } from './stop-checks.js'
 
 /** Property of the object of names that takes the value of a cell's last expression. */
 export const LAST = '__last__'
-
-const STOP = 'if (__stop__.asked[0]) __stop__.now();'
 
 const TARGET: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
@@ -61,13 +60,14 @@ export function runtimeText(
     }
   })
   const visit = (node: ts.Node): void => {
-    if (ts.isIterationStatement(node, false)) edits.push(...stoppable(node.statement, source))
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
       edits.push({ start: node.expression.getStart(source), end: node.expression.end, text: '__import__' })
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword)
       edits.push({ start: node.getStart(source), end: node.end, text: '__meta__' })
     ts.forEachChild(node, visit)
   }
+  // Before the others: where both are at one place, a check comes first.
+  edits.push(...stopChecks(source))
   visit(source)
   // Declared, not defined: they are read and written where earlier cells left them.
   const scope =
@@ -78,16 +78,6 @@ export function runtimeText(
     transformers: { after: [withoutPreamble] },
   })
   return { js: outputText.replace(/^\/\/# sourceMappingURL=.*$/m, ''), map: sourceMapText!, edits }
-}
-
-/** A loop looks at each turn whether the stop button was pressed: code after an await can't be stopped from outside. */
-function stoppable(body: ts.Statement, source: ts.SourceFile): Edit[] {
-  const start = body.getStart(source)
-  if (ts.isBlock(body)) return [{ start: start + 1, end: start + 1, text: STOP }]
-  return [
-    { start, end: start, text: `{${STOP}` },
-    { start: body.end, end: body.end, text: '}' },
-  ]
 }
 
 const declares = (statement: ts.Statement): boolean =>

@@ -1,8 +1,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { SourceMap, createRequire } from 'node:module'
+import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import vm from 'node:vm'
+import { applyEdits } from './analysis.js'
 import disk from './disk.cjs'
+import type { CompiledSource } from './sources.js'
+import { STOP_NAMES, stopChecks } from './stop-checks.js'
+import type { Stop } from './stop-checks.js'
 import ts from './typescript.cjs'
 
 interface SideModule {
@@ -26,9 +30,15 @@ const TARGET: ts.CompilerOptions = {
  * they, or files that they import, have changed since. Packages come to them as they come to cells.
  */
 export class SideModules {
-  /** To TypeScript's lines, by file. */
-  readonly maps = new Map<string, SourceMap>()
+  readonly #sources: Map<string, CompiledSource>
+  readonly #stop: Stop
   readonly #modules = new Map<string, SideModule>()
+
+  /** @param sources is given each file that was compiled */
+  constructor(sources: Map<string, CompiledSource>, stop: Stop) {
+    this.#sources = sources
+    this.#stop = stop
+  }
 
   /** The file's exports; undefined where the specifier is no path of a TypeScript file. */
   import(specifier: string, from: string): Record<string, unknown> | undefined {
@@ -42,17 +52,21 @@ export class SideModules {
     const module: SideModule = { exports: {}, stamp: statSync(file).mtimeMs, imports: new Set() }
     // Before it runs: files may import one another.
     this.#modules.set(file, module)
-    const { outputText, sourceMapText } = ts.transpileModule(readFileSync(file, 'utf8'), {
+    const code = readFileSync(file, 'utf8')
+    const edits = stopChecks(ts.createSourceFile(file, code, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS))
+    const { outputText, sourceMapText } = ts.transpileModule(`\n${applyEdits(code, edits)}`, {
       compilerOptions: TARGET,
       fileName: file,
     })
-    this.maps.set(file, new SourceMap(JSON.parse(sourceMapText!) as ConstructorParameters<typeof SourceMap>[0]))
-    const run = vm.runInThisContext(`(function (exports, require, __filename, __dirname) {${outputText}\n})`, {
+    this.#sources.set(file, { name: file, code, edits, map: sourceMapText!, lines: outputText.split('\n').length })
+    const parameters = ['exports', 'require', '__filename', '__dirname', ...STOP_NAMES].join(', ')
+    const run = vm.runInThisContext(`(function (${parameters}) {\n${outputText}\n})`, {
       filename: file,
       importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     }) as (...scope: unknown[]) => void
     try {
-      run(module.exports, this.#requireOf(file, module), file, dirname(file))
+      const { asked, now } = this.#stop
+      run(module.exports, this.#requireOf(file, module), file, dirname(file), asked, now)
     } catch (error) {
       this.#modules.delete(file)
       throw error
@@ -61,7 +75,7 @@ export class SideModules {
   }
 
   #requireOf(file: string, module: SideModule): (specifier: string) => unknown {
-    const own = createRequire(file)
+    const fromFile = createRequire(file)
     const home = createRequire(join(disk.HOME, '__cell__.js'))
     return (specifier) => {
       const side = findFile(specifier, file)
@@ -70,7 +84,7 @@ export class SideModules {
         return this.#load(side).exports
       }
       try {
-        return own(specifier) as unknown
+        return fromFile(specifier) as unknown
       } catch (error) {
         if ((error as { code?: string }).code !== 'MODULE_NOT_FOUND') throw error
         return home(specifier) as unknown

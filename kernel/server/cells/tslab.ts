@@ -36,9 +36,9 @@ export interface TslabDisplay {
  */
 export function loadTslab(): TslabModules {
   const require = createRequire(import.meta.url)
-  const own = createRequire(require.resolve('tslab'))
+  const fromTslab = createRequire(require.resolve('tslab'))
   const replace = (name: string, exports: object): void => {
-    const file = own.resolve(name)
+    const file = fromTslab.resolve(name)
     require.cache[file] = { id: file, filename: file, loaded: true, exports, children: [], paths: [] } as never
   }
   // Each as an ES module: else every module of tslab copies its names, which in TypeScript are thousands.
@@ -46,6 +46,6 @@ export function loadTslab(): TslabModules {
   replace('@tslab/typescript-for-tslab', Object.create(require('typescript') as object, esModule) as object)
   const jupyter = Object.defineProperties<TslabModules['jupyter']>({}, esModule)
   replace('./jupyter.js', jupyter)
-  const { createExecutor } = own('./executor.js') as Pick<TslabModules, 'createExecutor'>
+  const { createExecutor } = fromTslab('./executor.js') as Pick<TslabModules, 'createExecutor'>
   return { createExecutor, jupyter }
 }
