@@ -1,6 +1,7 @@
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
+import { releaseMemory } from '../tensor/release-memory.js'
 import { Variable } from '../tensor/variable.js'
 import type { WeightTensors } from './forward.js'
 
@@ -71,8 +72,10 @@ export async function clearWeights(weights: Weights): Promise<void> {
   for (const variable of Object.values(weights)) await clear({}, variable)
 }
 
+/** Frees the device memory; what the process no longer needs goes back to the system. */
 export function disposeWeights(weights: Weights): void {
   Object.values(weights).forEach((variable) => variable.dispose())
+  releaseMemory()
 }
 
 /** Values of all weights, inside of a compiled function. */

@@ -63,7 +63,7 @@ export interface LocalPolicy extends Policy {
 }
 
 /**
- * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x): a folder in Hugging Face's layout, or a name of the hub, which is
+ * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, or a name of the hub, which is
  * downloaded once.
  */
 export async function loadPolicy(model: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import util from 'node:util'
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { quietTensorFlowLog } from '../schema/settings.js'
+import { quietTensorFlowLog, returnTensorFlowMemory } from '../schema/settings.js'
 
 /** An attribute of an op, as tfjs-node writes them; `func` and `tensor` exist in traced graphs only. */
 export interface OpAttribute {
@@ -57,6 +57,8 @@ export interface Binding {
   call(name: string, inputs: number[], outputs: number, xla: boolean): Promise<NativeResult[]>
   upload(dtype: number, shape: number[], values: ArrayBufferView): number
   deviceName(): string
+  /** Gives the system back what was freed (glibc). */
+  releaseMemory(): void
   opList(): Uint8Array
   readonly TF_ATTR_STRING: number
   readonly TF_ATTR_INT: number
@@ -84,6 +86,7 @@ export interface TensorData {
 }
 
 quietTensorFlowLog()
+returnTensorFlowMemory()
 // tfjs-node 4.22 calls this function, which Node 23 removed.
 const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean }
 legacy.isNullOrUndefined ??= (value) => value === null || value === undefined

@@ -3,6 +3,11 @@
 // (context.h). Built by kernel/setup against the TensorFlow library of the PyPI wheel.
 #include <node_api.h>
 
+#ifdef __linux__
+#include <malloc.h>
+#endif
+
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <map>
