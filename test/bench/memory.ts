@@ -2,7 +2,7 @@
 // training and the models are disposed of.
 // Run: npx tsx test/bench/memory.ts [updates, default 100] [questions an update, default 4]
 import { readFileSync } from 'node:fs'
-import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/dataset/mini.js'
+import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { loadPolicy } from '../../src/policy/local-policy.js'
 import { miniProtocol as protocol } from '../../src/rollout/protocol.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
@@ -63,7 +63,7 @@ console.log(['MB'.padEnd(16), ...names.map((name) => name.padStart(9))].join(' '
 line('start')
 const policy = await loadPolicy(miniCheckpoint('policy'), { slots: 96 })
 line('policy loaded')
-const searchEngine = createBm25Engine(await miniDocuments('train'))
+const searchEngine = await createBm25Engine(await miniDocuments('train'))
 const questions = [...(await miniQuestions('mini-nq', 'train')), ...(await miniQuestions('mini-hotpotqa', 'train'))]
 await train({
   algorithm: 'grpo',
