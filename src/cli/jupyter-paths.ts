@@ -21,8 +21,8 @@ export function allKernelsFolders(): string[] {
 }
 
 function userDataFolder(): string {
-  const own = process.env['JUPYTER_DATA_DIR']
-  if (own) return own
+  const named = process.env['JUPYTER_DATA_DIR']
+  if (named) return named
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Jupyter')
   return join(process.env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'jupyter')
 }

@@ -61,8 +61,8 @@ export function uninstallKernel(place: Place): string {
 
 /** The kernelspecs of this project that Jupyter finds, in the order in which it looks; last that of the clone's own JupyterLab. */
 export function listKernels(): InstalledKernel[] {
-  const own = kernelsFolder({ prefix: join(CLONE, '.runtime', 'venv') })
-  return [...new Set([...allKernelsFolders(), own])].flatMap((kernels): InstalledKernel[] => {
+  const inClone = kernelsFolder({ prefix: join(CLONE, '.runtime', 'venv') })
+  return [...new Set([...allKernelsFolders(), inClone])].flatMap((kernels): InstalledKernel[] => {
     const folder = join(kernels, NAME)
     const file = join(folder, 'kernel.json')
     if (!existsSync(file)) return []

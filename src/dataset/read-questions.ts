@@ -33,8 +33,8 @@ function row(dataset: string, domain: Domain | undefined): z.ZodType<Question> {
       return z.NEVER
     }
     if (value === null || typeof value !== 'object' || !('golden_answers' in value)) {
-      const own = questionSchema.safeParse(value)
-      return own.success ? { ...(domain && { domain }), ...own.data } : report(own.error)
+      const parsed = questionSchema.safeParse(value)
+      return parsed.success ? { ...(domain && { domain }), ...parsed.data } : report(parsed.error)
     }
     const foreign = flashRag.safeParse(value)
     if (!foreign.success) return report(foreign.error)

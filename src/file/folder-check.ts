@@ -67,6 +67,6 @@ async function isMountPoint(folder: string): Promise<boolean> {
 /** In a folder like /tmp only a file's owner, or the folder's, renames it. */
 async function isKeptByOwner(target: string): Promise<boolean> {
   const uid = process.getuid?.() ?? 0
-  const [parent, own] = [await stat(dirname(target)), await lstat(target)]
-  return uid !== 0 && (parent.mode & 0o1000) !== 0 && parent.uid !== uid && own.uid !== uid
+  const [parent, entry] = [await stat(dirname(target)), await lstat(target)]
+  return uid !== 0 && (parent.mode & 0o1000) !== 0 && parent.uid !== uid && entry.uid !== uid
 }

@@ -115,10 +115,10 @@ export async function discard(folder: string, partial: string): Promise<void> {
 /** Gives the files of a new folder the modes that they have in the old one. */
 export async function keepModes(old: string, fresh: string): Promise<void> {
   const found = await lstat(old).catch(() => undefined)
-  const own = await lstat(fresh)
-  if (!found || found.isDirectory() !== own.isDirectory() || found.isFile() !== own.isFile()) return
-  if (own.isDirectory()) {
+  const entry = await lstat(fresh)
+  if (!found || found.isDirectory() !== entry.isDirectory() || found.isFile() !== entry.isFile()) return
+  if (entry.isDirectory()) {
     for (const name of await readdir(fresh)) await keepModes(join(old, name), join(fresh, name))
   }
-  if (found.mode !== own.mode && !own.isSymbolicLink()) await chmod(fresh, found.mode & 0o7777)
+  if (found.mode !== entry.mode && !entry.isSymbolicLink()) await chmod(fresh, found.mode & 0o7777)
 }

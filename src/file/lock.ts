@@ -39,10 +39,10 @@ const PAUSE_MS = 20
  * @throws {Error} where a running process, or one of another host, holds it
  */
 export async function takeLock(path: string, subject: string): Promise<Lock> {
-  const own: Holder = { ...(await thisProcess()), token: randomUUID() }
+  const mine: Holder = { ...(await thisProcess()), token: randomUUID() }
   const end = Date.now() + PATIENCE_MS
   while (Date.now() < end) {
-    if (create(path, own)) return held(path, own, subject)
+    if (create(path, mine)) return held(path, mine, subject)
     const holder = await readHolder(path)
     if (holder === 'free') continue
     if (holder !== 'nameless') {
@@ -65,7 +65,7 @@ export async function isLocked(path: string): Promise<boolean> {
 function held(path: string, own: Holder, subject: string): Lock {
   const isOwn = async (): Promise<boolean> => {
     const holder = await readHolder(path)
-    return typeof holder === 'object' && holder.token === own.token
+    return typeof holder === 'object' && holder.token === mine.token
   }
   return {
     async check() {
@@ -80,7 +80,7 @@ function held(path: string, own: Holder, subject: string): Lock {
 /** In one go, for a busy cell could hold up this process between the file and the name in it. */
 function create(path: string, own: Holder): boolean {
   try {
-    writeFileSync(path, JSON.stringify(own), { flag: 'wx' })
+    writeFileSync(path, JSON.stringify(mine), { flag: 'wx' })
     return true
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false

@@ -19,7 +19,7 @@ export type Send = (url: string, init: { headers: Record<string, string> }) => P
 
 /** Where a transfer stands: bytes on the disk, and their digest. */
 interface Transfer {
-  at: number
+  received: number
   hash: Hash
 }
 
@@ -63,8 +63,8 @@ async function fetchOnce(
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
   try {
     const transfer = await resume(handle, file)
-    const start = transfer.at
-    onBytes(transfer.at)
+    const start = transfer.received
+    onBytes(transfer.received)
     await receiveAll(send, file, handle, transfer, onBytes)
     if (transfer.hash.digest('hex') !== file.checksum.hex) {
       await rm(partial, { force: true })
@@ -87,18 +87,23 @@ function newHash({ checksum, size }: RemoteFile): Hash {
 
 /** The state that an earlier transfer left on the disk. */
 async function resume(handle: FileHandle, file: RemoteFile): Promise<Transfer> {
-  const transfer = { at: 0, hash: newHash(file) }
+  const transfer = { received: 0, hash: newHash(file) }
   const { size } = await handle.stat()
   if (size > file.size) {
     await handle.truncate(0)
     return transfer
   }
   const buffer = Buffer.allocUnsafe(Math.min(READ_AT_ONCE, size))
-  while (transfer.at < size) {
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - transfer.at), transfer.at)
+  while (transfer.received < size) {
+    const { bytesRead } = await handle.read(
+      buffer,
+      0,
+      Math.min(buffer.length, size - transfer.received),
+      transfer.received,
+    )
     if (bytesRead === 0) break
     transfer.hash.update(buffer.subarray(0, bytesRead))
-    transfer.at += bytesRead
+    transfer.received += bytesRead
   }
   return transfer
 }
@@ -110,8 +115,8 @@ async function receiveAll(
   transfer: Transfer,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  for (let fruitless = 0; transfer.at < file.size;) {
-    const before = transfer.at
+  for (let fruitless = 0; transfer.received < file.size;) {
+    const before = transfer.received
     let failure: unknown = new Error(`the server ended ${file.url} at byte ${before} of ${file.size}`)
     try {
       await receive(send, file, handle, transfer, onBytes)
@@ -119,8 +124,8 @@ async function receiveAll(
       if (!passes(error)) throw error
       failure = error
     }
-    if (transfer.at >= file.size) return
-    fruitless = transfer.at > before ? 0 : fruitless + 1
+    if (transfer.received >= file.size) return
+    fruitless = transfer.received > before ? 0 : fruitless + 1
     if (fruitless === ATTEMPTS) throw failure
     await sleep(FIRST_PAUSE_MS * 2 ** Math.max(0, fruitless - 1))
   }
@@ -136,31 +141,31 @@ async function receive(
 ): Promise<void> {
   // Ranges count bytes of what is sent, so it must not be compressed.
   const headers: Record<string, string> = { 'accept-encoding': 'identity' }
-  if (transfer.at > 0) headers['range'] = `bytes=${transfer.at}-`
+  if (transfer.received > 0) headers['range'] = `bytes=${transfer.received}-`
   const response = await send(file.url, { headers })
   const from = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1]
   if (!response.ok || !response.body) {
     await response.body?.cancel()
     throw statusError(file.url, response.status)
   }
-  if (response.status !== 206 || Number(from) !== transfer.at) {
+  if (response.status !== 206 || Number(from) !== transfer.received) {
     if (response.status === 206) {
       await response.body.cancel()
-      throw new Error(`${file.url}: asked for bytes from ${transfer.at}, got those from ${from}`)
+      throw new Error(`${file.url}: asked for bytes from ${transfer.received}, got those from ${from}`)
     }
     // A server without ranges sends all of it again.
-    transfer.at = 0
+    transfer.received = 0
     transfer.hash = newHash(file)
   }
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    if (transfer.at + chunk.length > file.size)
+    if (transfer.received + chunk.length > file.size)
       throw new Error(`${file.url} is longer than the ${file.size} bytes listed`)
     for (let done = 0; done < chunk.length;) {
-      done += (await handle.write(chunk, done, chunk.length - done, transfer.at + done)).bytesWritten
+      done += (await handle.write(chunk, done, chunk.length - done, transfer.received + done)).bytesWritten
     }
     transfer.hash.update(chunk)
-    transfer.at += chunk.length
-    onBytes(transfer.at)
+    transfer.received += chunk.length
+    onBytes(transfer.received)
   }
 }
 

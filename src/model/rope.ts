@@ -27,9 +27,9 @@ export function ropeTables(rope: Rope, headDim: number, length: number): { cos: 
     for (let i = 0; i < half; i++) {
       // transformers computes the angle in float32.
       const angle = Math.fround(position * Math.fround(frequencies[i]!))
-      const at = position * headDim + i
-      cos[at] = cos[at + half] = Math.cos(angle)
-      sin[at] = sin[at + half] = Math.sin(angle)
+      const index = position * headDim + i
+      cos[index] = cos[index + half] = Math.cos(angle)
+      sin[index] = sin[index + half] = Math.sin(angle)
     }
   }
   return { cos, sin }

@@ -22,20 +22,20 @@ function comparable(text: string): string {
 
 /** 1 where the answer equals a gold answer after normalisation, else 0. No answer and an empty one are 0. */
 export function exactMatch(answer: string | null, goldAnswers: readonly string[]): number {
-  const own = comparable(answer ?? '')
-  return own !== '' && goldAnswers.some((gold) => comparable(gold) === own) ? 1 : 0
+  const given = comparable(answer ?? '')
+  return given !== '' && goldAnswers.some((gold) => comparable(gold) === given) ? 1 : 0
 }
 
 /** 1 where the answer contains a gold answer after normalisation, else 0. The paper's code calls this exact match. */
 export function coverExactMatch(answer: string | null, goldAnswers: readonly string[]): number {
-  const own = comparable(answer ?? '')
-  return goldAnswers.some((gold) => comparable(gold) !== '' && own.includes(comparable(gold))) ? 1 : 0
+  const given = comparable(answer ?? '')
+  return goldAnswers.some((gold) => comparable(gold) !== '' && given.includes(comparable(gold))) ? 1 : 0
 }
 
 /** Bag-of-words F1 after normalisation, the best over gold answers; 0 where no word is shared. */
 export function f1(answer: string | null, goldAnswers: readonly string[]): number {
-  const own = words(answer ?? '')
-  return goldAnswers.reduce((best, gold) => Math.max(best, overlap(own, words(gold))), 0)
+  const given = words(answer ?? '')
+  return goldAnswers.reduce((best, gold) => Math.max(best, overlap(given, words(gold))), 0)
 }
 
 function words(text: string): string[] {

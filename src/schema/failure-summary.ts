@@ -41,8 +41,8 @@ export function summarizeFailures(rollouts: readonly Pick<Trajectory | Score, 'f
 }
 
 function causeOf(message: string): string {
-  return message.replace(DETAILS, (detail, at: number) =>
-    /^[1-5]\d\d$/.test(detail) && /(?:http|status|code)\D{0,10}$/i.test(message.slice(Math.max(0, at - 20), at))
+  return message.replace(DETAILS, (detail, offset: number) =>
+    /^[1-5]\d\d$/.test(detail) && /(?:http|status|code)\D{0,10}$/i.test(message.slice(Math.max(0, offset - 20), offset))
       ? detail
       : '…',
   )

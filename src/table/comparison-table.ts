@@ -48,11 +48,11 @@ export function comparisonTable(scores: readonly Score[], options: ComparisonOpt
   const cells = groupBy(scores, (score) => JSON.stringify([score.method, score.dataset]))
 
   const rows = methods.flatMap((method): ComparisonRow[] => {
-    const own = ordered.flatMap((dataset): ComparisonRow[] => {
+    const perSet = ordered.flatMap((dataset): ComparisonRow[] => {
       const cell = cells.get(JSON.stringify([method, dataset]))
       return cell ? [datasetRow(method, dataset, domains.get(dataset) ?? null, cell)] : []
     })
-    return [...own, ...averageRows(method, own, ordered, domains)]
+    return [...perSet, ...averageRows(method, perSet, ordered, domains)]
   })
   return comparisonRowsToTable(rows)
 }

@@ -49,8 +49,8 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
 
   /** What the loss needs of one microbatch; `share` and `advantage` are given for each sequence. */
   async function lossInputs(batch: Microbatch, sequences: readonly TrainedSequence[], shares: readonly number[]) {
-    const { ids, at, targets } = batch
-    const tokens = { ids, at, targets }
+    const { ids, logitRows, targets } = batch
+    const tokens = { ids, logitRows, targets }
     const oldLogprobs = bfloat16
       ? (await logprobsOf(tokens, model)).logprobs
       : float32(perTarget(batch, ({ sequence, place }) => sequences[sequence]!.logprobs[place]!))

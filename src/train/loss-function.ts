@@ -28,7 +28,7 @@ export interface TrainingState extends ModelWeights {
 }
 
 /** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
-export type TargetInputs = Record<'ids' | 'at' | 'targets', HostTensor>
+export type TargetInputs = Record<'ids' | 'logitRows' | 'targets', HostTensor>
 
 /** What the model says about the trained tokens. */
 export interface TargetOutputs {
@@ -54,7 +54,10 @@ function targetOutputs(
   weights: WeightTensors,
   inputs: Traced<TargetInputs>,
 ): TargetOutputs {
-  const hidden = gatherRows(hiddenStates(config, weights, inputs.ids).reshape([-1, config.hiddenSize]), inputs.at)
+  const hidden = gatherRows(
+    hiddenStates(config, weights, inputs.ids).reshape([-1, config.hiddenSize]),
+    inputs.logitRows,
+  )
   const masked = vocabularyMask(config.vocabSize, tokenizer.vocabSize)
   const logits = masked(unembed(config, weights, hidden))
   const scaled = temperature === 1 ? logits : logits.div(temperature)

@@ -13,7 +13,7 @@ export interface Microbatch {
   /** int32 [rows, time] */
   ids: HostTensor
   /** int32 [targets]: where in the flattened [rows * time] the prediction of each trained token stands. */
-  at: HostTensor
+  logitRows: HostTensor
   /** int32 [targets]: the trained tokens. */
   targets: HostTensor
   /** Which token each target is; as many as there are real ones, padding follows them. */
@@ -63,25 +63,25 @@ function bucket(length: number): number {
 
 function microbatch(sequences: readonly Sequence[], members: number[], rows: number, time: number): Microbatch {
   const ids = new Int32Array(rows * time)
-  const at: number[] = []
+  const logitRows: number[] = []
   const targets: number[] = []
   const origins: Microbatch['origins'] = []
   members.forEach((sequence, row) => {
-    const { ids: own, trained } = sequences[sequence]!
-    ids.set(own, row * time)
+    const { ids: sequenceIds, trained } = sequences[sequence]!
+    ids.set(sequenceIds, row * time)
     for (const place of trained) {
-      at.push(row * time + place - 1)
-      targets.push(own[place]!)
+      logitRows.push(row * time + place - 1)
+      targets.push(sequenceIds[place]!)
       origins.push({ sequence, place })
     }
   })
-  const padded = roundUp(Math.max(1, at.length), TARGETS_STEP)
+  const padded = roundUp(Math.max(1, logitRows.length), TARGETS_STEP)
   const pad = (values: number[]): Int32Array => {
     const array = new Int32Array(padded)
     array.set(values)
     return array
   }
-  return { ids: int32(ids, [rows, time]), at: int32(pad(at)), targets: int32(pad(targets)), origins }
+  return { ids: int32(ids, [rows, time]), logitRows: int32(pad(logitRows)), targets: int32(pad(targets)), origins }
 }
 
 /** One value per target, zero on padding. */

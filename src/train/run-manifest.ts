@@ -127,9 +127,9 @@ function dependsOnUpdates(config: RunConfig, before: number, made: number): stri
       'learning rate': (count: number) => learningRateAt({ ...config, updates: count }, update),
       'noise threshold': (count: number) => noiseThreshold(config.curriculum, update, count),
     }
-    for (const [name, at] of Object.entries(schedules)) {
-      if (at(before) === at(updates)) continue
-      return `, and the ${name} depends on it: that of update ${update + 1} was ${at(before)} and would be ${at(updates)}`
+    for (const [name, valueFor] of Object.entries(schedules)) {
+      if (valueFor(before) === valueFor(updates)) continue
+      return `, and the ${name} depends on it: that of update ${update + 1} was ${valueFor(before)} and would be ${valueFor(updates)}`
     }
   }
   return undefined

@@ -112,9 +112,9 @@ export async function trainSupervised(options: SupervisedOptions): Promise<void>
       }))
       let loss = 0
       for (const microbatch of toMicrobatches(sequences, microbatchTokens)) {
-        const { ids, at, targets } = microbatch
+        const { ids, logitRows, targets } = microbatch
         const weight = perTarget(microbatch, ({ sequence, place }) => examples[sequence]!.tokenWeights[place]! / total)
-        const inputs = { ids, at, targets, weight: float32(weight) }
+        const inputs = { ids, logitRows, targets, weight: float32(weight) }
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         loss += result.loss.data[0]!
       }

@@ -50,9 +50,9 @@ function likeliestPair(words: { parts: string[]; count: number }[]): [string, st
     }
   }
   let best: string | undefined
-  let most = 1
+  let highest = 1
   for (const [key, count] of pairs) {
-    if (count > most || (count === most && best !== undefined && key < best)) [best, most] = [key, count]
+    if (count > highest || (count === highest && best !== undefined && key < best)) [best, highest] = [key, count]
   }
   return best?.split(' ') as [string, string] | undefined
 }

@@ -121,8 +121,8 @@ function encode(
   const ids: number[] = []
   const tokenWeights: number[] = []
   segments.forEach((segment, i) => {
-    const own = tokenizer.encode(segment.text)
-    for (const id of own) {
+    const encoded = tokenizer.encode(segment.text)
+    for (const id of encoded) {
       ids.push(id)
       tokenWeights.push(weight(segment, i))
     }

@@ -83,16 +83,16 @@ function worldFacts(): SplitFact[] {
     if (plain(language)) add('language', country.name, language)
     for (const row of rows.filter((airport) => airport.country === code && plain(airport.city))) {
       const airport = `airport ${row.iata}`
-      const own = byCity.get(row.city)!
+      const airports = byCity.get(row.city)!
       // A city's name must mean one city.
-      if (own.some((other) => other.country !== code || other.subd !== row.subd)) continue
+      if (airports.some((other) => other.country !== code || other.subd !== row.subd)) continue
       add('city', airport, row.city)
       add('icao code', airport, row.icao)
       if (Number(row.elevation) > 0) add('elevation', airport, row.elevation)
-      if (own[0] !== row) continue
+      if (airports[0] !== row) continue
       add('country', row.city, country.name)
       if (plain(row.subd)) add('region', row.city, row.subd)
-      if (own.length === 1) add('airport', row.city, airport)
+      if (airports.length === 1) add('airport', row.city, airport)
     }
   }
   for (const element of elements()) {
@@ -113,9 +113,11 @@ function disjoint(facts: SplitFact[]): SplitFact[] {
       splits.set(name, (splits.get(name) ?? new Set()).add(split))
     }
   }
-  const own = (name: string): boolean => (splits.get(name)?.size ?? 0) <= 1
-  const kept = facts.filter(({ entity, value, relation }) => own(entity) && (!inDomain.has(relation) || own(value)))
-  const unique = new Map(kept.map((fact) => [`${fact.entity}|${fact.relation}`, fact]))
+  const inOneSplit = (name: string): boolean => (splits.get(name)?.size ?? 0) <= 1
+  const disjointFacts = facts.filter(
+    ({ entity, value, relation }) => inOneSplit(entity) && (!inDomain.has(relation) || inOneSplit(value)),
+  )
+  const unique = new Map(disjointFacts.map((fact) => [`${fact.entity}|${fact.relation}`, fact]))
   return [...unique.values()]
 }
 
@@ -145,15 +147,15 @@ export function readFacts(): SplitFact[] {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const facts = disjoint(worldFacts())
   writeFileSync(FILE, facts.map((fact) => JSON.stringify(fact)).join('\n') + '\n')
-  for (const [relation, own] of group(facts, (fact) => fact.relation)) {
-    const count = (split: Split): number => own.filter((fact) => fact.split === split).length
+  for (const [relation, ofRelation] of group(facts, (fact) => fact.relation)) {
+    const count = (split: Split): number => ofRelation.filter((fact) => fact.split === split).length
     console.log(
       relation,
       count('train'),
       count('validation'),
       count('test'),
       'values',
-      new Set(own.map((f) => f.value)).size,
+      new Set(ofRelation.map((f) => f.value)).size,
     )
   }
 }

@@ -65,8 +65,8 @@ const frameWord = (random: Random): string =>
     ? pick(random, WORDS)
     : Array.from({ length: 1 + Math.floor(random() * 3) }, () => pick(random, PIECES)).join('')
 
-const frameWords = (random: Random, most: number): string =>
-  Array.from({ length: 1 + Math.floor(random() * most) }, () => frameWord(random)).join(' ')
+const frameWords = (random: Random, longest: number): string =>
+  Array.from({ length: 1 + Math.floor(random() * longest) }, () => frameWord(random)).join(' ')
 
 /** A question as training and the in-domain sets ask it. */
 export function inDomainQuestion(random: Random, entity: string, relations: readonly string[]): string {

@@ -37,8 +37,8 @@ async function measure(policy: LocalPolicy): Promise<Record<string, number>> {
   ]
   const scores = await evaluate({ methods, questions })
   const mean = (value: 'em' | 'searches', method: string, dataset?: string): number => {
-    const own = scores.filter((score) => score.method === method && (!dataset || score.dataset === dataset))
-    return Math.round((1000 * own.reduce((sum, score) => sum + score[value], 0)) / own.length) / 1000
+    const selected = scores.filter((score) => score.method === method && (!dataset || score.dataset === dataset))
+    return Math.round((1000 * selected.reduce((sum, score) => sum + score[value], 0)) / selected.length) / 1000
   }
   return {
     em: mean('em', 'bm25'),

@@ -98,15 +98,15 @@ const write = (name: string, records: readonly object[]): void =>
 const facts = readFacts()
 for (const split of ['train', 'validation', 'test'] as const) {
   const random = createRandom({ train: 11, validation: 12, test: 13 }[split])
-  const own = facts.filter((fact) => fact.split === split)
-  const documents = own.filter((fact) => split !== 'train' || IN_DOMAIN.includes(fact.relation))
+  const inSplit = facts.filter((fact) => fact.split === split)
+  const documents = inSplit.filter((fact) => split !== 'train' || IN_DOMAIN.includes(fact.relation))
   write(
     `documents-${split}`,
     documents.map((fact, i) => ({ id: `${split}-${i}`, title: fact.entity, text: sentence(random, fact) })),
   )
   for (const set of SETS) {
     const size = set.sizes[split]
-    if (size) write(`${set.name}-${split}`, questions(random, set, split, size, own))
+    if (size) write(`${set.name}-${split}`, questions(random, set, split, size, inSplit))
   }
 }
 

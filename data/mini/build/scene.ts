@@ -43,8 +43,8 @@ const lastWord = (name: string): string => name.slice(name.lastIndexOf(' ') + 1)
 function groupBy(facts: Fact[], key: (fact: Fact) => string): Map<string, Fact[]> {
   const groups = new Map<string, Fact[]>()
   for (const fact of facts) {
-    const own = groups.get(key(fact))
-    if (own) own.push(fact)
+    const group = groups.get(key(fact))
+    if (group) group.push(fact)
     else groups.set(key(fact), [fact])
   }
   return groups
@@ -97,10 +97,10 @@ export function realDistractor(
   entity: string,
   relation: string,
 ): Fact {
-  const own = base.byEntity.get(entity)?.filter((fact) => fact.relation !== relation && !isIn(chain, fact)) ?? []
+  const same = base.byEntity.get(entity)?.filter((fact) => fact.relation !== relation && !isIn(chain, fact)) ?? []
   const reverse = base.byValue.get(entity)?.filter((fact) => !isIn(chain, fact)) ?? []
   const kind = random()
-  if (own.length > 0 && kind < SAME_ENTITY) return pick(random, own)
+  if (same.length > 0 && kind < SAME_ENTITY) return pick(random, same)
   if (reverse.length > 0 && kind >= SAME_ENTITY && kind < SAME_ENTITY + AS_VALUE) return pick(random, reverse)
   if (entity.includes(' ') && random() < 0.5) {
     const cousins = base.byLastWord.get(lastWord(entity)) ?? []

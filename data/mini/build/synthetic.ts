@@ -53,8 +53,8 @@ const isReserved = (name: string, reserved: ReadonlySet<string>): boolean =>
   [name, ...name.split(' ')].some((part) => reserved.has(part))
 
 function drawName(random: Random): string {
-  const word = (most: number): string => {
-    const count = 2 + Math.floor(random() * (most - 1))
+  const word = (maxSyllables: number): string => {
+    const count = 2 + Math.floor(random() * (maxSyllables - 1))
     const text = Array.from({ length: count }, () => pick(random, SYLLABLES)).join('')
     return text[0]!.toUpperCase() + text.slice(1)
   }
@@ -101,8 +101,8 @@ export function syntheticWorld(
   // Names that share a word with those of the chain: a policy must read all of a name.
   const cousin = (): string => {
     const words = pick(random, [...used]).split(' ')
-    const own = name().split(' ')[0]!
-    const made = random() < 0.6 ? `${own} ${words[words.length - 1]}` : `${words[0]} ${own}`
+    const first = name().split(' ')[0]!
+    const made = random() < 0.6 ? `${first} ${words[words.length - 1]}` : `${words[0]} ${first}`
     return isReserved(made, reserved) ? name() : made
   }
   const others = Array.from({ length: 12 }, (_, i) => (i < 3 ? cousin() : name())).filter((other) => !used.has(other))

@@ -43,12 +43,12 @@ export function readRope(
   const source = file.rope_scaling ?? file.rope_parameters ?? {}
   const nested = nestedParameters(source)
   const read = (type: LayerType): Rope => {
-    const own = nested ? nested[type] : source
-    if (!own) throw new Error(`rope_parameters names layer types, but not '${type}', which the model has`)
-    const theta = own.rope_theta ?? file.rope_theta ?? defaults[type] ?? 10_000
-    const partial = own.partial_rotary_factor ?? file.partial_rotary_factor ?? 1
+    const fields = nested ? nested[type] : source
+    if (!fields) throw new Error(`rope_parameters names layer types, but not '${type}', which the model has`)
+    const theta = fields.rope_theta ?? file.rope_theta ?? defaults[type] ?? 10_000
+    const partial = fields.partial_rotary_factor ?? file.partial_rotary_factor ?? 1
     if (partial !== 1) throw new Error(`partial_rotary_factor ${partial} is not supported; only 1 is`)
-    const scaling = readScaling(own, file)
+    const scaling = readScaling(fields, file)
     return { theta, ...(scaling && { scaling }) }
   }
   return Object.fromEntries(types.map((type) => [type, read(type)]))
