@@ -62,25 +62,25 @@ export async function isLocked(path: string): Promise<boolean> {
   return holder === 'nameless' ? !(await isOlder(path, NAMELESS_MS)) : (await isRunning(holder)) !== false
 }
 
-function held(path: string, own: Holder, subject: string): Lock {
-  const isOwn = async (): Promise<boolean> => {
+function held(path: string, mine: Holder, subject: string): Lock {
+  const isMine = async (): Promise<boolean> => {
     const holder = await readHolder(path)
     return typeof holder === 'object' && holder.token === mine.token
   }
   return {
     async check() {
-      if (!(await isOwn())) throw new Error(`${subject} has lost its lock ${path}: did somebody delete it?`)
+      if (!(await isMine())) throw new Error(`${subject} has lost its lock ${path}: did somebody delete it?`)
     },
     async release() {
-      if (await isOwn()) await rm(path, { force: true })
+      if (await isMine()) await rm(path, { force: true })
     },
   }
 }
 
 /** In one go, for a busy cell could hold up this process between the file and the name in it. */
-function create(path: string, own: Holder): boolean {
+function create(path: string, holder: Holder): boolean {
   try {
-    writeFileSync(path, JSON.stringify(mine), { flag: 'wx' })
+    writeFileSync(path, JSON.stringify(holder), { flag: 'wx' })
     return true
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false

@@ -49,8 +49,8 @@ async function trainedLogprobs(
 ): Promise<number[][]> {
   const compiled = compileTargetLogprobs(policy, { temperature, bfloat16: false })
   const result = sequences.map((): number[] => [])
-  for (const { ids, at, targets, origins } of toMicrobatches(sequences, 4096)) {
-    const { logprobs } = await compiled({ ids, at, targets }, { trainable: policy.weights, frozen: {} })
+  for (const { ids, logitRows, targets, origins } of toMicrobatches(sequences, 4096)) {
+    const { logprobs } = await compiled({ ids, logitRows, targets }, { trainable: policy.weights, frozen: {} })
     origins.forEach(({ sequence }, i) => result[sequence]!.push(logprobs.data[i]!))
   }
   compiled.dispose()
