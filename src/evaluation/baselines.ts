@@ -33,13 +33,13 @@ export interface RagOptions extends BaselineOptions {
 }
 
 const baselineSchema = z.strictObject({
-  protocol: anObject<Protocol>('a protocol').default(zerosearchProtocol),
-  prompts: anObject<BaselinePrompts>('prompts').default(zerosearchBaselinePrompts),
+  protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
+  prompts: anObject<BaselinePrompts>('prompts', ['direct', 'rag']).default(zerosearchBaselinePrompts),
   sampling: samplingSchema.default(GREEDY),
 })
 
 const ragSchema = baselineSchema.extend({
-  searchEngine: anObject<SearchEngine>('a search engine'),
+  searchEngine: anObject<SearchEngine>('a search engine', ['search']),
   topK: z.int().min(1).default(5),
 })
 

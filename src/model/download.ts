@@ -33,7 +33,7 @@ const inputSchema = z.strictObject({
   revision: z.string().exactOptional(),
   token: z.string().exactOptional(),
   onProgress: aFunction<NonNullable<ResolveModelOptions['onProgress']>>().exactOptional(),
-  signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+  signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
 })
 
 export interface DownloadProgress {

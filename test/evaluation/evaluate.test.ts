@@ -104,7 +104,9 @@ test('a method checks its options when it is made, not at the first question', (
     policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol, ...options })
   expect(make({ topK: -1 })).toThrow('roll out: topK must be a positive integer, got -1')
   expect(make({ sampling: { temperature: NaN, topP: 1, topK: 0 } })).toThrow('sampling.temperature must be 0 (greedy)')
-  expect(make({ protocol: {} })).toThrow('roll out: protocol: maxSearches must be')
+  expect(make({ protocol: {} })).toThrow('roll out: protocol must be a protocol, got {}')
+  expect(make({ searchEngine: {} })).toThrow('roll out: searchEngine must be a search engine, got {}')
+  expect(make({ signal: [] })).toThrow('roll out: signal must be an AbortSignal')
   expect(make({ topk: 3 })).toThrow('there is no option topk; did you mean topK?')
 })
 
