@@ -1,13 +1,20 @@
 import { z } from 'zod'
 import { readJsonl } from '../file/jsonl.js'
 import type { Domain, Question } from '../schema/question.js'
-import { questionSchema } from '../schema/record-schemas.js'
+import { parseOptions } from '../schema/parse-options.js'
+import { domainSchema, questionSchema } from '../schema/record-schemas.js'
 
 /** A line of FlashRAG's sets; column names are theirs. */
 const flashRag = z.object({
   id: z.string().min(1),
   question: z.string().min(1),
   golden_answers: z.array(z.string().min(1)).min(1),
+})
+
+const inputSchema = z.object({
+  path: z.string().min(1),
+  dataset: z.string().min(1),
+  domain: domainSchema.exactOptional(),
 })
 
 /**
@@ -17,6 +24,7 @@ const flashRag = z.object({
  * @param domain Whether training asks questions of this kind; questions that say it themselves keep it.
  */
 export async function readQuestions(path: string, dataset: string, domain?: Domain): Promise<Question[]> {
+  parseOptions('read question set', inputSchema, { path, dataset, domain })
   const questions = await readJsonl(path, row(dataset, domain), 'question set')
   const seen = new Set<string>()
   for (const { id } of questions) {

@@ -25,7 +25,7 @@ export interface ProgressBar {
  * @param total How many there are.
  */
 export function progressBar(total: number, options: ProgressOptions = {}): ProgressBar {
-  if (!(total >= 0))
+  if (typeof total !== 'number' || !(total >= 0 && total < Infinity))
     throw new RangeError(`progressBar: total must be a number from 0 on, got ${total}; count the items`)
   const { label = 'progress', unit = 'items' } = options
   const started = performance.now()

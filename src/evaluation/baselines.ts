@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import type { Policy, Sampling } from '../policy/policy.js'
+import { samplingSchema } from '../policy/sampling-options.js'
 import { fitObservation } from '../rollout/fit-observation.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
 import { rollOut } from '../rollout/roll-out.js'
+import { parseRolloutOptions } from '../rollout/rollout-options.js'
 import type { RolloutOptions } from '../rollout/rollout-options.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
@@ -31,13 +33,13 @@ export interface RagOptions extends BaselineOptions {
 }
 
 const baselineSchema = z.strictObject({
-  protocol: anObject<Protocol>('a protocol').default(zerosearchProtocol),
-  prompts: anObject<BaselinePrompts>('prompts').default(zerosearchBaselinePrompts),
-  sampling: anObject<Sampling>('a sampling').default(GREEDY),
+  protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
+  prompts: anObject<BaselinePrompts>('prompts', ['direct', 'rag']).default(zerosearchBaselinePrompts),
+  sampling: samplingSchema.default(GREEDY),
 })
 
 const ragSchema = baselineSchema.extend({
-  searchEngine: anObject<SearchEngine>('a search engine'),
+  searchEngine: anObject<SearchEngine>('a search engine', ['search']),
   topK: z.int().min(1).default(5),
 })
 
@@ -45,12 +47,14 @@ const ragSchema = baselineSchema.extend({
 export function directMethod(policy: Policy, options: BaselineOptions = {}): Method {
   const { prompts, ...rest } = parseOptions('direct method', baselineSchema, options)
   const once = withoutSearch(rest, (tokenizer, question) => prompts.direct(tokenizer, question))
+  parseRolloutOptions(once)
   return { name: 'direct', answer: (question, context) => rollOut(policy, question, { ...once, ...context }) }
 }
 
 /** The model with the documents of one search for the question itself. */
 export function ragMethod(policy: Policy, options: RagOptions): Method {
   const { searchEngine, topK, protocol, prompts, sampling } = parseOptions('rag method', ragSchema, options)
+  parseRolloutOptions({ searchEngine, topK, protocol, sampling })
   return {
     name: 'rag',
     async answer(question, context) {

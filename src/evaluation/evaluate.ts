@@ -6,6 +6,7 @@ import { interruptSignal } from '../rollout/interrupt.js'
 import { summarizeFailures } from '../schema/failure-summary.js'
 import { aFunction, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
+import { questionSchema } from '../schema/record-schemas.js'
 import type { Score } from '../schema/score.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { Method } from './method.js'
@@ -33,10 +34,7 @@ const isMethod = (value: unknown): boolean => {
   return typeof name === 'string' && name !== '' && typeof answer === 'function'
 }
 
-const isQuestion = (value: unknown): boolean => {
-  const { id, dataset, question, goldAnswers } = (value ?? {}) as Partial<Record<keyof Question, unknown>>
-  return [id, dataset, question].every((text) => typeof text === 'string') && Array.isArray(goldAnswers)
-}
+const isQuestion = (value: unknown): boolean => questionSchema.safeParse(value).success
 
 const optionsSchema = z.strictObject({
   methods: z.array(z.custom<Method>(isMethod, 'must be a method with a name; policyMethod makes one')).min(1),

@@ -1,4 +1,5 @@
-import { lstat, readdir, rename, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, lstat, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { errorCode, errorMessage, isMissing } from './write-error.js'
 
@@ -34,8 +35,16 @@ export async function checkTarget(target: string, kind: FolderKind, overwrite: b
   }
   if (await isKeptByOwner(target)) refuse('belongs to somebody else, in a folder where only owners may rename')
   if (names.length === 0) return
+  // What is in it is carried over to the new one, or deleted.
+  await access(target, constants.W_OK).catch((error: unknown) => refuse('may not be changed by this user', error))
   if (!names.includes(kind.marker)) {
     refuse(`holds files but no ${kind.what} (${kind.marker}); choose another folder`)
+  }
+  for (const name of names) {
+    const inner = join(target, name)
+    // Not of a link: it would be moved to where it leads.
+    if ((await lstat(inner)).isDirectory() && (await isMountPoint(inner)))
+      refuse(`holds the mount point ${name}, which cannot be moved; choose another folder`)
   }
   if (!overwrite) refuse(`holds a ${kind.what} already; \`overwrite: true\` replaces it, or choose another folder`)
 }
@@ -66,7 +75,7 @@ async function isMountPoint(folder: string): Promise<boolean> {
 
 /** In a folder like /tmp only a file's owner, or the folder's, renames it. */
 async function isKeptByOwner(target: string): Promise<boolean> {
-  const uid = process.getuid?.() ?? 0
+  const uid = process.geteuid?.() ?? 0
   const [parent, entry] = [await stat(dirname(target)), await lstat(target)]
   return uid !== 0 && (parent.mode & 0o1000) !== 0 && parent.uid !== uid && entry.uid !== uid
 }

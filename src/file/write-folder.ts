@@ -44,7 +44,7 @@ export async function openFolder(
   kind: FolderKind,
   { overwrite = false, keepPreviousAs }: FolderOptions = {},
 ): Promise<FolderWriter> {
-  const target = await realTarget(folder)
+  const target = await explained(kind, folder, () => realTarget(folder))
   const places = placesOf(target)
   const subject = `${kind.operation}: ${target}`
   // Twice: nothing is put beside a folder that is refused, and another writer may have ended before the lock was ours.
@@ -139,7 +139,9 @@ async function recover(places: FolderPlaces, kind: FolderKind, keepPreviousAs: s
 /** A folder is made, filled and renamed beside the target, as the real one will be. */
 async function probe(partial: string, renamed: string): Promise<void> {
   try {
-    await mkdir(join(partial, 'folder'), { recursive: true })
+    // One by one: of a full disk, `recursive` would say that something is missing.
+    await mkdir(partial)
+    await mkdir(join(partial, 'folder'))
     await rename(partial, renamed)
   } finally {
     await rm(partial, { recursive: true, force: true })

@@ -1,8 +1,10 @@
 import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ListFileEntry } from '@huggingface/hub'
+import { z } from 'zod'
 import { recoverFolder } from '../file/write-folder.js'
 import { writeError } from '../file/write-error.js'
+import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
 import { readModelConfig } from './config.js'
 import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
 import type { RemoteFile, Send } from './fetch-file.js'
@@ -22,6 +24,17 @@ export interface ResolveModelOptions {
   /** Stops the download; what has arrived is kept for the next call. */
   signal?: AbortSignal
 }
+
+/** Checked even where the model is there already, so that a mistake does not wait for an empty cache. */
+const inputSchema = z.strictObject({
+  model: z.string().min(1),
+  cacheDir: z.string().min(1).exactOptional(),
+  hubUrl: z.url('must be an address such as https://huggingface.co').exactOptional(),
+  revision: z.string().exactOptional(),
+  token: z.string().exactOptional(),
+  onProgress: aFunction<NonNullable<ResolveModelOptions['onProgress']>>().exactOptional(),
+  signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
+})
 
 export interface DownloadProgress {
   /** The file that is being fetched. */
@@ -56,6 +69,7 @@ const PROGRESS_EVERY_MS = 100
  * fails, or a checksum is wrong; no message holds the token
  */
 export async function resolveModel(nameOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
+  parseOptions('resolve model', inputSchema, { ...options, model: nameOrFolder })
   await recoverFolder(nameOrFolder)
   const there = await stat(nameOrFolder).catch(() => undefined)
   if (there?.isDirectory()) return nameOrFolder

@@ -78,6 +78,14 @@ export async function loadPolicy(model: string, options: LocalPolicyOptions = {}
         `got ${contextLength}`,
     )
   }
+  for (const [option, value] of Object.entries({ tokensPerCall, prefillChunk })) {
+    if (value > config.maxPositions) {
+      throw new Error(
+        `load policy: ${option} must be at most ${config.maxPositions}, the positions that the model was made for, ` +
+          `got ${value}`,
+      )
+    }
+  }
   const tokenizer = await loadTokenizer(folder)
   checkTokenizer(tokenizer, config)
   const weights: Weights = {}

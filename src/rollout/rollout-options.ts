@@ -37,14 +37,14 @@ export type CheckedOptions = Required<Omit<RolloutOptions, 'quality' | 'signal'>
 const count = z.int().min(0)
 
 const options = z.strictObject({
-  searchEngine: anObject<SearchEngine>('a search engine'),
+  searchEngine: anObject<SearchEngine>('a search engine', ['search']),
   topK: positiveInteger.default(5),
   quality: aFunction<NonNullable<RolloutOptions['quality']>>().exactOptional(),
-  protocol: anObject<Protocol>('a protocol').default(zerosearchProtocol),
+  protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
   sampling: samplingSchema.default({ temperature: 1, topP: 1, topK: 0 }),
   seed: seedSchema.default(0),
   maxSearches: count.exactOptional(),
-  signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+  signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
 })
 
 const limits = z.object({

@@ -30,9 +30,18 @@ export function parseOptions<T>(operation: string, schema: ZodType<T>, options: 
   throw new Error(`${operation}: ${field || 'options'} ${first}, got ${show(value)}${rest}`)
 }
 
-/** Something with methods, such as a policy or an engine: handed on as it is. */
-export const anObject = <T>(what = 'an object'): ZodType<T> =>
-  z.custom<T>((value) => typeof value === 'object' && value !== null, `must be ${what}`)
+/**
+ * Something with methods, such as a policy or an engine: handed on as it is.
+ * @param methods that it must have
+ */
+export const anObject = <T>(what = 'an object', methods: readonly (keyof T & string)[] = []): ZodType<T> =>
+  z.custom<T>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+    `must be ${what}`,
+  )
 
 /** A function: handed on as it is. */
 export const aFunction = <T>(): ZodType<T> => z.custom<T>((value) => typeof value === 'function', 'must be a function')

@@ -13,12 +13,12 @@ const share = z.number().min(0).max(1)
 
 const quality: z.ZodType<Quality> = z.enum(['useful', 'noisy'])
 
-const domain: z.ZodType<Domain> = z.enum(['in-domain', 'out-of-domain'])
+export const domainSchema: z.ZodType<Domain> = z.enum(['in-domain', 'out-of-domain'])
 
 export const questionSchema: z.ZodType<Question> = z.object({
   id: text,
   dataset: text,
-  domain: domain.exactOptional(),
+  domain: domainSchema.exactOptional(),
   question: text,
   goldAnswers: z.array(text).min(1),
   supportingFacts: z.array(text).exactOptional(),
@@ -74,7 +74,7 @@ export const trajectorySchema: z.ZodType<Trajectory> = z
 export const scoreSchema: z.ZodType<Score> = z.object({
   method: text,
   dataset: text,
-  domain: domain.exactOptional(),
+  domain: domainSchema.exactOptional(),
   questionId: text,
   answer: z.string().nullable(),
   em: share,

@@ -17,7 +17,7 @@ export interface SimulatorOptions {
 }
 
 const schema = z.strictObject({
-  prompt: anObject<SimulatorPrompt>('a simulator prompt').default(zerosearchSimulatorPrompt),
+  prompt: anObject<SimulatorPrompt>('a simulator prompt', ['render']).default(zerosearchSimulatorPrompt),
   temperature: temperatureSchema.default(0.8),
 })
 

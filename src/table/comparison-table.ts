@@ -1,6 +1,8 @@
 import { table, type ColumnTable } from 'arquero'
+import { z } from 'zod'
 import type { Domain } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
+import { parseOptions } from '../schema/parse-options.js'
 import { meanInterval, wilsonInterval } from './wilson-interval.js'
 
 /** One row of the comparison. Metrics are means over questions, in [0, 1]. */
@@ -34,13 +36,16 @@ export interface ComparisonOptions {
   inDomain?: readonly string[]
 }
 
+const optionsSchema = z.strictObject({ inDomain: z.array(z.string()).optional() })
+
 /**
  * One row for each method and dataset, methods and datasets in the order in which they first appear (in-domain sets
  * first), then each method's averages: in-domain, out-of-domain, and over all sets. An average is left out where it
  * would be that of another row (`all` where all sets are in-domain, or all out-of-domain) or over sets that the method was not run on.
  */
 export function comparisonTable(scores: readonly Score[], options: ComparisonOptions = {}): ColumnTable {
-  const domains = domainsOf(scores, options.inDomain)
+  const { inDomain } = parseOptions('comparison', optionsSchema, options)
+  const domains = domainsOf(scores, inDomain)
   const methods = unique(scores.map((score) => score.method))
   const datasets = unique(scores.map((score) => score.dataset))
   const isInDomain = (dataset: string): boolean => domains.get(dataset) === 'in-domain'

@@ -57,7 +57,7 @@ const optionsSchema = z.strictObject({
   microbatchTokens: z.int().min(1).default(4096),
   bfloat16: z.boolean().default(true),
   onStep: aFunction<NonNullable<SupervisedOptions['onStep']>>().exactOptional(),
-  signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+  signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
   ...optimizerSettings,
 })
 

@@ -70,17 +70,17 @@ const aQuestion = z.custom<Question>(
 const schema: z.ZodType<CheckedOptions, unknown> = z
   .strictObject({
     ...runConfigShape,
-    policy: anObject<LocalPolicy>('a local policy'),
-    searchEngine: anObject<SearchEngine>('a search engine'),
+    policy: anObject<LocalPolicy>('a local policy', ['start', 'save']),
+    searchEngine: anObject<SearchEngine>('a search engine', ['search']),
     questions: z.array(aQuestion).min(1),
-    protocol: anObject<Protocol>('a protocol').default(zerosearchProtocol),
+    protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
     reward: aFunction<NonNullable<TrainOptions['reward']>>().exactOptional(),
     onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
     saveTo: z.string().min(1).exactOptional(),
     resume: z.boolean().default(false),
     overwrite: z.boolean().default(false),
     allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
-    signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+    signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
   })
   .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
     path: ['saveTo'],

@@ -28,6 +28,15 @@ test('our own columns are read as they are', async () => {
   expect(await readQuestions(path, 'ignored')).toEqual([own, { ...bare, id: 'mine-test-1' }])
 })
 
+test('what is no name of a set, or no domain, is refused', async () => {
+  await write({ id: 'test_0', question: 'who?', golden_answers: ['Ada'] })
+  for (const dataset of ['', NaN, null] as string[])
+    await expect(readQuestions(path, dataset)).rejects.toThrow('read question set: dataset must ')
+  await expect(readQuestions(path, 'nq', 'indomain' as 'in-domain')).rejects.toThrow(
+    "read question set: domain must be one of 'in-domain', 'out-of-domain', got 'indomain'",
+  )
+})
+
 test('FlashRAG’s columns are read; ids that begin anew in each set stay apart', async () => {
   await write({ id: 'test_0', question: 'who?', golden_answers: ['Ada', 'Ada L.'], metadata: { type: 'bridge' } })
   const nq = await readQuestions(path, 'nq')

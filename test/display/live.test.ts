@@ -55,6 +55,9 @@ describe('a progress bar', () => {
       yield 1
     })()
     await expect(track(endless).next()).rejects.toThrow('track: these items have no length; give `total`')
+    for (const total of [NaN, -1, Infinity, '5' as unknown as number]) {
+      expect(() => progressBar(total)).toThrow(`progressBar: total must be a number from 0 on, got ${total}`)
+    }
   })
 
   it('prints its last line alone where there is no notebook', async () => {

@@ -19,6 +19,32 @@ const questions = [0, 1, 2].map((n): Question => ({
 const engine = await createBm25Engine(questions.map((_, n) => ({ text: `n${n} is Ada ${n}.` })))
 const mini = { protocol: miniProtocol, prompts: miniBaselinePrompts }
 
+test.each([
+  [
+    'direct',
+    (options: object) =>
+      directMethod(
+        scriptedPolicy(() => ''),
+        options,
+      ),
+  ],
+  [
+    'rag',
+    (options: object) =>
+      ragMethod(
+        scriptedPolicy(() => ''),
+        { searchEngine: engine, ...options },
+      ),
+  ],
+])('%s checks its options when it is made', (name, make) => {
+  for (const temperature of [NaN, -1, '1'] as number[])
+    expect(() => make({ sampling: { temperature, topP: 1, topK: 0 } })).toThrow(
+      `${name} method: sampling.temperature must be 0 (greedy)`,
+    )
+  expect(() => make({ sampling: {} })).toThrow('sampling.temperature must be')
+  expect(() => make({ protocol: { ...miniProtocol, maxTokens: 0 } })).toThrow('maxTokens must be a positive integer')
+})
+
 describe('direct', () => {
   test('answers in one message; a search that it writes is not made', async () => {
     const policy = scriptedPolicy((_, heard) =>

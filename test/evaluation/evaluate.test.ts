@@ -87,10 +87,27 @@ describe('evaluate', () => {
     await refused({ methods: [{ ...method, name: '' }] }, 'methods.0 must be a method with a name, got')
     await refused({ questions: [] }, 'questions must have a length of at least 1, got []')
     await refused({ questions: [questions[0], 'who?'] }, 'questions.1 must be a question with id, dataset')
+    for (const goldAnswers of [[], [''], [NaN], 'Ada']) {
+      await refused(
+        { questions: [{ ...questions[0]!, goldAnswers }] },
+        'questions.0 must be a question with id, dataset',
+      )
+    }
     for (const concurrency of [0, -1, 1.5, NaN, Infinity]) await refused({ concurrency }, 'concurrency must be')
     for (const maxFailedShare of [-0.1, 1.1, NaN]) await refused({ maxFailedShare }, 'maxFailedShare must be')
     await refused({ onprogress: () => undefined }, 'there is no option onprogress; did you mean onProgress?')
   })
+})
+
+test('a method checks its options when it is made, not at the first question', () => {
+  const make = (options: object) => () =>
+    policyMethod('reader', reader(), { searchEngine: engine, protocol: miniProtocol, ...options })
+  expect(make({ topK: -1 })).toThrow('roll out: topK must be a positive integer, got -1')
+  expect(make({ sampling: { temperature: NaN, topP: 1, topK: 0 } })).toThrow('sampling.temperature must be 0 (greedy)')
+  expect(make({ protocol: {} })).toThrow('roll out: protocol must be a protocol, got {}')
+  expect(make({ searchEngine: {} })).toThrow('roll out: searchEngine must be a search engine, got {}')
+  expect(make({ signal: [] })).toThrow('roll out: signal must be an AbortSignal')
+  expect(make({ topk: 3 })).toThrow('there is no option topk; did you mean topK?')
 })
 
 /** Answers as a script says, after some time; a cause makes it fail. */

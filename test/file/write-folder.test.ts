@@ -170,6 +170,32 @@ describe('openFolder, before the work', () => {
     expect(beside(target)).toEqual([])
   })
 
+  it('refuses a folder that holds a mount point, and moves no link in it', async () => {
+    const target = newTarget()
+    await save(target, 'one')
+    fs.mkdirSync(join(target, 'disk'))
+    fs.mkdirSync(join(target, 'plain'))
+    fs.symlinkSync(join(target, 'plain'), join(target, 'link'))
+    onRename = (from, to) => {
+      if (from.endsWith('disk') && to.endsWith('itself')) throw fault('EBUSY')
+    }
+    await expect(openFolder(target, KIND, { overwrite: true })).rejects.toThrow(
+      `save: ${target} holds the mount point disk, which cannot be moved; choose another folder`,
+    )
+    onRename = undefined
+    await (await openFolder(target, KIND, { overwrite: true })).close()
+    expect(fs.readdirSync(target).sort()).toEqual(['disk', 'link', 'plain', 'run.txt'])
+    expect(fs.readdirSync(join(target, 'plain'))).toEqual([])
+  })
+
+  it.skipIf(asRoot)('refuses to replace a folder whose content it may not move', async () => {
+    const target = newTarget()
+    await save(target, 'one')
+    fs.chmodSync(target, 0o500)
+    await expect(openFolder(target, KIND, { overwrite: true })).rejects.toThrow('may not be changed by this user')
+    fs.chmodSync(target, 0o700)
+  })
+
   const mounts = fs.existsSync('/dev/shm') && fs.statSync('/dev/shm').dev !== fs.statSync('/dev').dev
   it.skipIf(!mounts)('knows a mount point of the machine', async () => {
     await expect(openFolder('/dev/shm', KIND)).rejects.toThrow('is a mount point')

@@ -46,6 +46,17 @@ const requestsOf = (file: string): HubRequest[] => hub.requests.filter(({ path }
 const weights = (): Buffer => hub.files.get(WEIGHTS)!
 const blob = (name: string): string => join(cacheDir, 'models--owner--tiny', 'blobs', name)
 
+it('options are checked, also where the model is there already', async () => {
+  const folder = checkpointFolder('qwen2')
+  const refused = (options: object, rule: string): Promise<void> =>
+    expect(resolveModel(folder, options)).rejects.toThrow(`resolve model: ${rule}`)
+  await refused({ cacheDir: 5 }, 'cacheDir must be a text, got 5')
+  await refused({ hubUrl: 'hub' }, 'hubUrl must ')
+  await refused({ revison: 'main' }, 'there is no option revison; did you mean revision?')
+  await refused({ onProgress: true }, 'onProgress must be a function')
+  await expect(resolveModel(NaN as unknown as string)).rejects.toThrow('resolve model: model must be a text, got NaN')
+})
+
 describe('a model by name', () => {
   it('is downloaded whole, and the next time found without a request', async () => {
     const shown: DownloadProgress[] = []

@@ -167,6 +167,13 @@ test('updates are rows, in order; what was not measured is null', () => {
   expect(table.array('entropy')).toEqual([null, null])
 })
 
+test('sets that are in-domain are a list of names, and mistyped options are refused', () => {
+  const compare = (options: object) => () => comparisonTable(scores('before', 'mini-nq', 5, 10), options)
+  for (const inDomain of ['mini-nq-and-others', NaN, null, [1]])
+    expect(compare({ inDomain })).toThrow('comparison: inDomain')
+  expect(compare({ indomain: [] })).toThrow('comparison: there is no option indomain; did you mean inDomain?')
+})
+
 test('as a Danfo DataFrame: same columns, order, values; and the one TensorFlow of the process', async () => {
   const table = comparisonTable(scores('before', 'mini-nq', 5, 10))
   const frame = await toDataFrame(table)
