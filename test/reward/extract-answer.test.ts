@@ -31,7 +31,7 @@ test('whatever was written before, the last answer is found', () => {
   )
 })
 
-test('a whole transcript answers with the prompt’s example, which is why only the policy’s messages are given (defect 2)', () => {
+test('a whole transcript answers with the prompt’s example, which is why only the policy’s messages are given', () => {
   const prompt = 'Write the answer between <answer> and </answer>, such as <answer> Beijing </answer>. Question: who?'
   const correction = 'To answer, write it between <answer> and </answer>.'
   expect(extractAnswer([prompt + 'I do not know.'])).toBe('Beijing')

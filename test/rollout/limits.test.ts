@@ -58,7 +58,7 @@ describe('limits', () => {
     expect(trajectory.ids.length).toBeLessThanOrEqual(200)
   })
 
-  test('a question that does not fit is a failure, never cut (defect 8)', async () => {
+  test('a question that does not fit is a failure, never cut', async () => {
     const long = { ...question, question: 'who? '.repeat(400) }
     const trajectory = await rollOut(always(lasting), long, { searchEngine: finding(), protocol: miniProtocol })
     expect(trajectory.failure).toEqual({
@@ -96,7 +96,7 @@ describe('limits', () => {
 })
 
 describe('provenance', () => {
-  test('nothing is tokenised again (defect 7): ids that no text encodes to are kept', async () => {
+  test('nothing is tokenised again: ids that no text encodes to are kept', async () => {
     // The encoding pairs letters up; the sampling spells them one by one.
     const pairing = {
       ...letterTokenizer,
@@ -127,7 +127,7 @@ describe('provenance', () => {
     ])
   })
 
-  test('an end-of-text token that the policy samples is trained on, though it is the padding id too (defect 6)', async () => {
+  test('an end-of-text token that the policy samples is trained on, though it is the padding id too', async () => {
     const tokenizer = { ...letterTokenizer, padId: letterTokenizer.eosIds[0]! }
     const policy = scriptedPolicy((turn) => (turn === 0 ? 'I end' : '<answer> Ada</answer>'), { tokenizer })
     const trajectory = await rollOut(policy, question, { searchEngine: finding(), protocol: miniProtocol })
@@ -150,7 +150,7 @@ describe('provenance', () => {
   })
 })
 
-describe('no answer (defect 2)', () => {
+describe('no answer', () => {
   test.each([zerosearchProtocol, miniProtocol])(
     'the $name prompt’s and correction’s examples are no answers',
     async (protocol) => {
@@ -170,7 +170,7 @@ describe('no answer (defect 2)', () => {
   )
 })
 
-describe('reward hacks (defect 13)', () => {
+describe('reward hacks', () => {
   test('nothing after the first answer counts, repeated tags included', async () => {
     const policy = always(`<answer> Ada</answer>${'</answer>'.repeat(20)}<answer> Bob</answer>`)
     const trajectory = await rollOut(policy, question, { searchEngine: finding(), protocol: miniProtocol })
@@ -191,7 +191,7 @@ describe('reward hacks (defect 13)', () => {
 })
 
 describe('failures and stopping', () => {
-  test('a failing engine is asked once, not for ever (defect 14)', async () => {
+  test('a failing engine is asked once, not for ever', async () => {
     let calls = 0
     const engine: SearchEngine = { name: 'down', search: () => (calls++, Promise.reject(new Error('HTTP 500'))) }
     const policy = always(lasting)

@@ -89,7 +89,7 @@ describe('createSimulator', () => {
     expect(llm.open()).toBe(0)
   })
 
-  test('each search is about its own trajectory’s question and answer, whoever else searches (defect 1)', async () => {
+  test('each search is about its own trajectory’s question and answer, whoever else searches', async () => {
     // The LLM repeats the answer that its prompt holds; policies with an odd number search, the others answer at once.
     const llm = scriptedPolicy((_, heard) => ` Doc 1: ${/Answer: (\w+)/.exec(heard)![1]}</information>`)
     const policy = scriptedPolicy((turn, heard) =>
