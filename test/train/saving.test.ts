@@ -286,7 +286,7 @@ describe('a killed process', () => {
     const kills = await trainWithKills(join(folder, 'killed'), training, 3, createRandom(1))
     expect(kills).toBeGreaterThan(0)
     expect(runIn(join(folder, 'killed'))).toEqual(runIn(join(folder, 'unbroken')))
-  })
+  }, 300_000)
 
   it('keeps others away from its folder until it has ended', async () => {
     const saveTo = join(folder, 'shared')
