@@ -8,7 +8,7 @@ export type { Document, Quality } from './schema/document.js'
 export type { Domain, Question } from './schema/question.js'
 export type { Score } from './schema/score.js'
 export type { Action, Observation, Trajectory, Turn } from './schema/trajectory.js'
-export type { UpdateRecord } from './schema/update-record.js'
+export type { Metrics, UpdateRecord } from './schema/update-record.js'
 export { readJsonl, streamJsonl, writeJsonl } from './file/jsonl.js'
 
 export { readQuestions } from './dataset/read-questions.js'

@@ -83,7 +83,7 @@ const SHAPES: Shape[] = [
   shape({
     plural: 'updates',
     is: (value) => hasFields(value, { update: 'present', reward: 'present', em: 'present', kl: 'present' }),
-    ...fromRow((record: UpdateRecord) => ({ ...record })),
+    ...fromRow(({ metrics, ...record }: UpdateRecord) => ({ ...metrics, ...record })),
   }),
   shape({
     plural: 'steps',

@@ -165,6 +165,7 @@ async function replace(
     if (old) await keepModes(places.target, partial)
     await syncTree(partial)
     // From an earlier write whose end failed.
+    await putBack(places)
     await settle(places, kind.owns, keepPreviousAs)
     await lock.check()
     await rename(partial, places.next)

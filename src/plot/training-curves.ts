@@ -5,6 +5,7 @@ import type { Figure } from './figure.js'
 interface Panel {
   title: string
   series: [column: string, name: string][]
+  /** Of the axis, unless a value lies outside: a reward of the user's own may. */
   range?: [number, number]
 }
 
@@ -25,7 +26,7 @@ const PANELS: Panel[] = [
 
 /**
  * What a training run did, update by update, as four small panels.
- * @param table As `trainingTable` makes it. Columns that hold no number are left out.
+ * @param table As `trainingTable` makes it. Columns that hold no finite number are left out.
  */
 export function trainingCurves(table: ColumnTable): Figure {
   const updates = [...table.array('update')]
@@ -40,11 +41,12 @@ export function trainingCurves(table: ColumnTable): Figure {
     const [left, right] = i % 2 === 0 ? [0, 0.45] : [0.55, 1]
     const [low, high] = i < 2 ? [0.57, 1] : [0, 0.43]
     axes[`xaxis${n}`] = axis({ anchor: `y${n}`, domain: [left, right], tick0: updates[0], dtick })
-    axes[`yaxis${n}`] = axis({ anchor: `x${n}`, domain: [low, high], ...(panel.range && { range: panel.range }) })
     annotations.push(label(`${panel.title}, by update`, left, high))
+    const all: number[] = []
     for (const [column, name] of panel.series) {
-      const values = [...table.array(column)] as (number | null)[]
+      const values = Array.from(table.array(column), plotted)
       if (values.every((value) => value === null)) continue
+      for (const value of values) if (value !== null) all.push(value)
       data.push({
         type: 'scatter',
         mode: values.filter((value) => value !== null).length > 1 ? 'lines' : 'markers',
@@ -58,6 +60,9 @@ export function trainingCurves(table: ColumnTable): Figure {
         line: { color: COLOURS[colour++ % COLOURS.length], width: 2 },
       })
     }
+    const { range } = panel
+    const within = range && all.every((value) => value >= range[0] && value <= range[1])
+    axes[`yaxis${n}`] = axis({ anchor: `x${n}`, domain: [low, high], ...(within && { range }) })
   })
   const legend = { orientation: 'h', x: 0, y: 1.06, yanchor: 'bottom' }
   return {
@@ -71,3 +76,6 @@ export function trainingCurves(table: ColumnTable): Figure {
     }),
   }
 }
+
+/** A run that diverged has a gap there, as has what was not measured. */
+const plotted = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null)

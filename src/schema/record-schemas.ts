@@ -3,7 +3,7 @@ import type { Document, Quality } from './document.js'
 import type { Domain, Question } from './question.js'
 import type { Score } from './score.js'
 import type { Action, FailureBoundary, Observation, Trajectory, TrajectoryStopReason, Turn } from './trajectory.js'
-import type { UpdateRecord } from './update-record.js'
+import type { Metrics, UpdateRecord } from './update-record.js'
 
 // Validators of the records that are read from files; the interfaces beside them say what the fields mean.
 
@@ -85,6 +85,9 @@ export const scoreSchema: z.ZodType<Score> = z.object({
   failure: z.string().exactOptional(),
 })
 
+// z.record would drop a metric of the name `__proto__`.
+const metrics = z.custom<Metrics>((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+
 export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   update: z.int().min(1),
   reward: z.number(),
@@ -106,5 +109,5 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   tokensPerTrajectory: z.number().min(0),
   rolloutSeconds: z.number().min(0),
   updateSeconds: z.number().min(0),
-  validationEm: share.exactOptional(),
+  metrics: metrics.exactOptional(),
 })

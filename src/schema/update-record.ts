@@ -44,6 +44,9 @@ export interface UpdateRecord {
   rolloutSeconds: number
   /** Wall time of the optimization, in seconds. */
   updateSeconds: number
-  /** Exact match on validation questions, clean documents, in [0, 1]; present on the updates that were validated. */
-  validationEm?: number
+  /** What `onUpdate` returned; `validationEm` has a place in tables and curves. */
+  metrics?: Metrics
 }
+
+/** Measures of the user's own, by name. Any values: they are saved as far as `toJson` can express them. */
+export type Metrics = Record<string, unknown>

@@ -1,11 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { fromJson, toJson } from '../file/any-json.js'
+import type { Json } from '../file/any-json.js'
 import { readJsonl, writeJsonl } from '../file/jsonl.js'
+import { errorMessage } from '../file/write-error.js'
 import { openFolder } from '../file/write-folder.js'
 import type { FolderKind, FolderWriter } from '../file/write-folder.js'
 import { readCheckpoint } from '../model/checkpoint.js'
+import type { Checkpoint } from '../model/checkpoint.js'
+import { openSafetensors } from '../model/safetensors.js'
 import { readWeightFile, writeWeightFile } from '../model/weight-file.js'
+import { expectedShapes } from '../model/weight-names.js'
 import { setWeight } from '../model/weights.js'
 import type { LocalPolicy } from '../policy/local-policy.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
@@ -17,7 +23,8 @@ import type { RunManifest } from './run-manifest.js'
 /**
  * A training run on disk, enough to go on with it as if it had never stopped:
  * `policy/` is a model folder that transformers loads, `updates.jsonl` has the records, `run.json` the manifest and the
- * learner's counters, and one safetensors file each the rest of its state (`reference`, `optimizer`).
+ * learner's counters, and one safetensors file each the rest of its state (`reference`, `optimizer`). `previous/` is the
+ * same of the save before.
  */
 export interface SavedRun {
   manifest: RunManifest
@@ -27,9 +34,12 @@ export interface SavedRun {
 interface RunFile {
   manifest: Record<string, unknown>
   counters: Record<string, number>
+  /** Number of updates made: as many lines have the records. */
+  updates: number
 }
 
 const FILES = { run: 'run.json', records: 'updates.jsonl', policy: 'policy' }
+const PREVIOUS = 'previous'
 const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
 const KIND: FolderKind = {
@@ -48,9 +58,9 @@ const KIND: FolderKind = {
 export const openRunFolder = (
   folder: string,
   { resume, overwrite }: { resume: boolean; overwrite: boolean },
-): Promise<FolderWriter> => openFolder(folder, KIND, { overwrite: resume || overwrite })
+): Promise<FolderWriter> => openFolder(folder, KIND, { overwrite: resume || overwrite, keepPreviousAs: PREVIOUS })
 
-/** Writes the run; what was in the folder before stays whole until the new one is complete. */
+/** Writes the run; what was in the folder before stays whole, and then becomes its `previous`. */
 export async function saveRun(
   folder: FolderWriter,
   policy: LocalPolicy,
@@ -62,14 +72,15 @@ export async function saveRun(
   await folder.write(async (aside) => {
     await policy.save(join(aside, FILES.policy))
     for (const [name, variables] of Object.entries(weights)) await writeWeightFile(stateFile(aside, name), variables)
-    await writeJsonl(join(aside, FILES.records), records)
-    const file: RunFile = { manifest: { ...manifest }, counters }
+    await writeJsonl(join(aside, FILES.records), records.map(toJson))
+    const file: RunFile = { manifest: { ...manifest }, counters, updates: records.length }
     await writeFile(join(aside, FILES.run), `${JSON.stringify(file, null, 2)}\n`)
   })
 }
 
 /**
- * Reads a saved run into the policy and its learner.
+ * Reads a saved run into the policy and its learner. Where its newest save is damaged, this is said, and it is the one
+ * before.
  * @param allowed What may differ from the saved manifest.
  * @throws {Error} where there is none, or its manifest is not this; policy and learner are then as they were
  */
@@ -80,16 +91,68 @@ export async function resumeRun(
   manifest: RunManifest,
   allowed: readonly (keyof RunManifest)[],
 ): Promise<UpdateRecord[]> {
-  const saved = await readRunFile(folder)
-  const records = await readJsonl(join(folder, FILES.records), updateRecordSchema, 'updates')
-  checkResumable(folder, saved.manifest, manifest, allowed, records.length)
-  for (const [name, variables] of Object.entries(learner.state().weights))
-    await readWeightFile(stateFile(folder, name), variables)
-  const { tensors } = await readCheckpoint(join(folder, FILES.policy))
-  for await (const { key, data } of tensors()) await setWeight(policy.weights[key]!, data)
-  learner.restore(saved.counters)
+  const { weights } = learner.state()
+  const { place, file, records, checkpoint } = await newestWhole(folder, Object.keys(weights))
+  checkResumable(folder, file.manifest, manifest, allowed, records.length)
+  checkModel(folder, checkpoint, policy)
+  for (const [name, variables] of Object.entries(weights)) await readWeightFile(stateFile(place, name), variables)
+  for await (const { key, data } of checkpoint.tensors()) await setWeight(policy.weights[key]!, data)
+  learner.restore(file.counters)
   return records
 }
+
+interface Generation {
+  /** Its folder. */
+  place: string
+  file: RunFile
+  records: UpdateRecord[]
+  /** The policy's. */
+  checkpoint: Checkpoint
+}
+
+async function newestWhole(folder: string, states: readonly string[]): Promise<Generation> {
+  try {
+    return await readGeneration(folder, states)
+  } catch (error) {
+    const previous = await readGeneration(join(folder, PREVIOUS), states).catch(() => undefined)
+    if (!previous) throw error
+    console.warn(
+      `train: the newest save of the run in ${folder} is damaged (${errorMessage(error)}); ` +
+        `the run goes on from the one before, after update ${previous.file.updates}`,
+    )
+    return previous
+  }
+}
+
+/** Reads all but the weights, whose files are checked: nothing of a damaged save may reach policy or learner. */
+async function readGeneration(place: string, states: readonly string[]): Promise<Generation> {
+  const file = await readRunFile(place)
+  const records = await readJsonl(join(place, FILES.records), recordLine, 'updates')
+  if (records.length !== file.updates) {
+    throw new Error(
+      `train: ${join(place, FILES.records)} should have ${file.updates} records, as ${FILES.run} says, has ${records.length}`,
+    )
+  }
+  for (const state of states) await (await openSafetensors(stateFile(place, state))).close()
+  const checkpoint = await readCheckpoint(join(place, FILES.policy))
+  return { place, file, records, checkpoint }
+}
+
+function checkModel(folder: string, { config }: Checkpoint, { weights }: LocalPolicy): void {
+  const shapes = Object.entries(expectedShapes(config))
+  const other = shapes.find(([key, shape]) => weights[key]?.shape.join() !== shape.join())
+  if (!other && shapes.length === Object.keys(weights).length) return
+  const [key, shape] = other ?? shapes[0]!
+  throw new Error(
+    `train: the run in ${folder} is of another model: its '${key}' is [${shape.join(', ')}], ` +
+      `the policy's [${weights[key]?.shape.join(', ') ?? ''}]; resume with the model that it began with`,
+  )
+}
+
+const recordLine = z
+  .unknown()
+  .transform((line) => fromJson(line as Json))
+  .pipe(updateRecordSchema)
 
 async function readRunFile(folder: string): Promise<RunFile> {
   const path = join(folder, FILES.run)
@@ -101,13 +164,14 @@ async function readRunFile(folder: string): Promise<RunFile> {
   const result = runFileSchema.safeParse(jsonOf(text))
   if (result.success) return result.data
   throw new Error(
-    `train: ${path} holds no run that this version can go on with; \`overwrite: true\` instead of \`resume\` begins anew`,
+    `train: ${path} is damaged, or of another version; \`overwrite: true\` instead of \`resume\` begins anew`,
   )
 }
 
 const runFileSchema: z.ZodType<RunFile> = z.object({
   manifest: z.record(z.string(), z.unknown()),
   counters: z.record(z.string(), z.number()),
+  updates: z.int().min(1),
 })
 
 function jsonOf(text: string): unknown {

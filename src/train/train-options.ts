@@ -6,14 +6,13 @@ import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
 import { questionSchema } from '../schema/record-schemas.js'
 import type { Trajectory } from '../schema/trajectory.js'
-import type { UpdateRecord } from '../schema/update-record.js'
+import type { Metrics, UpdateRecord } from '../schema/update-record.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { MANIFEST_KEYS } from './run-manifest.js'
 import type { RunManifest } from './run-manifest.js'
 import { runConfigShape } from './run-config.js'
 import type { RunConfig } from './run-config.js'
-
-type MaybeUpdate = Partial<UpdateRecord> | undefined
+import type { SaveEvery } from './run-saver.js'
 
 /** Settings that have no default. */
 type Needed = 'algorithm' | 'updates' | 'curriculum'
@@ -31,15 +30,27 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
    * rollout counts as failed.
    */
   reward?: (trajectory: Trajectory) => number
-  /** After each update; training waits for it. What it returns is added to the record. */
-  onUpdate?: (record: UpdateRecord, trajectories: readonly Trajectory[]) => MaybeUpdate | Promise<MaybeUpdate>
   /**
-   * Folder in which the run is kept when it ends, also by the stop button or an error: the policy as a model folder, the
-   * records, and what it takes to go on. Default: the run is not kept.
+   * After each update; training waits for it. An object that it returns is the record's `metrics`, such as
+   * `{ validationEm: 0.5 }`. An error in it ends the run, which is saved with this update.
+   */
+  onUpdate?: (
+    record: UpdateRecord,
+    trajectories: readonly Trajectory[],
+  ) => Metrics | undefined | Promise<Metrics | undefined>
+  /**
+   * Folder in which the run is kept, from time to time and when it ends, also by the stop button or an error: the policy
+   * as a model folder, the records, and what it takes to go on; the run as it was saved before that is in `previous`.
+   * Default: the run is not kept.
    */
   saveTo?: string
   /**
-   * Goes on with the run in `saveTo`, as if it had never stopped. Settings and inputs must be the same; `updates` may be
+   * How often the run is saved while it goes on, and so how much is lost when the process is killed: `{ minutes: 2 }`, at
+   * the end of the update under way then, or `{ updates: 10 }`. Training waits meanwhile. Default `{ minutes: 2 }`.
+   */
+  saveEvery?: SaveEvery
+  /**
+   * Goes on with the run in `saveTo` as it was last saved, as if it had never stopped. Settings and inputs must be the same; `updates` may be
    * another number where no schedule depends on it so far. Default false.
    */
   resume?: boolean
@@ -60,11 +71,16 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 /** Options with their defaults. */
 export type CheckedOptions = RunConfig &
   Pick<TrainOptions, 'policy' | 'searchEngine' | 'questions' | 'reward' | 'onUpdate' | 'saveTo' | 'signal'> &
-  Required<Pick<TrainOptions, 'protocol' | 'resume' | 'overwrite' | 'allowChanges'>>
+  Required<Pick<TrainOptions, 'protocol' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges'>>
 
 const aQuestion = z.custom<Question>(
   (value) => questionSchema.safeParse(value).success,
   'must be a question with id, dataset, question and goldAnswers',
+)
+
+const saveEverySchema: z.ZodType<SaveEvery> = z.union(
+  [z.strictObject({ minutes: z.number().min(0) }), z.strictObject({ updates: z.int().min(1) })],
+  'must be { minutes: 0 or more } or { updates: 1 or more }',
 )
 
 const schema: z.ZodType<CheckedOptions, unknown> = z
@@ -77,6 +93,7 @@ const schema: z.ZodType<CheckedOptions, unknown> = z
     reward: aFunction<NonNullable<TrainOptions['reward']>>().exactOptional(),
     onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
     saveTo: z.string().min(1).exactOptional(),
+    saveEvery: saveEverySchema.default({ minutes: 2 }),
     resume: z.boolean().default(false),
     overwrite: z.boolean().default(false),
     allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),

@@ -5,12 +5,14 @@ import type { FailureCause } from '../schema/failure-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
 import { learningRateAt } from './learning-rate.js'
+import { recordedMetrics } from './metrics.js'
 import { afterOthers, untilStopped } from './one-at-a-time.js'
 import { playBatch, questionDrawer } from './play-batch.js'
 import type { BatchMeasures } from './play-batch.js'
 import { createLearner, runConfigOf } from './run-config.js'
 import { openRunFolder, resumeRun, saveRun } from './run-folder.js'
 import { runManifest } from './run-manifest.js'
+import { createRunSaver } from './run-saver.js'
 import { parseTrainOptions } from './train-options.js'
 import type { CheckedOptions, TrainOptions } from './train-options.js'
 
@@ -74,44 +76,52 @@ async function runUpdates(
   const draw = questionDrawer(questions, config.seed)
   const failures = failureWatch(options)
   const learner = await createLearner(policy, config)
-  let records: UpdateRecord[] = []
   try {
-    if (options.resume) records = await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
+    const records = options.resume
+      ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
+      : []
+    const save = (): Promise<void> => saveRun(folder!, policy, learner, { manifest, records })
+    const saver = folder && createRunSaver(folder.folder, options.saveEvery, records.length, save)
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, updates)
     for (let drawn = 0; drawn < records.length * questionsPerUpdate; drawn++) draw()
-    for (let update = records.length; update < updates && !signal?.aborted; update++) {
-      progress.update = update + 1
-      const threshold = noiseThreshold(curriculum, update, updates)
-      const started = performance.now()
-      const asked = Array.from({ length: questionsPerUpdate }, draw)
-      const { trajectories, groups, measured } = await playBatch(options, asked, update, threshold, signal)
-      const rolledOut = performance.now()
-      failures(update + 1, measured)
-      if (signal?.aborted) break
-      progress.saves = true
-      const learningRate = learningRateAt(config, update)
-      const step = await learner.step(groups, learningRate)
-      const record: UpdateRecord = {
-        update: update + 1,
-        ...measured,
-        ...step,
-        noiseThreshold: threshold,
-        learningRate,
-        rolloutSeconds: (rolledOut - started) / 1000,
-        updateSeconds: (performance.now() - rolledOut) / 1000,
-      }
-      records.push(record)
-      Object.assign(record, await options.onUpdate?.(record, trajectories))
-    }
-  } finally {
     try {
-      if (folder && records.length > 0) await saveRun(folder, policy, learner, { manifest, records })
-    } finally {
-      learner.dispose()
+      for (let update = records.length; update < updates && !signal?.aborted; update++) {
+        progress.update = update + 1
+        const threshold = noiseThreshold(curriculum, update, updates)
+        const started = performance.now()
+        const asked = Array.from({ length: questionsPerUpdate }, draw)
+        const { trajectories, groups, measured } = await playBatch(options, asked, update, threshold, signal)
+        const rolledOut = performance.now()
+        failures(update + 1, measured)
+        if (signal?.aborted) break
+        progress.saves = true
+        const learningRate = learningRateAt(config, update)
+        const step = await learner.step(groups, learningRate)
+        const record: UpdateRecord = {
+          update: update + 1,
+          ...measured,
+          ...step,
+          noiseThreshold: threshold,
+          learningRate,
+          rolloutSeconds: (rolledOut - started) / 1000,
+          updateSeconds: (performance.now() - rolledOut) / 1000,
+        }
+        records.push(record)
+        // A copy: what the user's code does with it is no part of the run.
+        const metrics = recordedMetrics(await options.onUpdate?.(structuredClone(record), trajectories), update + 1)
+        if (metrics) record.metrics = metrics
+        await saver?.afterUpdate(records.length)
+      }
+    } catch (error) {
+      await saver?.atEnd(records.length, error)
+      throw error
     }
+    await saver?.atEnd(records.length)
+    return records
+  } finally {
+    learner.dispose()
   }
-  return records
 }
 
 /** Looks at the failed rollouts of each update: warns of the first ones, throws where there are too many. */

@@ -64,8 +64,8 @@ describe('an array of records', () => {
   })
 
   it('has a column for each field that any of them has, and sorts by it', async () => {
-    const { validationEm: _, ...first } = records['update record']
-    const updates = [first, { ...first, update: 2, validationEm: 0.5 }]
+    const { metrics: _, ...first } = records['update record']
+    const updates = [first, { ...first, update: 2, metrics: { validationEm: 0.5 } }]
     expect(await cells(updates, 'th')).toContain('validationEm')
     expect(await text(updates, { sort: '-update' })).toMatch(/\n +2 .*\n +1 /)
   })

@@ -17,7 +17,8 @@ export async function fill(aside: string, number: number): Promise<void> {
   await writeFile(join(aside, 'within', 'number.txt'), `${number} ${FILLER}`)
 }
 
-function killAfter(renames: number): void {
+/** Has this process kill itself right after so many renames. */
+export function killAfter(renames: number): void {
   const { rename } = fs
   fs.rename = async (from, to) => {
     await rename(from, to)

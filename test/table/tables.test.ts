@@ -160,7 +160,7 @@ test('updates are rows, in order; what was not measured is null', () => {
     rolloutSeconds: 1,
     updateSeconds: 1,
   })
-  const table = trainingTable([record(2), { ...record(1), validationEm: 0.5 }])
+  const table = trainingTable([record(2), { ...record(1), metrics: { validationEm: 0.5 } }])
   expect(table.array('update')).toEqual([1, 2])
   expect(table.array('reward')).toEqual([0.1, 0.2])
   expect(table.array('validationEm')).toEqual([0.5, null])

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
+import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
+import type { NamedTensor } from '../../src/model/checkpoint.js'
 import { downloadWeight } from '../../src/model/weights.js'
 import { loadPolicy } from '../../src/policy/local-policy.js'
 import type { LocalPolicy } from '../../src/policy/local-policy.js'
@@ -12,6 +14,7 @@ import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { TrainingStopped, train } from '../../src/train/train.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
+import { tinyPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
@@ -20,10 +23,34 @@ const open: LocalPolicy[] = []
 afterAll(() => {
   open.forEach((policy) => policy.dispose())
   rmSync(folder, { recursive: true })
+  rmSync(models, { recursive: true })
 })
 
-async function load(model = miniCheckpoint('policy')): Promise<LocalPolicy> {
-  const policy = await loadPolicy(model, { slots: 16 })
+/** The mini policy's first layer alone: it says nothing that makes sense, but is sampled and trained like any other. */
+async function writeOneLayer(target: string): Promise<void> {
+  const source = miniCheckpoint('policy')
+  const config = JSON.parse(readFileSync(join(source, 'config.json'), 'utf8')) as object
+  const tensors: NamedTensor[] = []
+  for await (const tensor of (await readCheckpoint(source)).tensors())
+    if (!/^layers\.[1-9]/.test(tensor.key)) tensors.push(tensor)
+  const files = { 'config.json': JSON.stringify({ ...config, num_hidden_layers: 1 }) }
+  await writeCheckpoint(target, { sourceFolder: source, files, tensors, dtype: 'float32' })
+}
+
+const models = mkdtempSync(join(tmpdir(), 'models-'))
+const oneLayer = join(models, 'one-layer')
+await writeOneLayer(oneLayer)
+
+async function load(model = oneLayer): Promise<LocalPolicy> {
+  const policy = await loadPolicy(model, { slots: 4 })
+  open.push(policy)
+  return policy
+}
+
+/** A policy that is as good where it does not matter what it says. */
+async function tiny(): Promise<LocalPolicy> {
+  let message = 0
+  const policy = await tinyPolicy(() => (message++ % 2 ? '<answer> Rome</answer>' : '<answer> Lima</answer>'))
   open.push(policy)
   return policy
 }
@@ -34,13 +61,15 @@ const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRe
     policy,
     searchEngine,
     questions,
-    protocol: miniProtocol,
+    protocol: { ...miniProtocol, maxTokens: 150 },
     curriculum: { start: 0, end: 0.5 },
-    updates: 4,
-    questionsPerUpdate: 3,
-    groupSize: 3,
+    updates: 3,
+    questionsPerUpdate: 2,
+    groupSize: 2,
     learningRate: 4e-4,
     klCoef: 0.01,
+    // Some are better than others, whatever they say.
+    reward: ({ ids }) => (ids.reduce((a, b) => a + b, 0) % 7) / 7,
     seed: 2,
     ...more,
   })
@@ -51,6 +80,7 @@ const untimed = (records: readonly UpdateRecord[]): object[] =>
 it('goes on from the folder as if it had never stopped, in another process’s weights too', async () => {
   const straight = await load()
   const expected = await run(straight, {})
+  expect(expected.every(({ gradNorm, tokensPerTrajectory }) => gradNorm > 0 && tokensPerTrajectory > 50)).toBe(true)
 
   const saveTo = join(folder, 'stopped')
   const stop = new AbortController()
@@ -82,7 +112,7 @@ it('goes on from the folder as if it had never stopped, in another process’s w
 
 it('keeps what came before an error', async () => {
   const saveTo = join(folder, 'failed')
-  const fail = run(await load(), {
+  const fail = run(await tiny(), {
     saveTo,
     onUpdate: ({ update }) => {
       if (update === 1) throw new Error('own fault')
@@ -95,7 +125,7 @@ it('keeps what came before an error', async () => {
 
 it('replaces an earlier run where that is said, and keeps others away meanwhile', async () => {
   const saveTo = join(folder, 'failed')
-  const policy = await load()
+  const policy = await tiny()
   const seen: string[] = []
   const records = await run(policy, {
     saveTo,
@@ -113,11 +143,12 @@ it('replaces an earlier run where that is said, and keeps others away meanwhile'
   expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([])
 })
 
-it('refuses other settings, no run, and a folder of other things', async () => {
-  const policy = await load()
-  const saveTo = join(folder, 'stopped')
-  await expect(run(policy, { saveTo, resume: true, groupSize: 4 })).rejects.toThrow(
-    `train: a resumed run keeps its settings: groupSize is 3 in ${saveTo}, got 4; give the same`,
+it('refuses other settings, no run, a run without `resume` or `overwrite`, and a folder of other things', async () => {
+  const policy = await tiny()
+  const saveTo = join(folder, 'failed')
+  const before = readFileSync(join(saveTo, 'run.json'), 'utf8')
+  await expect(run(policy, { saveTo, resume: true, groupSize: 4, updates: 2 })).rejects.toThrow(
+    `train: a resumed run keeps its settings: groupSize is 2 in ${saveTo}, got 4; give the same`,
   )
   await expect(run(policy, { saveTo: join(folder, 'none'), resume: true })).rejects.toThrow('there is no run to resume')
   await expect(run(policy, { resume: true })).rejects.toThrow('saveTo must name the folder of the run to resume')
@@ -125,6 +156,7 @@ it('refuses other settings, no run, and a folder of other things', async () => {
   await expect(run(policy, { saveTo, onUpdate })).rejects.toThrow(
     `train: saveTo: ${saveTo} holds a run already; \`overwrite: true\` replaces it, or choose another folder`,
   )
+  expect(readFileSync(join(saveTo, 'run.json'), 'utf8')).toBe(before)
   const other = mkdtempSync(join(folder, 'other-'))
   writeFileSync(join(other, 'thesis.txt'), 'all of it')
   await expect(run(policy, { saveTo: other, onUpdate })).rejects.toThrow('holds files but no run')

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { UpdateRecord } from '../../src/schema/update-record.js'
+
+const TRAINEE = join(import.meta.dirname, 'trainee.ts')
+const PRELOAD = join(import.meta.dirname, '../../kernel/preload.cjs')
+
+export interface Training {
+  model: 'tiny' | 'mini'
+  updates: number
+  /** A kill from outside comes so many milliseconds after the first sign of the process, at most. */
+  span: number
+}
+
+/**
+ * Trains in a folder; the process is killed at a random moment, or right after one of its renames, and begun anew, until
+ * the run is at its end or it has been killed so many times, after which it is left alone.
+ * @returns how many times it was killed
+ */
+export async function trainWithKills(
+  folder: string,
+  training: Training,
+  kills: number,
+  random: () => number,
+): Promise<number> {
+  for (let killed = 0; ; killed++) {
+    const left = killed < kills
+    const itself = left && killed % 2 === 1 ? [String(1 + Math.floor(random() * 40))] : []
+    const last = await runTrainee(
+      folder,
+      training,
+      itself,
+      left && itself.length === 0 ? random() * training.span : undefined,
+    )
+    if (last === 'done') return killed
+    if (!left) throw new Error(`the training in ${folder} did not end, its last line is: ${last}`)
+  }
+}
+
+/** @returns the last line that it printed */
+async function runTrainee(
+  folder: string,
+  training: Training,
+  itself: readonly string[],
+  killAfterMs: number | undefined,
+): Promise<string> {
+  const { child, ended } = startTrainee(training, folder, itself)
+  let kill: NodeJS.Timeout | undefined
+  if (killAfterMs !== undefined)
+    child.stdout.once('data', () => (kill = setTimeout(() => child.kill('SIGKILL'), killAfterMs)))
+  const text = await ended
+  clearTimeout(kill)
+  return text.trim().split('\n').at(-1)!
+}
+
+/** Begins a training in another process; `ended` is what it printed. */
+export function startTrainee(
+  { model, updates }: Pick<Training, 'model' | 'updates'>,
+  folder: string,
+  itself: readonly string[] = [],
+): { child: ChildProcessByStdio<null, Readable, Readable>; ended: Promise<string> } {
+  const args = ['--require', PRELOAD, '--import', 'tsx', TRAINEE, model, folder, String(updates), ...itself]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [text, faults] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (faults += chunk.toString()))
+  const ended = new Promise<string>((resolve, reject) =>
+    child.once('close', (code, signal) => {
+      if (code === 0 || signal === 'SIGKILL') resolve(text)
+      else reject(new Error(`the training in ${folder} failed: ${faults}`))
+    }),
+  )
+  return { child, ended }
+}
+
+const STATE = ['run.json', 'reference.safetensors', 'optimizer.safetensors', join('policy', 'model.safetensors')]
+
+/** The state of a saved run, byte by byte, and its records without what a clock says. */
+export function runIn(folder: string): { state: string[]; records: UpdateRecord[] } {
+  const lines = readFileSync(join(folder, 'updates.jsonl'), 'utf8').trim().split('\n')
+  return {
+    state: STATE.map((name) => readFileSync(join(folder, name)).toString('base64')),
+    records: lines.map((line) => ({ ...(JSON.parse(line) as UpdateRecord), rolloutSeconds: 0, updateSeconds: 0 })),
+  }
+}
