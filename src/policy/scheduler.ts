@@ -94,4 +94,4 @@ export class Scheduler {
   }
 }
 
-const disposedError = (): Error => new Error('generate: the policy was disposed; load it again')
+const disposedError = (): Error => new Error('generate: the model was disposed; load it again')

@@ -7,7 +7,7 @@ import type { FolderKind, FolderWriter } from '../file/write-folder.js'
 import { readCheckpoint } from '../model/checkpoint.js'
 import { readWeightFile, writeWeightFile } from '../model/weight-file.js'
 import { setWeight } from '../model/weights.js'
-import type { LocalPolicy } from '../policy/local-policy.js'
+import type { LocalModel } from '../language-model/local-model.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Learner } from './learner.js'
@@ -53,7 +53,7 @@ export const openRunFolder = (
 /** Writes the run; what was in the folder before stays whole until the new one is complete. */
 export async function saveRun(
   folder: FolderWriter,
-  policy: LocalPolicy,
+  policy: LocalModel,
   learner: Learner,
   run: SavedRun,
 ): Promise<void> {
@@ -75,7 +75,7 @@ export async function saveRun(
  */
 export async function resumeRun(
   folder: string,
-  policy: LocalPolicy,
+  policy: LocalModel,
   learner: Learner,
   manifest: RunManifest,
   allowed: readonly (keyof RunManifest)[],

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { downloadWeight } from '../../src/model/weights.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
@@ -16,19 +16,19 @@ import type { TrainOptions } from '../../src/train/train-options.js'
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
 const searchEngine = await createBm25Engine(await miniDocuments('validation'))
-const open: LocalPolicy[] = []
+const open: LocalModel[] = []
 afterAll(() => {
   open.forEach((policy) => policy.dispose())
   rmSync(folder, { recursive: true })
 })
 
-async function load(model = miniCheckpoint('policy')): Promise<LocalPolicy> {
-  const policy = await loadPolicy(model, { slots: 16 })
+async function load(model = miniCheckpoint('policy')): Promise<LocalModel> {
+  const policy = await loadModel(model, { slots: 16 })
   open.push(policy)
   return policy
 }
 
-const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
   train({
     algorithm: 'grpo',
     policy,
