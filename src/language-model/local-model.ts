@@ -13,6 +13,8 @@ import { decoderFor } from '../policy/decoder.js'
 import type { Policy } from '../policy/policy.js'
 import { positiveInteger } from '../policy/sampling-options.js'
 import { Scheduler } from '../policy/scheduler.js'
+import type { LanguageModel } from './language-model.js'
+import { policyText } from './policy-text.js'
 
 export interface LocalModelOptions {
   /** Shown in tables; default: the last part of folder or name. */
@@ -49,8 +51,12 @@ export interface SaveOptions {
   overwrite?: boolean
 }
 
-/** A policy whose weights are in this process, so that it can be trained. */
-export interface LocalModel extends Policy {
+/**
+ * A model whose weights are in this process. It is a policy, which can be trained, and a language model, which can be asked;
+ * so it goes wherever either of them goes.
+ */
+export interface LocalModel extends Policy, LanguageModel {
+  readonly contextLength: number
   readonly config: ModelConfig
   readonly weights: Weights
   /**
@@ -86,13 +92,17 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   const parameters = Object.values(weights).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const rows = Math.min(slots, parameters < SMALL ? SMALL_ROWS : slots)
   const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength, prefillChunk })
-  return {
+  const policy: Policy = {
     name: given.name ?? basename(model),
     tokenizer,
     contextLength,
+    start: (sampling, seed) => scheduler.start(sampling, seed),
+  }
+  return {
+    ...policyText(policy),
+    ...policy,
     config,
     weights,
-    start: (sampling, seed) => scheduler.start(sampling, seed),
     save: (target, { dtype = 'float32', overwrite = false } = {}) =>
       writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype, overwrite }),
     dispose() {

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { loadModel } from '../../src/language-model/local-model.js'
-import { miniProtocol as protocol } from '../../src/rollout/protocol.js'
+import { miniProtocol as protocol } from '../../src/mini/protocol.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { compileCount } from '../../src/tensor/compile.js'
 import { native } from '../../src/tensor/runtime.js'
