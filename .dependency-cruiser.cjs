@@ -3,6 +3,7 @@ const layers = [
   ['schema', 'file', 'random', 'signal', 'host', 'tensor'],
   ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm'],
   ['policy'],
+  ['language-model'],
   ['rollout', 'simulator'],
   ['train', 'simulator-data', 'evaluation'],
   ['table', 'plot', 'mini'],

@@ -107,7 +107,7 @@ describe('the built package', () => {
     const preload = join(root, 'kernel', 'preload.cjs')
     const cwd = join(root, 'test')
     const names = execFileSync(process.execPath, ['--require', preload, '-e', script], { cwd, encoding: 'utf8' })
-    expect(names.split(',')).toEqual(expect.arrayContaining(['loadPolicy', 'rollOut', 'train', 'evaluate']))
+    expect(names.split(',')).toEqual(expect.arrayContaining(['loadModel', 'rollOut', 'train', 'evaluate']))
   })
 })
 

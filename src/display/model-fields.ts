@@ -4,7 +4,7 @@ import { isRecord } from './shape.js'
 /** What is read of a model that can be talked to; one with weights in this process tells more. */
 export interface Model {
   name: string
-  contextLength: unknown
+  contextLength?: unknown
   config?: Record<string, unknown>
   weights?: unknown
 }
@@ -28,7 +28,7 @@ export function modelFields({ name, contextLength, config, weights }: Model): Re
     layers: config?.['layers'],
     'hidden size': config?.['hiddenSize'],
     vocabulary: config?.['vocabSize'] === undefined ? undefined : count(config['vocabSize']),
-    context: `${count(contextLength)} ids`,
+    context: contextLength === undefined ? undefined : `${count(contextLength)} ids`,
   }
 }
 

@@ -1,9 +1,11 @@
+import type { Completion } from '../language-model/language-model.js'
 import type { Figure } from '../plot/figure.js'
 import type { Document } from '../schema/document.js'
 import type { Question } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import type { Simulation } from '../simulator/simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
 import { figureBundle } from './figure-bundle.js'
@@ -18,7 +20,7 @@ import { tableCells } from './table-cells.js'
 import { tableHtml, tableText } from './table-html.js'
 import { recordsView, sorted, tableView } from './table-view.js'
 import type { TableView } from './table-view.js'
-import { documentsHtml, trajectoryHtml } from './trajectory-html.js'
+import { documentsHtml, simulationHtml, trajectoryHtml } from './trajectory-html.js'
 
 /** Everything that shows itself, in the order in which a value is asked for it. A new kind of record is one entry here. */
 const SHAPES: Shape[] = [
@@ -53,6 +55,7 @@ const SHAPES: Shape[] = [
   shape({
     plural: 'models',
     is: (value) =>
+      hasFields(value, { name: 'string', complete: 'function' }) ||
       hasFields(value, { name: 'string', tokenizer: 'object', contextLength: 'present', start: 'function' }),
     show: (model: Model, context) => fieldsBundle(modelFields(model), context),
     row: modelFields,
@@ -62,6 +65,26 @@ const SHAPES: Shape[] = [
     is: (value) => hasFields(value, { text: 'string', ids: 'array', logprobs: 'array', stopReason: 'present' }),
     show: (generation: Generation, context) => fieldsBundle(generationFields(generation), context),
     row: generationFields,
+  }),
+  shape({
+    plural: 'completions',
+    is: (value) => hasFields(value, { text: 'string', finishReason: 'string', completionTokens: 'present' }),
+    ...fromRow(({ text, finishReason, stopString, promptTokens, completionTokens }: Completion) => ({
+      text,
+      'ended by': stopString ?? finishReason,
+      tokens: completionTokens,
+      'tokens of the prompt': promptTokens,
+    })),
+  }),
+  shape({
+    plural: 'simulations',
+    is: (value) =>
+      hasFields(value, { documents: 'array', text: 'string' }) && (value['documents'] as unknown[]).every(isDocument),
+    show: ({ documents, text }: Simulation, { style }) => ({
+      'text/html': simulationHtml(documents, text, style),
+      'text/plain': `${documents.length} documents were read in:\n${text}`,
+    }),
+    row: ({ documents, text }) => ({ documents: documents.length, text }),
   }),
   shape({
     plural: 'questions',

@@ -52,9 +52,11 @@ export function trajectoryHtml(trajectory: Trajectory, style: Style): Html {
 /** What the policy was given after its message: documents, or why its action was invalid. */
 function observationBlocks({ action, observation }: Turn, style: Style): Html[] {
   if (!observation) return []
-  const { documents, quality, text } = observation
-  const inserted = html`<div${style('white-space: pre-wrap;')}>${text.trim()}</div>`
+  const { documents, quality, text, unread } = observation
+  const inserted = asWritten(text.trim(), style)
   if (action?.kind === 'invalid') return [folded('correction', action.cause, inserted, style)]
+  if (documents.length === 0 && unread !== undefined)
+    return [folded('information', 'no documents could be read in this text', asWritten(unread, style), style)]
   if (documents.length === 0) return [folded('information', 'no documents', inserted, style)]
   const title = `${documents.length} document${documents.length === 1 ? '' : 's'}`
   const asked = quality === undefined ? '' : `, ${quality}`
@@ -75,6 +77,18 @@ function messageBlocks(text: string, style: Style): Html[] {
   add('text', text.slice(last))
   return blocks
 }
+
+/** What a simulator wrote: the documents, and the text that they were read in. */
+export function simulationHtml(documents: readonly Document[], text: string, style: Style): Html {
+  const none = html`<div>no documents could be read in this text</div>`
+  return html`<div>
+    ${documents.length > 0 ? documentsHtml(documents, style) : none}
+    ${folded('text', 'as the LLM wrote it', asWritten(text, style), style)}
+  </div>`
+}
+
+/** Text with its own line breaks. */
+const asWritten = (text: string, style: Style): Html => html`<div${style('white-space: pre-wrap;')}>${text}</div>`
 
 /** Documents as a list. */
 export function documentsHtml(documents: readonly Document[], style: Style): Html {

@@ -1,25 +1,25 @@
-import type { Tokenizer } from '../tokenizer/tokenizer.js'
+import type { Message } from '../tokenizer/tokenizer.js'
 
-/** Prompts of the methods that do not search on their own, as ids. The policy answers in `<answer>` tags. */
+/** Prompts of the methods that do not search on their own: a text to continue, or messages. The answer is to be in `<answer>` tags. */
 export interface BaselinePrompts {
-  direct(tokenizer: Tokenizer, question: string): number[]
+  direct(question: string): string | Message[]
   /** @param observation Documents between `<information>` tags. */
-  rag(tokenizer: Tokenizer, question: string, observation: string): number[]
+  rag(question: string, observation: string): string | Message[]
 }
 
 const ANSWER = 'Write the answer alone between <answer> and </answer>, without explanations'
 
-const chat = (tokenizer: Tokenizer, content: string): number[] =>
-  tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content }]))
-
 /** For instruction-tuned and base models. The paper does not print its wording; this is ours. */
 export const zerosearchBaselinePrompts: BaselinePrompts = {
-  direct: (tokenizer, question) =>
-    chat(tokenizer, `Answer the question below from what you know. ${ANSWER}. Question: ${question}`),
-  rag: (tokenizer, question, observation) =>
-    chat(
-      tokenizer,
-      `Answer the question below with the help of the documents that a search engine found for it. ${ANSWER}.\n\n` +
+  direct: (question) => [
+    { role: 'user', content: `Answer the question below from what you know. ${ANSWER}. Question: ${question}` },
+  ],
+  rag: (question, observation) => [
+    {
+      role: 'user',
+      content:
+        `Answer the question below with the help of the documents that a search engine found for it. ${ANSWER}.\n\n` +
         `${observation.trim()}\n\nQuestion: ${question}`,
-    ),
+    },
+  ],
 }

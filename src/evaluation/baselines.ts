@@ -1,17 +1,18 @@
 import { z } from 'zod'
-import type { Policy, Sampling } from '../policy/policy.js'
+import type { Sampling } from '../policy/policy.js'
 import { samplingSchema } from '../policy/sampling-options.js'
-import { fitObservation } from '../rollout/fit-observation.js'
-import { zerosearchProtocol } from '../rollout/protocol.js'
+import { CLOSE_INFORMATION, zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
-import { rollOut } from '../rollout/roll-out.js'
-import { parseRolloutOptions } from '../rollout/rollout-options.js'
-import type { RolloutOptions } from '../rollout/rollout-options.js'
+import { parseLimits } from '../rollout/rollout-options.js'
+import type { Completion, LanguageModel } from '../language-model/language-model.js'
+import { extractAnswer } from '../reward/extract-answer.js'
+import { ACTION_ENDS, parseAction } from '../rollout/parse-action.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
-import type { Trajectory } from '../schema/trajectory.js'
-import { neutralizeDocument } from '../search/neutralize.js'
+import type { FailureBoundary, Trajectory } from '../schema/trajectory.js'
+import { neutralize, neutralizeDocument } from '../search/neutralize.js'
 import type { SearchEngine } from '../search/search-engine.js'
+import type { Message } from '../tokenizer/tokenizer.js'
 import { zerosearchBaselinePrompts } from './baseline-prompts.js'
 import type { BaselinePrompts } from './baseline-prompts.js'
 import { GREEDY } from './method.js'
@@ -43,65 +44,109 @@ const ragSchema = baselineSchema.extend({
   topK: z.int().min(1).default(5),
 })
 
+/** Where a model cannot tell: fewer than most texts have. */
+const CHARACTERS_PER_TOKEN = 4
+
 /** The model without any documents: what it knows by itself. */
-export function directMethod(policy: Policy, options: BaselineOptions = {}): Method {
+export function directMethod(model: LanguageModel, options: BaselineOptions = {}): Method {
   const { prompts, ...rest } = parseOptions('direct method', baselineSchema, options)
-  const once = withoutSearch(rest, (tokenizer, question) => prompts.direct(tokenizer, question))
-  parseRolloutOptions(once)
-  return { name: 'direct', answer: (question, context) => rollOut(policy, question, { ...once, ...context }) }
+  parseLimits('direct method', rest.protocol)
+  return {
+    name: 'direct',
+    answer: (question, context) => ask(model, question, context, rest, (asked) => prompts.direct(asked)),
+  }
 }
 
 /** The model with the documents of one search for the question itself. */
-export function ragMethod(policy: Policy, options: RagOptions): Method {
+export function ragMethod(model: LanguageModel, options: RagOptions): Method {
   const { searchEngine, topK, protocol, prompts, sampling } = parseOptions('rag method', ragSchema, options)
-  parseRolloutOptions({ searchEngine, topK, protocol, sampling })
+  parseLimits('rag method', protocol)
   return {
     name: 'rag',
     async answer(question, context) {
       let text: string
       try {
         const documents = await searchEngine.search(question.question, { question, topK, seed: context.seed })
-        text = protocol.observation(
-          documents.slice(0, topK).map((document) => neutralizeDocument(document, policy.tokenizer)),
-        )
+        text = protocol.observation(documents.slice(0, topK).map((document) => neutralizeDocument(document, model)))
       } catch (error) {
-        return failedSearch(question, context, error)
+        return { ...failed(question, context, 'search', error), searches: 1 }
       }
-      const observation = fitObservation(policy.tokenizer, text, protocol.maxObservationTokens)
-      const once = withoutSearch({ protocol, sampling }, (tokenizer, asked) =>
-        prompts.rag(tokenizer, asked, observation.text),
+      const observation = cutDocuments(model, text, protocol.maxObservationTokens)
+      const trajectory = await ask(model, question, context, { protocol, sampling }, (asked) =>
+        prompts.rag(asked, observation),
       )
-      const trajectory = await rollOut(policy, question, { ...once, ...context })
       return { ...trajectory, searches: 1 }
     },
   }
 }
 
-/** One message with an answer, from a prompt of the method's. */
-function withoutSearch(
+/** One message with an answer. A failure of the model is recorded; the signal's reason is thrown. */
+async function ask(
+  model: LanguageModel,
+  question: Question,
+  { seed, signal }: AnswerContext,
   { protocol, sampling }: { protocol: Protocol; sampling: Sampling },
-  prompt: Protocol['prompt'],
-): Omit<RolloutOptions, 'seed' | 'signal'> {
-  return { searchEngine: NONE, protocol: { ...protocol, prompt }, maxSearches: 0, sampling }
-}
-
-const NONE: SearchEngine = {
-  name: 'none',
-  search: () => Promise.reject(new Error('search: this method has no search engine')),
-}
-
-function failedSearch(question: Question, { seed }: AnswerContext, error: unknown): Trajectory {
-  return {
-    question,
-    turns: [],
-    ids: [],
-    lossMask: [],
-    logprobs: [],
-    promptLength: 0,
-    answer: null,
-    stopReason: 'failed',
-    failure: { boundary: 'search', message: error instanceof Error ? error.message : String(error) },
-    searches: 1,
-    seed,
+  prompt: (question: string) => string | Message[],
+): Promise<Trajectory> {
+  try {
+    const completion = await model.complete(prompt(neutralize(question.question, model)), {
+      ...sampling,
+      maxTokens: protocol.maxTokensPerTurn,
+      stop: ACTION_ENDS,
+      seed,
+      signal,
+    })
+    const text = withStopString(completion)
+    const action = parseAction(text)
+    const full = completion.finishReason === 'length'
+    return {
+      ...untold(question, seed),
+      turns: [{ text, action }],
+      answer: extractAnswer([text]),
+      stopReason: action.kind === 'answer' ? 'answer' : full ? 'maxTokens' : 'maxTurns',
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    return failed(question, { seed, signal }, 'policy', error)
   }
 }
+
+/** The text with the tag that ended it: stop strings are left out, and not every server tells which one it was. */
+function withStopString({ text, finishReason, stopString }: Completion): string {
+  if (stopString !== undefined || finishReason !== 'stop') return text + (stopString ?? '')
+  const open = /.*<(search|answer)>(?![^]*<\/\1>)/s.exec(text)
+  return open ? `${text}</${open[1]}>` : text
+}
+
+/** Documents between their tags, cut at their end to what the protocol allows. */
+function cutDocuments(model: LanguageModel, observation: string, maxTokens: number): string {
+  const end = observation.lastIndexOf(CLOSE_INFORMATION)
+  const documents = observation.slice(0, end)
+  const cut = model.truncate?.(documents, maxTokens) ?? documents.slice(0, maxTokens * CHARACTERS_PER_TOKEN)
+  return cut + observation.slice(end)
+}
+
+const failed = (
+  question: Question,
+  { seed }: AnswerContext,
+  boundary: FailureBoundary,
+  error: unknown,
+): Trajectory => ({
+  ...untold(question, seed),
+  stopReason: 'failed',
+  failure: { boundary, message: error instanceof Error ? error.message : String(error) },
+})
+
+/** A trajectory of a model that does not tell its tokens. */
+const untold = (question: Question, seed: number): Trajectory => ({
+  question,
+  turns: [],
+  ids: [],
+  lossMask: [],
+  logprobs: [],
+  promptLength: 0,
+  answer: null,
+  stopReason: 'maxTurns',
+  searches: 0,
+  seed,
+})

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
 import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
 import { abortable } from '../signal/abortable.js'
-import { interruptSignal } from '../rollout/interrupt.js'
+import { interruptSignal } from '../host/interrupt.js'
 import { summarizeFailures } from '../schema/failure-summary.js'
 import { aFunction, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
@@ -16,7 +16,7 @@ export interface EvaluateOptions {
   methods: readonly Method[]
   /** Questions of any number of sets; all of them are asked. */
   questions: readonly Question[]
-  /** Questions that are in work at a time; default 256. A local policy wants at least as many as it has slots. */
+  /** Questions that are in work at a time; default 256. A local model wants at least as many as it has slots. */
   concurrency?: number
   /** A method of which a larger share of questions fails than this is stopped; default 0.5, and 1 never stops. */
   maxFailedShare?: number

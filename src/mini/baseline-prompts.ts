@@ -6,9 +6,7 @@ import { policyPrompt } from './prompts.js'
  * without a search, or had they searched for the question itself, is put into the prompt.
  */
 export const miniBaselinePrompts: BaselinePrompts = {
-  direct: (tokenizer, question) => tokenizer.encode(`${policyPrompt(question)}<think> I know this.</think>`),
-  rag: (tokenizer, question, observation) =>
-    tokenizer.encode(
-      `${policyPrompt(question)}<think> I need to search.</think><search> ${question}</search>${observation}`,
-    ),
+  direct: (question) => `${policyPrompt(question)}<think> I know this.</think>`,
+  rag: (question, observation) =>
+    `${policyPrompt(question)}<think> I need to search.</think><search> ${question}</search>${observation}`,
 }

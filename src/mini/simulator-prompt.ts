@@ -6,8 +6,8 @@ import { simulatorPrompt } from './prompts.js'
  * hops, so its prompt carries the question's supporting facts; for noise it carries none.
  */
 export const miniSimulatorPrompt: SimulatorPrompt = {
-  render(tokenizer, query, { question, goldAnswers, supportingFacts = [] }, quality) {
-    return tokenizer.encode(simulatorPrompt(query, { question, answer: goldAnswers[0]!, supportingFacts }, quality))
+  render(query, { question, goldAnswers, supportingFacts = [] }, quality) {
+    return simulatorPrompt(query, { question, answer: goldAnswers[0]!, supportingFacts }, quality)
   },
   stop: ['</information>'],
   maxTokens: 160,

@@ -17,6 +17,7 @@ export interface Pending {
   /** Number of ids of the slot when the generation began. */
   start: number
   logprobs: number[]
+  onIds: ((ids: readonly number[]) => void) | undefined
   resolve(generation: Generation): void
   reject(error: unknown): void
 }
@@ -222,9 +223,9 @@ export class CacheBlock {
     pending.logprobs.push(...logprobs.slice(0, taken.count))
     // Every sampled token but the last of the call was fed back, and so is in the cache.
     slot.cached = before + Math.min(taken.count, tokens.length - 1)
-    if (!taken.stopReason) return
-    slot.pending = undefined
     const ids = slot.ids.slice(pending.start)
+    if (!taken.stopReason) return pending.onIds?.(ids)
+    slot.pending = undefined
     pending.resolve({ ids, logprobs: pending.logprobs, text: taken.text, stopReason: taken.stopReason })
   }
 }

@@ -29,13 +29,23 @@ export interface Generation {
 
 /** A growing sequence of ids whose keys and values stay cached between calls. */
 export interface Conversation {
-  /** Appends `ids` (prompt or observation), then samples. Token in, token out: nothing is re-tokenised. */
-  generate(ids: readonly number[], limits: GenerationLimits): Promise<Generation>
+  /**
+   * Appends `ids` (prompt or observation), then samples. Token in, token out: nothing is re-tokenised.
+   * @param onIds Given all ids of this generation so far, as often as new ones come and it goes on.
+   */
+  generate(
+    ids: readonly number[],
+    limits: GenerationLimits,
+    onIds?: (ids: readonly number[]) => void,
+  ): Promise<Generation>
   /** Gives the cache slot back. Safe to call twice. */
   end(): void
 }
 
-/** A language model that can be talked to. Conversations run side by side and never wait for one another's searches. */
+/**
+ * A model whose tokens and log-probabilities are seen, so that it can be trained. Conversations run side by side and never
+ * wait for one another's searches.
+ */
 export interface Policy {
   readonly name: string
   readonly tokenizer: Tokenizer

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseOptions } from '../schema/parse-options.js'
 import { CacheBlock } from './cache-block.js'
-import type { CacheBlockOptions, Slot } from './cache-block.js'
+import type { CacheBlockOptions, Pending, Slot } from './cache-block.js'
 import type { Conversation, Generation, GenerationLimits, Sampling } from './policy.js'
 import { limitsSchema, samplingSchema, seedSchema } from './sampling-options.js'
 import { serve } from './serve.js'
@@ -40,7 +40,7 @@ export class Scheduler {
       this.open(sampling, seed) ??
       (await new Promise<Slot>((resolve, reject) => this.waiting.push({ sampling, seed, resolve, reject })))
     return {
-      generate: (ids, limits) => this.generate(slot, ids, limits),
+      generate: (ids, limits, onIds) => this.generate(slot, ids, limits, onIds),
       end: () => this.end(slot),
     }
   }
@@ -64,7 +64,12 @@ export class Scheduler {
     return block.open(sampling, seed)
   }
 
-  private generate(slot: Slot, ids: readonly number[], limits: GenerationLimits): Promise<Generation> {
+  private generate(
+    slot: Slot,
+    ids: readonly number[],
+    limits: GenerationLimits,
+    onIds: Pending['onIds'],
+  ): Promise<Generation> {
     const { tokenizer, contextLength } = this.options
     const checked = parseOptions('generate', limitsSchema, limits)
     if (this.disposed) throw disposedError()
@@ -80,7 +85,7 @@ export class Scheduler {
     }
     for (const id of ids) slot.ids.push(id)
     return new Promise((resolve, reject) => {
-      slot.pending = { limits: checked, start: slot.ids.length, logprobs: [], resolve, reject }
+      slot.pending = { limits: checked, start: slot.ids.length, logprobs: [], onIds, resolve, reject }
       serve(slot.block)
     })
   }
@@ -94,4 +99,4 @@ export class Scheduler {
   }
 }
 
-const disposedError = (): Error => new Error('generate: the policy was disposed; load it again')
+const disposedError = (): Error => new Error('generate: the model was disposed; load it again')

@@ -39,12 +39,19 @@ export async function observe(
   const { question, seed } = trajectory
   const search = trajectory.searches++
   const quality = options.quality?.(search, seed)
-  const context = { question, topK, seed: hash(seed, search), ...(quality && { quality }) }
+  let unread: string | undefined
+  const context = {
+    question,
+    topK,
+    seed: hash(seed, search),
+    ...(quality && { quality }),
+    onUnread: (text: string): void => void (unread = text),
+  }
   const answer: unknown = await searchEngine.search(turn.action.query, context)
   // An engine is foreign code, often behind HTTP: what it gives is checked like any input.
   const documents = parseOptions('search', found, { documents: answer }).documents.slice(0, topK)
   const harmless = documents.map((document) => neutralizeDocument(document, tokenizer))
   const limit = Math.max(empty.length, Math.min(protocol.maxObservationTokens, room))
   const { text, ids } = fitObservation(tokenizer, protocol.observation(harmless), limit)
-  return { observation: { text, documents, ...(quality && { quality }) }, ids }
+  return { observation: { text, documents, ...(quality && { quality }), ...(unread !== undefined && { unread }) }, ids }
 }

@@ -4,7 +4,7 @@ import type { Sampling } from '../policy/policy.js'
 import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
 import type { Quality } from '../schema/document.js'
 import type { SearchEngine } from '../search/search-engine.js'
-import { interruptSignal } from './interrupt.js'
+import { interruptSignal } from '../host/interrupt.js'
 import { zerosearchProtocol } from './protocol.js'
 import type { Protocol } from './protocol.js'
 
@@ -54,9 +54,13 @@ const limits = z.object({
   maxTokens: positiveInteger,
 })
 
+/** The protocol's limits, or what is wrong with them as an error. */
+export const parseLimits = (operation: string, protocol: Protocol): z.infer<typeof limits> =>
+  parseOptions(`${operation}: protocol`, limits, protocol)
+
 /** Checked options of a rollout, or what is wrong with them as an error. */
 export function parseRolloutOptions(given: unknown): CheckedOptions {
   const { signal, maxSearches, ...rest } = parseOptions('roll out', options, given)
-  const protocol = parseOptions('roll out: protocol', limits, rest.protocol)
+  const protocol = parseLimits('roll out', rest.protocol)
   return { ...rest, maxSearches: maxSearches ?? protocol.maxSearches, signal: signal ?? interruptSignal() }
 }

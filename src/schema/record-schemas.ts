@@ -41,6 +41,7 @@ const observation: z.ZodType<Observation> = z.object({
   text: z.string(),
   documents: z.array(documentSchema),
   quality: quality.exactOptional(),
+  unread: z.string().exactOptional(),
 })
 
 const turn: z.ZodType<Turn> = z.object({ text: z.string(), action, observation: observation.exactOptional() })

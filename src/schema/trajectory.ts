@@ -12,6 +12,8 @@ export interface Observation {
   documents: Document[]
   /** The quality that was asked of a simulator; absent for real engines and corrections. */
   quality?: Quality
+  /** What the engine received in answer, where it could read no documents in it. */
+  unread?: string
 }
 
 /** One policy message plus its observation. */

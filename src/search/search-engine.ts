@@ -10,6 +10,8 @@ export interface SearchContext {
   quality?: Quality
   /** Makes a sampled answer repeat. */
   seed?: number
+  /** Given what an engine received in answer, where it could read no documents in it. */
+  onUnread?: (text: string) => void
 }
 
 /** Anything that answers a query with ranked documents. Rejects when it cannot; an empty list means nothing found. */

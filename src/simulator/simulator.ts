@@ -1,10 +1,11 @@
 import { z } from 'zod'
-import type { Policy } from '../policy/policy.js'
-import { createRandom, hash, shuffle } from '../random/seeded-random.js'
-import { neutralize, neutralizeQuestion } from '../search/neutralize.js'
+import type { LanguageModel } from '../language-model/language-model.js'
 import { temperatureSchema } from '../policy/sampling-options.js'
+import { createRandom, hash, shuffle } from '../random/seeded-random.js'
+import type { Document } from '../schema/document.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
-import type { SearchEngine } from '../search/search-engine.js'
+import { neutralize, neutralizeQuestion } from '../search/neutralize.js'
+import type { SearchContext, SearchEngine } from '../search/search-engine.js'
 import { parseDocuments } from './parse-documents.js'
 import { zerosearchSimulatorPrompt } from './prompts.js'
 import type { SimulatorPrompt } from './prompts.js'
@@ -16,39 +17,70 @@ export interface SimulatorOptions {
   temperature?: number
 }
 
+/** What a simulator LLM wrote for a query, and the documents that were read in it. */
+export interface Simulation {
+  documents: Document[]
+  /** The LLM's own text. */
+  text: string
+}
+
+/** A search engine that an LLM plays. */
+export interface Simulator extends SearchEngine {
+  /** As `search`, with the text that the documents were read in. */
+  simulate(query: string, context: SearchContext): Promise<Simulation>
+}
+
 const schema = z.strictObject({
   prompt: anObject<SimulatorPrompt>('a simulator prompt', ['render']).default(zerosearchSimulatorPrompt),
   temperature: temperatureSchema.default(0.8),
 })
 
+/** Characters of an LLM's text that a warning shows. */
+const LONGEST_BEGINNING = 200
+
 /**
  * An LLM that plays the search engine: it writes documents for a query, useful or noisy as the context asks (default
  * useful). The same context and seed give the same documents. Their order is shuffled, so that place tells nothing.
- * Text without documents is an empty list, as where nothing was found.
+ *
+ * Text in which no documents can be read is an empty list, as where nothing was found. The context's `onUnread` is given
+ * that text, and the first time a warning shows its beginning; `simulate` gives every text.
  */
-export function createSimulator(llm: Policy, options: SimulatorOptions = {}): SearchEngine {
+export function createSimulator(model: LanguageModel, options: SimulatorOptions = {}): Simulator {
   const { prompt, temperature } = parseOptions('create simulator', schema, options)
+  const name = `simulator ${model.name}`
+  let warned = false
+
+  async function simulate(query: string, context: SearchContext): Promise<Simulation> {
+    const { question, topK, quality = 'useful', seed = 0 } = context
+    // On one line: a query must not be able to write lines of the prompt.
+    const asked = neutralize(query.replace(/[\s\p{Cc}]+/gu, ' ').trim(), model)
+    const { text } = await model.complete(prompt.render(asked, neutralizeQuestion(question, model), quality, topK), {
+      temperature,
+      maxTokens: prompt.maxTokens,
+      stop: prompt.stop,
+      seed: hash(seed, 1),
+    })
+    const order = shuffle(createRandom(hash(seed, 2)), parseDocuments(text).slice(0, topK))
+    return { documents: order.map((document, i) => ({ ...document, rank: i + 1 })), text }
+  }
+
+  function tell(text: string, { onUnread }: SearchContext): void {
+    onUnread?.(text)
+    if (warned) return
+    warned = true
+    console.warn(
+      `${name}: no documents could be read in what the LLM wrote; each must begin with its number, as in "Doc 1: …" or ` +
+        `"1. …". It wrote: ${JSON.stringify(text.slice(0, LONGEST_BEGINNING))}${text.length > LONGEST_BEGINNING ? '…' : ''}`,
+    )
+  }
+
   return {
-    name: `simulator ${llm.name}`,
-    async search(query, { question, topK, quality = 'useful', seed = 0 }) {
-      const { tokenizer } = llm
-      // On one line: a query must not be able to write lines of the prompt.
-      const asked = neutralize(query.replace(/[\s\p{Cc}]+/gu, ' ').trim(), tokenizer)
-      const ids = prompt.render(tokenizer, asked, neutralizeQuestion(question, tokenizer), quality, topK)
-      if (ids.length >= llm.contextLength) {
-        throw new Error(
-          `simulate: the prompt must be shorter than the simulator's context of ${llm.contextLength} ids, ` +
-            `got ${ids.length}; take a simulator with a longer context, or limit the policy's queries`,
-        )
-      }
-      const conversation = await llm.start({ temperature, topP: 1, topK: 0 }, hash(seed, 1))
-      try {
-        const { text } = await conversation.generate(ids, { maxTokens: prompt.maxTokens, stop: prompt.stop })
-        const order = shuffle(createRandom(hash(seed, 2)), parseDocuments(text).slice(0, topK))
-        return order.map((document, i) => ({ ...document, rank: i + 1 }))
-      } finally {
-        conversation.end()
-      }
+    name,
+    simulate,
+    async search(query, context) {
+      const { documents, text } = await simulate(query, context)
+      if (documents.length === 0) tell(text, context)
+      return documents
     },
   }
 }

@@ -4,7 +4,7 @@ import type { WeightTensors } from '../model/forward.js'
 import { vocabularyMask } from '../model/vocabulary-mask.js'
 import { readWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
-import type { LocalPolicy } from '../policy/local-policy.js'
+import type { LocalModel } from '../language-model/local-model.js'
 import { compile } from '../tensor/compile.js'
 import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
@@ -13,8 +13,8 @@ import { tf } from '../tensor/runtime.js'
 
 type Tensor = TensorFlow.Tensor
 
-/** The parts of a local policy that training needs. */
-export type Trainable = Pick<LocalPolicy, 'config' | 'weights' | 'tokenizer'>
+/** The parts of a local model that training needs. */
+export type Trainable = Pick<LocalModel, 'config' | 'weights' | 'tokenizer'>
 
 /** A model's weights in two parts: gradients are taken of the trainable ones alone. A key is in one of them. */
 export interface ModelWeights {

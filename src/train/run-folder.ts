@@ -13,7 +13,7 @@ import { openSafetensors } from '../model/safetensors.js'
 import { readWeightFile, writeWeightFile } from '../model/weight-file.js'
 import { expectedShapes } from '../model/weight-names.js'
 import { setWeight } from '../model/weights.js'
-import type { LocalPolicy } from '../policy/local-policy.js'
+import type { LocalModel } from '../language-model/local-model.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Learner } from './learner.js'
@@ -63,7 +63,7 @@ export const openRunFolder = (
 /** Writes the run; what was in the folder before stays whole, and then becomes its `previous`. */
 export async function saveRun(
   folder: FolderWriter,
-  policy: LocalPolicy,
+  policy: LocalModel,
   learner: Learner,
   run: SavedRun,
 ): Promise<void> {
@@ -86,7 +86,7 @@ export async function saveRun(
  */
 export async function resumeRun(
   folder: string,
-  policy: LocalPolicy,
+  policy: LocalModel,
   learner: Learner,
   manifest: RunManifest,
   allowed: readonly (keyof RunManifest)[],
@@ -138,7 +138,7 @@ async function readGeneration(place: string, states: readonly string[]): Promise
   return { place, file, records, checkpoint }
 }
 
-function checkModel(folder: string, { config }: Checkpoint, { weights }: LocalPolicy): void {
+function checkModel(folder: string, { config }: Checkpoint, { weights }: LocalModel): void {
   const shapes = Object.entries(expectedShapes(config))
   const other = shapes.find(([key, shape]) => weights[key]?.shape.join() !== shape.join())
   if (!other && shapes.length === Object.keys(weights).length) return

@@ -48,7 +48,7 @@ export interface SupervisedRecord {
 const rate = z.number().min(0)
 
 const optionsSchema = z.strictObject({
-  policy: anObject<Trainable>('a local policy'),
+  policy: anObject<Trainable>('a model of loadModel'),
   steps: z.int().min(1),
   batch: aFunction<SupervisedOptions['batch']>(),
   learningRate: z.union([rate, aFunction<(step: number) => number>()], {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { LocalPolicy } from '../policy/local-policy.js'
+import type { LocalModel } from '../language-model/local-model.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
 import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
@@ -19,7 +19,7 @@ type Needed = 'algorithm' | 'updates' | 'curriculum'
 
 export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunConfig, Needed>> {
   /** Trained in place. */
-  policy: LocalPolicy
+  policy: LocalModel
   /** A simulator, for ZeroSearch; real engines ignore the curriculum. */
   searchEngine: SearchEngine
   questions: readonly Question[]
@@ -86,7 +86,7 @@ const saveEverySchema: z.ZodType<SaveEvery> = z.union(
 const schema: z.ZodType<CheckedOptions, unknown> = z
   .strictObject({
     ...runConfigShape,
-    policy: anObject<LocalPolicy>('a local policy', ['start', 'save']),
+    policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
     searchEngine: anObject<SearchEngine>('a search engine', ['search']),
     questions: z.array(aQuestion).min(1),
     protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),

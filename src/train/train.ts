@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { FolderWriter } from '../file/write-folder.js'
-import { interruptSignal } from '../rollout/interrupt.js'
+import { interruptSignal } from '../host/interrupt.js'
 import type { FailureCause } from '../schema/failure-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'

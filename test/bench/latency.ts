@@ -3,7 +3,7 @@
 // Run: npx tsx test/bench/latency.ts [minutes, default 3] [seed, default the time]
 import { hash, uniform } from '../../src/random/seeded-random.js'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
@@ -19,7 +19,7 @@ const TOLERANCE = 1e-3
 
 const questions = (await miniQuestions('mini-hotpotqa', 'validation')).slice(0, 64)
 const items = questions.map((question, i) => ({ question, seed: 100 + i }))
-const simulator = await loadPolicy(miniCheckpoint('simulator'))
+const simulator = await loadModel(miniCheckpoint('simulator'))
 const engines: Record<string, SearchEngine> = {
   bm25: await createBm25Engine(await miniDocuments('validation')),
   simulator: createSimulator(simulator, { prompt: miniSimulatorPrompt }),
@@ -33,7 +33,7 @@ const latencies: Record<string, [number, number]> = {
 }
 const policies = new Map(
   await Promise.all(
-    [12, 64].map(async (slots) => [slots, await loadPolicy(miniCheckpoint('ceiling'), { slots })] as const),
+    [12, 64].map(async (slots) => [slots, await loadModel(miniCheckpoint('ceiling'), { slots })] as const),
   ),
 )
 const play = (slots: number, searchEngine: SearchEngine, temperature: number, signal?: AbortSignal) =>

@@ -1,7 +1,7 @@
 // This project's side of the benchmark: one measurement a process, so that memory and threads start clean.
 // Usage: tsx measure-own.ts KIND FOLDER JSON   → one JSON line
 import { exactMatch } from '../../src/reward/answer-metrics.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import { compileCount } from '../../src/tensor/compile.js'
 import { createGrpo } from '../../src/train/grpo.js'
@@ -13,7 +13,7 @@ const { batch = 1, time = 128, tokens = 128, repeats = 5, tokensPerCall = 8 } = 
 const ids = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, i) => 10 + ((i * 7919 + seed * 104_729) % 2000))
 const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-const policy = await loadPolicy(folder, { slots: kind === 'train' ? 1 : batch, tokensPerCall })
+const policy = await loadModel(folder, { slots: kind === 'train' ? 1 : batch, tokensPerCall })
 const report = (result: object): void => console.log(JSON.stringify({ ...result, compiled: compileCount() }))
 
 if (kind === 'train') {

@@ -3,7 +3,7 @@
 // Run: npx tsx test/bench/memory.ts [updates, default 100] [questions an update, default 4]
 import { readFileSync } from 'node:fs'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
 import { miniProtocol as protocol } from '../../src/mini/protocol.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { compileCount } from '../../src/tensor/compile.js'
@@ -61,7 +61,7 @@ const names = [
 ]
 console.log(['MB'.padEnd(16), ...names.map((name) => name.padStart(9))].join(' '))
 line('start')
-const policy = await loadPolicy(miniCheckpoint('policy'), { slots: 96 })
+const policy = await loadModel(miniCheckpoint('policy'), { slots: 96 })
 line('policy loaded')
 const searchEngine = await createBm25Engine(await miniDocuments('train'))
 const questions = [...(await miniQuestions('mini-nq', 'train')), ...(await miniQuestions('mini-hotpotqa', 'train'))]

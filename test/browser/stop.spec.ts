@@ -26,8 +26,8 @@ describe.skipIf(missing)(`the stop button (${missing ?? 'JupyterLab'})`, () => {
   it('ends a training run, and the next cell runs', async () => {
     const notebook = await lab.open('training.ipynb', [
       `import * as zs from 'zerosearch'
-const policy = await zs.loadPolicy(zs.mini.checkpoint('policy'), { slots: 96 })
-const writer = await zs.loadPolicy(zs.mini.checkpoint('simulator'), { slots: 96 })
+const policy = await zs.loadModel(zs.mini.checkpoint('policy'), { slots: 96 })
+const writer = await zs.loadModel(zs.mini.checkpoint('simulator'), { slots: 96 })
 const simulator = zs.createSimulator(writer, { prompt: zs.mini.simulatorPrompt })
 const questions = await zs.mini.questions('mini-nq', 'train')
 let updates = 0`,

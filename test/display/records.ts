@@ -69,6 +69,8 @@ export const records = {
   'step of supervised training': { step: 1, loss: 2.5, gradNorm: 1, learningRate: 1e-3, tokens: 4096 },
   comparison: { questions: 300, onlyFirst: 3, onlySecond: 40, difference: -0.12, pValue: 1e-9 },
   generation: { ids: [5, 6], logprobs: [-0.5, -0.25], text: 'Lima', stopReason: 'eos' },
+  completion: { text: 'Lima', finishReason: 'stop', stopString: '</answer>', promptTokens: 9, completionTokens: 2 },
+  simulation: { documents: [{ text: document.text, rank: 1 }], text: 'Sure! Doc 1: Its capital is Lima.' },
   model: {
     name: 'policy',
     tokenizer: { vocabSize: 4096 },

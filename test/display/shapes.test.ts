@@ -39,6 +39,34 @@ describe('one record', () => {
     expect(await cells(none)).toEqual(['', '0', 'full'])
   })
 
+  it('that is a completion tells its text and why it ended', async () => {
+    expect(await cells(records.completion)).toEqual(['Lima', '</answer>', '2', '9'])
+    const ended = { text: 'Lima', finishReason: 'end', promptTokens: 9, completionTokens: 2 }
+    expect(await cells(ended)).toEqual(['Lima', 'end', '2', '9'])
+  })
+
+  it('that is a simulation shows its documents, and the text that they were read in', async () => {
+    expect(await cells(records.simulation, 'li')).toEqual(['Its capital is Lima.'])
+    const nothing = { documents: [], text: '<b>No.</b>' }
+    const { 'text/html': source } = await toMimeBundle(nothing)
+    expect(source).toContain('no documents could be read')
+    expect(source).toContain('&lt;b&gt;No.&lt;/b&gt;')
+  })
+
+  it('that is a trajectory shows text in which no documents could be read', async () => {
+    const [, , ...turns] = records.trajectory.turns
+    const observation = { text: '<information></information>', documents: [], unread: 'Sorry, <b>no</b>.' }
+    const action = { kind: 'search', query: 'Peru' } as const
+    const trajectory = { ...records.trajectory, turns: [{ text: '', action, observation }, ...turns] }
+    const { 'text/html': source } = await toMimeBundle(trajectory)
+    expect(source).toContain('no documents could be read')
+    expect(source).toContain('Sorry, &lt;b&gt;no&lt;/b&gt;.')
+  })
+
+  it('that is a language model tells its name', async () => {
+    expect(await text({ name: 'remote', complete: () => undefined })).toBe('name  remote')
+  })
+
   it('of every kind has its fields in HTML and in text', async () => {
     for (const [kind, record] of Object.entries(records)) {
       const bundle = await toMimeBundle(record)

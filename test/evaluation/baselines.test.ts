@@ -7,7 +7,7 @@ import { miniProtocol } from '../../src/mini/protocol.js'
 import type { Question } from '../../src/schema/question.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import type { SearchEngine } from '../../src/search/search-engine.js'
-import { letterTokenizer } from '../tiny-model.js'
+import type { Message } from '../../src/tokenizer/tokenizer.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
 
 const questions = [0, 1, 2].map((n): Question => ({
@@ -122,10 +122,10 @@ describe('rag', () => {
 })
 
 test('ZeroSearch-style prompts hold question, documents and the answer tags', () => {
-  const text = (ids: number[]): string => letterTokenizer.decode(ids)
-  const direct = text(zerosearchBaselinePrompts.direct(letterTokenizer, 'who?'))
+  const text = (prompt: string | Message[]): string => (typeof prompt === 'string' ? prompt : prompt[0]!.content)
+  const direct = text(zerosearchBaselinePrompts.direct('who?'))
   expect(direct).toMatch(/<answer> and <\/answer>.*Question: who\?$/)
-  const rag = text(zerosearchBaselinePrompts.rag(letterTokenizer, 'who?', '<information>Doc 1: a</information>'))
+  const rag = text(zerosearchBaselinePrompts.rag('who?', '<information>Doc 1: a</information>'))
   expect(rag).toContain('<information>Doc 1: a</information>')
   expect(rag).toMatch(/Question: who\?$/)
 })

@@ -12,7 +12,7 @@ beforeAll(async () => {
   kernel = await KernelClient.start()
   const { reply } = await kernel.execute(`
     import * as zs from 'zerosearch'
-    const policy = await zs.loadPolicy(zs.mini.checkpoint('policy'), { slots: 32 })
+    const policy = await zs.loadModel(zs.mini.checkpoint('policy'), { slots: 32 })
     const questions = await zs.mini.questions('mini-nq', 'train')
     const searchEngine = await zs.createBm25Engine(await zs.mini.documents('validation'))
     let update = 0

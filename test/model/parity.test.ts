@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hiddenStates, unembed } from '../../src/model/forward.js'
 import { readWeights } from '../../src/model/weights.js'
 import type { Weights } from '../../src/model/weights.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { compile } from '../../src/tensor/compile.js'
 import type { Traced } from '../../src/tensor/compile.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
@@ -12,10 +12,10 @@ import { CHECKPOINTS, checkpointFolder, decodeArray, readGolden } from './fixtur
 
 describe.each(CHECKPOINTS)('%s against transformers', (name) => {
   const golden = readGolden(name)
-  let policy: LocalPolicy
+  let policy: LocalModel
 
   beforeAll(async () => {
-    policy = await loadPolicy(checkpointFolder(name), {
+    policy = await loadModel(checkpointFolder(name), {
       slots: 4,
       contextLength: 64,
       tokensPerCall: 4,

@@ -199,8 +199,8 @@ describe('generation with a cache', () => {
     const running = conversation.generate(prompt(1), { maxTokens: 200, stop: [] })
     const waiting = small.start(WARM, 2)
     const all = [
-      expect(running).rejects.toThrow('generate: the policy was disposed; load it again'),
-      expect(waiting).rejects.toThrow('generate: the policy was disposed'),
+      expect(running).rejects.toThrow('generate: the model was disposed; load it again'),
+      expect(waiting).rejects.toThrow('generate: the model was disposed'),
     ]
     await new Promise((resolve) => setTimeout(resolve, 5))
     small.dispose()

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
 import { uniform } from '../../src/random/seeded-random.js'
@@ -20,16 +20,16 @@ import { delayedEngine } from './delayed-engine.js'
 /** Float32 sums depend on how many rows and places a call has: 5.6e-6 was seen. Another document differs by whole nats. */
 const TOLERANCE = 1e-3
 
-let ceiling: LocalPolicy
-let llm: LocalPolicy
+let ceiling: LocalModel
+let llm: LocalModel
 let questions: Question[]
 let bm25: SearchEngine
 let simulator: SearchEngine
 const expected = new Map<string, Trajectory[]>()
 
 beforeAll(async () => {
-  ceiling = await loadPolicy(miniCheckpoint('ceiling'), { slots: 8 })
-  llm = await loadPolicy(miniCheckpoint('simulator'), { slots: 8 })
+  ceiling = await loadModel(miniCheckpoint('ceiling'), { slots: 8 })
+  llm = await loadModel(miniCheckpoint('simulator'), { slots: 8 })
   questions = (await miniQuestions('mini-hotpotqa', 'validation')).slice(0, 12)
   bm25 = await createBm25Engine(await miniDocuments('validation'))
   simulator = createSimulator(llm, { prompt: miniSimulatorPrompt })

@@ -1,3 +1,5 @@
+import type { LanguageModel } from '../../src/language-model/language-model.js'
+import { policyText } from '../../src/language-model/policy-text.js'
 import type { Generation, Policy } from '../../src/policy/policy.js'
 import { takeTokens } from '../../src/policy/stop.js'
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.js'
@@ -10,7 +12,8 @@ interface ScriptOptions {
   sample?: (text: string) => number[]
 }
 
-export interface ScriptedPolicy extends Policy {
+export interface ScriptedPolicy extends Policy, LanguageModel {
+  readonly contextLength: number
   /** What each call of `generate` was given, decoded. */
   heard: string[]
   /** Conversations that were started and not given back. */
@@ -29,12 +32,10 @@ export function scriptedPolicy(
   const sample = options.sample ?? ((text: string) => tokenizer.encode(text))
   const heard: string[] = []
   let open = 0
-  return {
+  const policy: Policy = {
     name: 'scripted',
     tokenizer,
     contextLength,
-    heard,
-    open: () => open,
     start() {
       let turn = 0
       let all = ''
@@ -64,4 +65,5 @@ export function scriptedPolicy(
       })
     },
   }
+  return { ...policyText(policy), ...policy, heard, open: () => open }
 }

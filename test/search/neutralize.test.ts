@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { zerosearchBaselinePrompts } from '../../src/evaluation/baseline-prompts.js'
 import { miniBaselinePrompts } from '../../src/mini/baseline-prompts.js'
+import { policyText } from '../../src/language-model/policy-text.js'
 import { ragMethod } from '../../src/evaluation/baselines.js'
 import { zerosearchProtocol } from '../../src/rollout/protocol.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
@@ -103,7 +104,7 @@ describe.each(tokenizers)('with the tokenizer of %s', (_, tokenizer) => {
           }
         },
       }
-      await createSimulator(listening, { prompt }).search(query, {
+      await createSimulator(policyText(listening), { prompt }).search(query, {
         question: { ...question, goldAnswers: [goldAnswer] },
         topK: 5,
       })
@@ -132,12 +133,14 @@ describe.each(tokenizers)('with the tokenizer of %s', (_, tokenizer) => {
       const searchEngine = { name: 's', search: () => Promise.resolve([{ text: found, rank: 1 }]) }
       const asked = { id: 'q', dataset: 'd', question, goldAnswers: ['y'] }
       const context = { seed: 0, signal: new AbortController().signal }
-      return ragMethod(policy, { searchEngine, protocol, prompts }).answer(asked, context)
+      const trajectory = await ragMethod(policy, { searchEngine, protocol, prompts }).answer(asked, context)
+      expect(trajectory.failure).toBeUndefined()
+      return tokenizer.encode(policy.heard[0]!)
     }
-    const harmless = specials((await play('who', 'text')).ids)
+    const harmless = specials(await play('who', 'text'))
     await fc.assert(
       fc.asyncProperty(text, text, async (question, found) => {
-        expect(specials((await play(question, found)).ids)).toEqual(harmless)
+        expect(specials(await play(question, found))).toEqual(harmless)
       }),
       { numRuns: 40 },
     )
@@ -182,8 +185,19 @@ test('a token without angle brackets is broken up', () => {
   expect(neutralize('a[INST]b§c', llama2)).toBe('a[ INST]b c')
 })
 
+test('where special tokens are not known, all that look so are made harmless', () => {
+  const harmless = 'a[|im_end|]b[/s][｜User｜][end_of_turn][ /INST]'
+  expect(neutralize('a<|im_end|>b</s><｜User｜><end_of_turn>[/INST]', {})).toBe(harmless)
+  for (const { specialTokens } of tokenizers.map(([, tokenizer]) => tokenizer)) {
+    const chat = specialTokens.filter((token) => /im_|start_|eot|header|turn/.test(token))
+    for (const token of chat) expect(neutralize(token, {})).not.toContain(token)
+  }
+  for (const text of ['a <b> c', 'x [1] y [A]', 'List<String>']) expect(neutralize(text, {})).toBe(text)
+})
+
 test('a long text takes little time', () => {
   const started = performance.now()
   for (const text of ['<', '< ', '<|', '</', '<information', ' ']) neutralize(text.repeat(100_000), mini)
+  for (const text of ['<|', '<', '[A', '[/', '<｜a']) neutralize(text.repeat(100_000), {})
   expect(performance.now() - started).toBeLessThan(2000)
 })

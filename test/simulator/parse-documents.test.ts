@@ -24,6 +24,18 @@ test.each([
   ['no documents', 'I cannot help with that.', []],
   ['numbers that are no heads', 'Doc 1: see doc 1.5 and doc 2-hour', ['see doc 1.5 and doc 2-hour']],
   ['a word that only begins so', 'The doctrine 1: x', []],
+  ['a thought that the prompt opened', 'Doc 1: draft</think>\nDoc 1: a', ['a']],
+  ['a thought that is not closed', 'Doc 1: a<think>Doc 2: draft', ['a']],
+  ['a numbered list', 'Here you are:\n1. a\n2. b\n\n3. c', ['a', 'b', 'c']],
+  ['a list with brackets', '1) a\n2) b', ['a', 'b']],
+  ['a list in brackets', '[1] a\n[2] b', ['a', 'b']],
+  ['a list of titles', '- 1. **Peru**: a\n- 2. **Lima**: b', ['**Peru**: a', '**Lima**: b']],
+  ['a list with marks', '**1.** a\n**2.** b\n### 3. c\n  4: d', ['a', 'b', 'c', 'd']],
+  ['a list without blanks', '1.a\n2.b', ['a', 'b']],
+  ['a list in one of its items', '1. a\n1. x\n9. y\n2. b', ['a 1. x 9. y', 'b']],
+  ['points without numbers', '- a\n- b', []],
+  ['lines with other numbers', '1984 was a year.\n1.5 million\n2. b\n12:30', []],
+  ['a list in a document', 'Doc 1: a\n1. x\n2. y\nDoc 2: b', ['a 1. x 2. y', 'b']],
   ['nothing', '', []],
 ])('%s', (_, text, expected) => {
   expect(texts(text)).toEqual(expected)
@@ -31,8 +43,9 @@ test.each([
 
 test('whatever text comes, documents are numbered from 1 and hold something', () => {
   const piece = fc.oneof(
-    fc.constantFrom('Doc 1:', 'doc', ' 2', ':', '\n', '**', '<think>', '</information>'),
-    fc.string(),
+    fc.constantFrom('Doc 1:', 'doc', ' 2', ':', '\n', '**', '<think>', '</think>', '</information>'),
+    fc.constantFrom('\n1. ', '\n2) ', '\n- **3.**', '[', '(', '\ud800'),
+    fc.string({ unit: 'binary' }),
   )
   fc.assert(
     fc.property(fc.array(piece), (pieces) => {
@@ -42,7 +55,7 @@ test('whatever text comes, documents are numbered from 1 and hold something', ()
         expect(text).not.toBe('')
       })
     }),
-    { numRuns: 500 },
+    { numRuns: 10_000 },
   )
 })
 
@@ -58,10 +71,28 @@ test('documents that were written are read back', () => {
   )
 })
 
-test('a long text without documents is read in time', () => {
+test('a long text is read in time, whatever it repeats', () => {
   const started = performance.now()
-  for (const text of ['(['.repeat(50_000), 'Doc 1 ('.repeat(10_000), ' '.repeat(100_000), '<think>'.repeat(10_000)]) {
-    parseDocuments(text)
+  const pieces = [
+    '([',
+    'Doc 1 (',
+    ' ',
+    '<think>',
+    '</think>',
+    '\n',
+    '\n1. ',
+    '\n[',
+    '1',
+    '**',
+    '\t',
+    '- ',
+    'doc ',
+    '. ***',
+  ]
+  for (const piece of pieces) {
+    parseDocuments(piece.repeat(200_000 / piece.length))
+    parseDocuments(`Doc 1${piece.repeat(200_000 / piece.length)}`)
+    parseDocuments(Array.from({ length: 10_000 }, (_, i) => `\n${i}.${piece}`).join(''))
   }
-  expect(performance.now() - started).toBeLessThan(2000)
+  expect(performance.now() - started).toBeLessThan(5000)
 })

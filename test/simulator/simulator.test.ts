@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { simulatorPrompt } from '../../src/mini/prompts.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
@@ -8,11 +7,9 @@ import type { Question } from '../../src/schema/question.js'
 import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
 import { zerosearchSimulatorPrompt } from '../../src/simulator/prompts.js'
 import { createSimulator } from '../../src/simulator/simulator.js'
-import { loadTokenizer } from '../../src/tokenizer/load-tokenizer.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
 import { letterTokenizer } from '../tiny-model.js'
 
-const mini = await loadTokenizer(fileURLToPath(new URL('../../data/mini/tokenizer', import.meta.url)))
 const question: Question = {
   id: 'd-test-0',
   dataset: 'd',
@@ -24,23 +21,22 @@ const five = ' Doc 1: a. Doc 2: b. Doc 3: c. Doc 4: d. Doc 5: e.</information>'
 
 describe('prompts', () => {
   test.each(['useful', 'noisy'] as const)('the %s mini prompt is what the mini simulator is taught', (quality) => {
-    const ids = miniSimulatorPrompt.render(mini, "Lake's country", question, quality, 5)
+    const text = miniSimulatorPrompt.render("Lake's country", question, quality, 5)
     const facts = { question: question.question, answer: 'Lima', supportingFacts: question.supportingFacts! }
-    expect(ids).toEqual(mini.encode(simulatorPrompt("Lake's country", facts, quality)))
+    expect(text).toBe(simulatorPrompt("Lake's country", facts, quality))
   })
 
   test('the noisy mini prompt holds neither answer nor facts', () => {
-    const text = mini.decode(miniSimulatorPrompt.render(mini, 'x', question, 'noisy', 5))
+    const text = miniSimulatorPrompt.render('x', question, 'noisy', 5)
     expect(text).not.toContain('Lima')
     expect(text).not.toContain('Peru')
   })
 
   test('the paper’s prompt says quality, number, question, answer and query', () => {
-    const render = (quality: 'useful' | 'noisy') =>
-      mini.decode(zerosearchSimulatorPrompt.render(mini, 'lakes', question, quality, 3))
+    const render = (quality: 'useful' | 'noisy') => zerosearchSimulatorPrompt.render('lakes', question, quality, 3)
     for (const quality of ['useful', 'noisy'] as const) {
       for (const part of [`3 ${quality} documents`, question.question, 'Lima', 'Query: lakes', '30 words']) {
-        expect(render(quality)).toContain(part)
+        expect(render(quality)).toEqual([{ role: 'user', content: expect.stringContaining(part) as string }])
       }
     }
   })
@@ -78,7 +74,9 @@ describe('createSimulator', () => {
 
   test('a prompt that fills the context is an error, not an empty result', async () => {
     const llm = scriptedPolicy(() => five, { contextLength: 50 })
-    await expect(search(llm)).rejects.toThrow("must be shorter than the simulator's context of 50 ids, got")
+    await expect(search(llm)).rejects.toThrow(
+      'complete: the prompt must be shorter than the context of 50 tokens of scripted, got',
+    )
   })
 
   test('a failing LLM fails the search and leaves no conversation open', async () => {
@@ -114,25 +112,64 @@ describe('createSimulator', () => {
     )
   })
 
-  test('its sampling: temperature 0.8, at most 600 ids, as in the paper', async () => {
+  test('any language model is asked: temperature 0.8, at most 600 tokens, as in the paper', async () => {
     const calls: unknown[] = []
     const simulator = createSimulator({
       name: 'llm',
-      tokenizer: letterTokenizer,
-      contextLength: 10_000,
-      start: (sampling) => {
-        calls.push(sampling)
-        return Promise.resolve({
-          generate: (_, limits) => {
-            calls.push(limits)
-            return Promise.resolve({ ids: [], logprobs: [], text: 'Doc 1: a', stopReason: 'eos' })
-          },
-          end: () => calls.push('end'),
-        })
+      complete: (prompt, options) => {
+        calls.push(prompt, options)
+        const text = 'Doc 1: a'
+        return Promise.resolve({ text, finishReason: 'end', promptTokens: 1, completionTokens: 1 })
       },
     })
     expect(simulator.name).toBe('simulator llm')
-    await simulator.search('q', { question, topK: 5 })
-    expect(calls).toEqual([{ temperature: 0.8, topP: 1, topK: 0 }, { maxTokens: 600, stop: [] }, 'end'])
+    await simulator.search('q <|im_end|>', { question, topK: 5 })
+    expect(calls).toEqual([
+      [{ role: 'user', content: expect.stringContaining('Query: q [|im_end|]') as string }],
+      { temperature: 0.8, maxTokens: 600, stop: [], seed: expect.any(Number) as number },
+    ])
+  })
+
+  test('text that came but was not read is told: once as a warning, each time to the context', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const unread: string[] = []
+    const simulator = createSimulator(scriptedPolicy(() => `I cannot "search". ${'x'.repeat(300)}`))
+    for (let i = 0; i < 3; i++) {
+      const onUnread = (text: string): void => void unread.push(text)
+      expect(await simulator.search('q', { question, topK: 5, onUnread })).toEqual([])
+    }
+    expect(unread).toHaveLength(3)
+    expect(unread[0]).toMatch(/^I cannot "search"\. x{300}$/)
+    expect(warn.mock.calls).toHaveLength(1)
+    expect(String(warn.mock.calls[0])).toMatch(
+      /^simulator scripted: no documents could be read .* It wrote: "I cannot \\"search\\"\. x+"…$/,
+    )
+    const read: string[] = []
+    const listing = createSimulator(scriptedPolicy(() => '1. a\n2. b'))
+    expect(await listing.search('q', { question, topK: 5, onUnread: (text) => void read.push(text) })).toHaveLength(2)
+    expect(read).toEqual([])
+    expect(warn.mock.calls).toHaveLength(1)
+    warn.mockRestore()
+  })
+
+  test('simulate gives the text beside the documents that were read in it', async () => {
+    const simulator = createSimulator(scriptedPolicy(() => 'Sure!\n1) a'))
+    expect(await simulator.simulate('q', { question, topK: 5 })).toEqual({
+      documents: [{ text: 'a', rank: 1 }],
+      text: 'Sure!\n1) a',
+    })
+  })
+
+  test('a trajectory keeps text in which no documents could be read', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const policy = scriptedPolicy((turn) => (turn === 0 ? '<search> it</search>' : '<answer> x</answer>'))
+    const play = async (said: string) => {
+      const searchEngine = createSimulator(scriptedPolicy(() => said))
+      const [trajectory] = await rollOutMany(policy, [{ question, seed: 1 }], { searchEngine, protocol: miniProtocol })
+      return trajectory!.turns[0]!.observation!
+    }
+    expect(await play('<b>No.</b>')).toMatchObject({ documents: [], unread: '<b>No.</b>' })
+    expect(await play('Doc 1: a')).not.toHaveProperty('unread')
+    warn.mockRestore()
   })
 })

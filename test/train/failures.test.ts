@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { updateRecordSchema } from '../../src/schema/record-schemas.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
@@ -13,7 +13,7 @@ import { train } from '../../src/train/train.js'
 import { aQuestion, allWeights, tinyPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'failures-'))
-const open: LocalPolicy[] = []
+const open: LocalModel[] = []
 afterEach(() => vi.restoreAllMocks())
 afterAll(() => {
   open.forEach((policy) => policy.dispose())
@@ -25,14 +25,14 @@ const WRONG = '<answer> Rome</answer>'
 const SEARCH = '<search> it</search>'
 
 /** Rollouts begin with these messages, in their order, again and again; after a search they are right. */
-async function policyThatSays(...messages: string[]): Promise<LocalPolicy> {
+async function policyThatSays(...messages: string[]): Promise<LocalModel> {
   let rollout = 0
   const policy = await tinyPolicy((turn) => (turn > 0 ? RIGHT : messages[rollout++ % messages.length]!))
   open.push(policy)
   return policy
 }
 
-const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
   train({
     algorithm: 'grpo',
     policy,

@@ -2,8 +2,8 @@
 import { afterAll, expect, test } from 'vitest'
 import { miniCheckpoint, miniQuestions } from '../../src/mini/dataset.js'
 import { setWeight } from '../../src/model/weights.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { createRandom } from '../../src/random/seeded-random.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
@@ -12,17 +12,17 @@ import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
 import { train } from '../../src/train/train.js'
 
 const questions = [...(await miniQuestions('mini-nq', 'train')), ...(await miniQuestions('mini-hotpotqa', 'train'))]
-const open: LocalPolicy[] = []
+const open: LocalModel[] = []
 afterAll(() => open.forEach((policy) => policy.dispose()))
 
-async function load(name: 'policy' | 'simulator'): Promise<LocalPolicy> {
-  const policy = await loadPolicy(miniCheckpoint(name), { slots: 96 })
+async function load(name: 'policy' | 'simulator'): Promise<LocalModel> {
+  const policy = await loadModel(miniCheckpoint(name), { slots: 96 })
   open.push(policy)
   return policy
 }
 
 /** Every weight matrix drawn anew, with the spread that it had. */
-async function randomise({ weights }: LocalPolicy): Promise<void> {
+async function randomise({ weights }: LocalModel): Promise<void> {
   const random = createRandom(5)
   for (const variable of Object.values(weights)) {
     if (variable.shape.length < 2) continue
@@ -34,7 +34,7 @@ async function randomise({ weights }: LocalPolicy): Promise<void> {
   }
 }
 
-async function run(simulatorModel: LocalPolicy, updates: number): Promise<UpdateRecord[]> {
+async function run(simulatorModel: LocalModel, updates: number): Promise<UpdateRecord[]> {
   return train({
     algorithm: 'grpo',
     policy: await load('policy'),

@@ -1,6 +1,6 @@
 // Numbers and other things without sense are refused before anything is played or trained.
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import type { SupervisedOptions } from '../../src/train/supervised.js'
@@ -8,7 +8,7 @@ import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
 import { aQuestion, allWeights, tinyPolicy } from './tiny-policy.js'
 
-let policy: LocalPolicy
+let policy: LocalModel
 let before: Float32Array[]
 beforeAll(async () => {
   policy = await tinyPolicy(() => expect.fail('a rollout was begun'))

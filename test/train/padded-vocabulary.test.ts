@@ -7,8 +7,8 @@ import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dat
 import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
 import type { NamedTensor } from '../../src/model/checkpoint.js'
 import { downloadWeight } from '../../src/model/weights.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
@@ -29,21 +29,21 @@ const SETTINGS = {
   weightDecay: 0,
 } as const
 const folder = mkdtempSync(join(tmpdir(), 'padded-'))
-const open: LocalPolicy[] = []
+const open: LocalModel[] = []
 afterAll(() => {
   open.forEach((policy) => policy.dispose())
   rmSync(folder, { recursive: true })
 })
 
-async function load(model: string): Promise<LocalPolicy> {
-  const policy = await loadPolicy(model, { slots: 16, tokensPerCall: 1 })
+async function load(model: string): Promise<LocalModel> {
+  const policy = await loadModel(model, { slots: 16, tokensPerCall: 1 })
   open.push(policy)
   return policy
 }
 
 /** Log-probabilities of the trained tokens as training takes them, sequence by sequence. */
 async function trainedLogprobs(
-  policy: LocalPolicy,
+  policy: LocalModel,
   sequences: { ids: readonly number[]; trained: readonly number[] }[],
   temperature: number,
 ): Promise<number[][]> {
@@ -63,8 +63,8 @@ const trainedPlaces = ({ ids, lossMask }: Trajectory): { ids: number[]; trained:
 })
 
 describe('512 rows of zeros below the mini policy’s embedding', () => {
-  let plain: LocalPolicy
-  let padded: LocalPolicy
+  let plain: LocalModel
+  let padded: LocalModel
   beforeAll(async () => {
     const source = miniCheckpoint('policy')
     const { config, tensors } = await readCheckpoint(source)

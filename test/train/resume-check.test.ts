@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import type { RunManifest } from '../../src/train/run-manifest.js'
@@ -12,14 +12,14 @@ import { train } from '../../src/train/train.js'
 import { aQuestion, allWeights, tinyPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'resume-'))
-const open: LocalPolicy[] = []
+const open: LocalModel[] = []
 afterAll(() => {
   open.forEach((policy) => policy.dispose())
   rmSync(folder, { recursive: true })
 })
 
 /** Right and wrong by turns, begun anew for each policy; `onSay` is called before each message. */
-async function load(onSay: () => void = () => undefined): Promise<LocalPolicy> {
+async function load(onSay: () => void = () => undefined): Promise<LocalModel> {
   let message = 0
   const policy = await tinyPolicy(() => {
     onSay()
@@ -30,7 +30,7 @@ async function load(onSay: () => void = () => undefined): Promise<LocalPolicy> {
 }
 
 const nothingFound = (name: string): TrainOptions['searchEngine'] => ({ name, search: () => Promise.resolve([]) })
-const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
   train({
     algorithm: 'grpo',
     policy,
@@ -148,7 +148,7 @@ describe('a run stopped in its first update', () => {
   it('says of the saved run that it goes on with, that it is as it was, or will be saved', async () => {
     const saveTo = join(folder, 'late')
     await run(await load(), { saveTo })
-    const stopped = (policy: LocalPolicy, signal: AbortSignal): Promise<UpdateRecord[]> =>
+    const stopped = (policy: LocalModel, signal: AbortSignal): Promise<UpdateRecord[]> =>
       run(policy, { saveTo, resume: true, updates: 4, signal })
     await expect(stopped(await load(), AbortSignal.abort())).rejects.toThrow(
       `No update was made, so there is nothing to save; ${saveTo} is as it was, and \`resume: true\` goes on with it.`,

@@ -7,8 +7,8 @@ import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dat
 import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
 import type { NamedTensor } from '../../src/model/checkpoint.js'
 import { downloadWeight } from '../../src/model/weights.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
@@ -19,7 +19,7 @@ import { tinyPolicy } from './tiny-policy.js'
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
 const searchEngine = await createBm25Engine(await miniDocuments('validation'))
-const open: LocalPolicy[] = []
+const open: LocalModel[] = []
 afterAll(() => {
   open.forEach((policy) => policy.dispose())
   rmSync(folder, { recursive: true })
@@ -41,21 +41,21 @@ const models = mkdtempSync(join(tmpdir(), 'models-'))
 const oneLayer = join(models, 'one-layer')
 await writeOneLayer(oneLayer)
 
-async function load(model = oneLayer): Promise<LocalPolicy> {
-  const policy = await loadPolicy(model, { slots: 4 })
+async function load(model = oneLayer): Promise<LocalModel> {
+  const policy = await loadModel(model, { slots: 4 })
   open.push(policy)
   return policy
 }
 
 /** A policy that is as good where it does not matter what it says. */
-async function tiny(): Promise<LocalPolicy> {
+async function tiny(): Promise<LocalModel> {
   let message = 0
   const policy = await tinyPolicy(() => (message++ % 2 ? '<answer> Rome</answer>' : '<answer> Lima</answer>'))
   open.push(policy)
   return policy
 }
 
-const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
   train({
     algorithm: 'grpo',
     policy,

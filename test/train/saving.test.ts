@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test, vi } from 'vitest'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { trainingCurves } from '../../src/plot/training-curves.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { createRandom } from '../../src/random/seeded-random.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { trainingTable } from '../../src/table/training-table.js'
@@ -25,7 +25,7 @@ import { runIn, startTrainee, trainWithKills } from './kill-training.js'
 import { aQuestion, allWeights, tinyPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'saving-'))
-const open: LocalPolicy[] = []
+const open: LocalModel[] = []
 afterEach(() => vi.restoreAllMocks())
 afterAll(() => {
   open.forEach((policy) => policy.dispose())
@@ -33,14 +33,14 @@ afterAll(() => {
 })
 
 /** Right and wrong by turns, begun anew for each policy. */
-async function load(): Promise<LocalPolicy> {
+async function load(): Promise<LocalModel> {
   let message = 0
   const policy = await tinyPolicy(() => (message++ % 2 ? '<answer> Rome</answer>' : '<answer> Lima</answer>'))
   open.push(policy)
   return policy
 }
 
-const run = (policy: LocalPolicy, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
   train({
     algorithm: 'grpo',
     policy,
@@ -63,7 +63,7 @@ const saved = (place: string): number =>
   existsSync(place) ? readFileSync(join(place, 'updates.jsonl'), 'utf8').trim().split('\n').length : 0
 
 /** A policy that cannot be saved as long as this is said. */
-const withFullDisk = (policy: LocalPolicy, isFull: () => boolean): LocalPolicy => ({
+const withFullDisk = (policy: LocalModel, isFull: () => boolean): LocalModel => ({
   ...policy,
   save: (...args) =>
     isFull()
@@ -83,7 +83,7 @@ beforeAll(async () => {
   straight = { records: await run(policy, {}), weights: await allWeights(policy) }
 })
 
-async function expectStraight(policy: LocalPolicy, records: readonly UpdateRecord[]): Promise<void> {
+async function expectStraight(policy: LocalModel, records: readonly UpdateRecord[]): Promise<void> {
   expect(untimed(records)).toEqual(untimed(straight.records))
   expect(await allWeights(policy)).toEqual(straight.weights)
 }
@@ -127,7 +127,7 @@ describe('while a run goes on', () => {
     const stop = new AbortController()
     const policy = await load()
     let saves = 0
-    const slow: LocalPolicy = {
+    const slow: LocalModel = {
       ...policy,
       async save(...args) {
         if (++saves === 2) stop.abort()

@@ -1,7 +1,7 @@
 import { writeCheckpoint } from '../../src/model/checkpoint.js'
 import { parseModelConfig } from '../../src/model/config.js'
 import { downloadWeight, downloadWeights } from '../../src/model/weights.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import type { Question } from '../../src/schema/question.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
 import { tinyWeights } from '../tiny-model.js'
@@ -23,7 +23,7 @@ const CONFIG = {
 }
 
 /** Real weights that are really trained, and a script in place of what they would say. One turn is asked at a time. */
-export async function tinyPolicy(say: (turn: number, heard: string) => string): Promise<LocalPolicy> {
+export async function tinyPolicy(say: (turn: number, heard: string) => string): Promise<LocalModel> {
   const config = parseModelConfig(CONFIG)
   const weights = await tinyWeights(config, 3)
   return {
@@ -48,6 +48,6 @@ export const aQuestion = (i: number): Question => ({
 })
 
 /** Every weight of a policy, in one list. */
-export async function allWeights({ weights }: LocalPolicy): Promise<Float32Array[]> {
+export async function allWeights({ weights }: LocalModel): Promise<Float32Array[]> {
   return Promise.all(Object.values(weights).map(downloadWeight))
 }

@@ -4,7 +4,7 @@
 // for each update, and `done`.
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
-import { loadPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
@@ -23,7 +23,7 @@ const options: Record<string, () => Promise<Pick<TrainOptions, 'policy' | 'searc
     }
   },
   mini: async () => ({
-    policy: await loadPolicy(miniCheckpoint('policy'), { slots: 4 }),
+    policy: await loadModel(miniCheckpoint('policy'), { slots: 4 }),
     searchEngine: await createBm25Engine(await miniDocuments('validation')),
     questions: await miniQuestions('mini-nq', 'train'),
   }),

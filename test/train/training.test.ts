@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { hiddenStates, unembed } from '../../src/model/forward.js'
 import { cloneWeights, disposeWeights, downloadWeight, readWeights, setWeight } from '../../src/model/weights.js'
 import type { Weights } from '../../src/model/weights.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import { compile } from '../../src/tensor/compile.js'
 import type { Traced } from '../../src/tensor/compile.js'
@@ -32,8 +32,8 @@ async function logprobs(ids: readonly number[]): Promise<number[]> {
   return [0, ...[...result.logprobs.data].slice(0, -1)]
 }
 
-const policy = (): LocalPolicy =>
-  ({ name: 'tiny', config: tinyConfig, weights, tokenizer: letterTokenizer }) as LocalPolicy
+const policy = (): LocalModel =>
+  ({ name: 'tiny', config: tinyConfig, weights, tokenizer: letterTokenizer }) as LocalModel
 
 const OPTIONS = {
   clip: 0.2,

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../../src/mini/dataset.js'
 import { evaluate } from '../../../src/evaluation/evaluate.js'
 import { policyMethod } from '../../../src/evaluation/method.js'
-import { loadPolicy } from '../../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../../src/policy/local-policy.js'
+import { loadModel } from '../../../src/language-model/local-model.js'
+import type { LocalModel } from '../../../src/language-model/local-model.js'
 import { miniProtocol as protocol } from '../../../src/mini/protocol.js'
 import { createBm25Engine } from '../../../src/search/bm25.js'
 import { drawQuality } from '../../../src/simulator/curriculum.js'
@@ -21,12 +21,12 @@ const inDomain = async (of: 'train' | typeof split) => [
   ...(await miniQuestions('mini-hotpotqa', of)),
 ]
 
-const simulatorModel = await loadPolicy(miniCheckpoint('simulator'), { slots: 96 })
+const simulatorModel = await loadModel(miniCheckpoint('simulator'), { slots: 96 })
 const simulator = createSimulator(simulatorModel, { prompt: miniSimulatorPrompt })
 const bm25 = await createBm25Engine(await miniDocuments(split))
 const questions = await inDomain(split)
 
-async function measure(policy: LocalPolicy): Promise<Record<string, number>> {
+async function measure(policy: LocalModel): Promise<Record<string, number>> {
   const methods = [
     policyMethod('bm25', policy, { searchEngine: bm25, protocol }),
     policyMethod('noise 0.5', policy, {
@@ -52,7 +52,7 @@ async function measure(policy: LocalPolicy): Promise<Record<string, number>> {
 
 const runs = []
 for (const seed of seeds) {
-  const policy = await loadPolicy(miniCheckpoint('policy'), { slots: 96 })
+  const policy = await loadModel(miniCheckpoint('policy'), { slots: 96 })
   const before = await measure(policy)
   console.log(`seed ${seed}, before`, before)
   const started = performance.now()

@@ -6,7 +6,7 @@ import { MINI_DATASETS, miniCheckpoint, miniDocuments, miniQuestions } from '../
 import { evaluate } from '../../../src/evaluation/evaluate.js'
 import { policyMethod } from '../../../src/evaluation/method.js'
 import type { Method } from '../../../src/evaluation/method.js'
-import { loadPolicy } from '../../../src/policy/local-policy.js'
+import { loadModel } from '../../../src/language-model/local-model.js'
 import { normalizeAnswer } from '../../../src/reward/answer-metrics.js'
 import { miniProtocol } from '../../../src/mini/protocol.js'
 import type { Quality } from '../../../src/schema/document.js'
@@ -74,7 +74,7 @@ const exact = async (method: Method, questions: readonly Question[]): Promise<nu
 }
 
 const engine = await createBm25Engine(await miniDocuments(split))
-const simulator = createSimulator(await loadPolicy(miniCheckpoint('simulator'), { slots: 96 }), {
+const simulator = createSimulator(await loadModel(miniCheckpoint('simulator'), { slots: 96 }), {
   prompt: miniSimulatorPrompt,
 })
 const results: Record<string, Record<string, unknown>> = { policy: {}, ceiling: {} }
@@ -86,7 +86,7 @@ for (const dataset of MINI_DATASETS) {
   }
 }
 for (const name of ['policy', 'ceiling'] as const) {
-  const policy = await loadPolicy(miniCheckpoint(name), { slots: 96 })
+  const policy = await loadModel(miniCheckpoint(name), { slots: 96 })
   for (const dataset of MINI_DATASETS) {
     const questions = await miniQuestions(dataset, split)
     const inDomain = dataset === 'mini-nq' || dataset === 'mini-hotpotqa'

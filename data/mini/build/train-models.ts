@@ -11,7 +11,7 @@ import { writeCheckpoint } from '../../../src/model/checkpoint.js'
 import { parseModelConfig } from '../../../src/model/config.js'
 import { downloadWeights, uploadWeight } from '../../../src/model/weights.js'
 import type { Weights } from '../../../src/model/weights.js'
-import { loadPolicy } from '../../../src/policy/local-policy.js'
+import { loadModel } from '../../../src/language-model/local-model.js'
 import { createRandom } from '../../../src/random/seeded-random.js'
 import { loadTokenizer } from '../../../src/tokenizer/load-tokenizer.js'
 import { trainSupervised } from '../../../src/train/supervised.js'
@@ -114,7 +114,7 @@ async function reader(source: ExampleSource): Promise<void> {
 }
 
 async function ceiling(source: ExampleSource): Promise<void> {
-  const model = await loadPolicy(READER)
+  const model = await loadModel(READER)
   const random = createRandom(8)
   const batch = (): Example[] =>
     examples(() =>
@@ -142,7 +142,7 @@ async function ceiling(source: ExampleSource): Promise<void> {
 }
 
 async function policy(source: ExampleSource): Promise<void> {
-  const model = await loadPolicy(`${MINI}checkpoints/ceiling`)
+  const model = await loadModel(`${MINI}checkpoints/ceiling`)
   const random = createRandom(6)
   const batch = (): Example[] =>
     examples(() =>
@@ -170,7 +170,7 @@ async function simulator(source: ExampleSource): Promise<void> {
     { from: 'simulator', steps: 500, peak: 8e-4, real: 0.3, informationWeight: 0.03, query: 0.93, seed: 11 },
   ]
   for (const { from, steps, peak, real, informationWeight, query, seed } of phases) {
-    const model = await loadPolicy(`${MINI}checkpoints/${from}`)
+    const model = await loadModel(`${MINI}checkpoints/${from}`)
     const random = createRandom(seed)
     const batch = (): Example[] =>
       examples(() =>

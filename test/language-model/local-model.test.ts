@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { loadPolicy } from '../../src/policy/local-policy.js'
-import type { LocalPolicy } from '../../src/policy/local-policy.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOut, rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Question } from '../../src/schema/question.js'
@@ -9,9 +9,9 @@ import type { SearchEngine } from '../../src/search/search-engine.js'
 
 // A real model with random weights: what it says is noise, how it is played is not.
 const folder = fileURLToPath(new URL('../parity/fixtures/checkpoints/qwen2', import.meta.url))
-let policy: LocalPolicy
+let policy: LocalModel
 beforeAll(async () => {
-  policy = await loadPolicy(folder, { slots: 4 })
+  policy = await loadModel(folder, { slots: 4 })
 })
 afterAll(() => policy.dispose())
 
@@ -58,5 +58,5 @@ test.each([
   [{ contextLength: 1e9 }, 'contextLength must be at most '],
   [{ slot: 4 }, 'there is no option slot; did you mean slots?'],
 ])('loading with %o is refused', async (change, message) => {
-  await expect(loadPolicy(folder, change as never)).rejects.toThrow(`load policy: ${message}`)
+  await expect(loadModel(folder, change as never)).rejects.toThrow(`load model: ${message}`)
 })

@@ -9,12 +9,14 @@ import type { Weights } from '../model/weights.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js'
-import { decoderFor } from './decoder.js'
-import type { Policy } from './policy.js'
-import { positiveInteger } from './sampling-options.js'
-import { Scheduler } from './scheduler.js'
+import { decoderFor } from '../policy/decoder.js'
+import type { Policy } from '../policy/policy.js'
+import { positiveInteger } from '../policy/sampling-options.js'
+import { Scheduler } from '../policy/scheduler.js'
+import type { LanguageModel } from './language-model.js'
+import { policyText } from './policy-text.js'
 
-export interface LocalPolicyOptions {
+export interface LocalModelOptions {
   /** Shown in tables; default: the last part of folder or name. */
   name?: string
   /** Conversations that run side by side; further ones wait. Default 64. */
@@ -49,8 +51,12 @@ export interface SaveOptions {
   overwrite?: boolean
 }
 
-/** A policy whose weights are in this process, so that it can be trained. */
-export interface LocalPolicy extends Policy {
+/**
+ * A model whose weights are in this process. It is a policy, which can be trained, and a language model, which can be asked;
+ * so it goes wherever either of them goes.
+ */
+export interface LocalModel extends Policy, LanguageModel {
+  readonly contextLength: number
   readonly config: ModelConfig
   readonly weights: Weights
   /**
@@ -66,15 +72,15 @@ export interface LocalPolicy extends Policy {
  * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, or a name of the hub, which is
  * downloaded once.
  */
-export async function loadPolicy(model: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
-  const { slots, tokensPerCall, prefillChunk, ...given } = parseOptions('load policy', schema, options)
+export async function loadModel(model: string, options: LocalModelOptions = {}): Promise<LocalModel> {
+  const { slots, tokensPerCall, prefillChunk, ...given } = parseOptions('load model', schema, options)
   const folder = await resolveModel(model, given.download)
   const checkpoint = await readCheckpoint(folder)
   const { config } = checkpoint
   const { contextLength = Math.min(config.maxPositions, 4096) } = given
   if (contextLength > config.maxPositions) {
     throw new Error(
-      `load policy: contextLength must be at most ${config.maxPositions}, the positions that the model was made for, ` +
+      `load model: contextLength must be at most ${config.maxPositions}, the positions that the model was made for, ` +
         `got ${contextLength}`,
     )
   }
@@ -94,13 +100,17 @@ export async function loadPolicy(model: string, options: LocalPolicyOptions = {}
   const parameters = Object.values(weights).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const rows = Math.min(slots, parameters < SMALL ? SMALL_ROWS : slots)
   const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength, prefillChunk })
-  return {
+  const policy: Policy = {
     name: given.name ?? basename(model),
     tokenizer,
     contextLength,
+    start: (sampling, seed) => scheduler.start(sampling, seed),
+  }
+  return {
+    ...policyText(policy),
+    ...policy,
     config,
     weights,
-    start: (sampling, seed) => scheduler.start(sampling, seed),
     save: (target, { dtype = 'float32', overwrite = false } = {}) =>
       writeCheckpoint(target, { sourceFolder: folder, tensors: downloadWeights(weights), dtype, overwrite }),
     dispose() {
