@@ -45,7 +45,7 @@ export function trainingView(text: string, share: number | undefined, records: r
         const all = html`<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH * pictures.length}" height="${HEIGHT}">
           ${pictures}
         </svg>`
-        return { 'image/png': Buffer.from(await svgToPng(String(all))).toString('base64'), 'text/plain': text }
+        return { 'image/png': Buffer.from(await svgToPng(String(all))).toString('base64') }
       }
       const images = pictures.map((svg, i) => {
         const data = Buffer.from(String(svg)).toString('base64')

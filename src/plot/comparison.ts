@@ -1,5 +1,5 @@
 import type { ColumnTable } from 'arquero'
-import { COLOURS, axis, layout } from './figure.js'
+import { COLOURS, TEXT, axis, layout } from './figure.js'
 import type { Figure } from './figure.js'
 
 interface Row {
@@ -49,9 +49,9 @@ export function comparison(table: ColumnTable, options: ComparisonFigureOptions 
         arrayminus: ofMethod.map((row) => row.em - row.emLow),
         thickness: 2,
         width: 4,
-        color: COLOURS[i % COLOURS.length],
+        color: TEXT,
       },
-      // Pale, so that the half of the interval that lies inside of the bar shows on light and dark paper.
+      // Pale, so that the half of the interval inside of the bar shows, on light and dark paper.
       marker: { color: COLOURS[i % COLOURS.length], opacity: 0.35 },
     }
   })

@@ -30,8 +30,8 @@ export const label = (text: string, x: number, y: number): Record<string, unknow
   font: { size: 13 },
 })
 
-/** 4.5:1 on white paper. JupyterLab as `npm run lab` starts it shows it in the theme's text colour (kernel/figures.css). */
-const TEXT = '#767676'
+/** Text, and lines that are read: 4.5:1 on white paper. JupyterLab as `npm run lab` starts it shows it in the theme's text colour (kernel/figures.css). */
+export const TEXT = '#767676'
 
 /** Layout shared by all figures: transparent paper, so that light and dark pages both work. */
 export const layout = (title: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({

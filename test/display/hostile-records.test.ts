@@ -67,6 +67,6 @@ describe('the curves of a training', () => {
     vi.stubEnv('ZEROSEARCH_STATIC', '1')
     const bundle = await curves(hostile(records['update record'], ATTACK).at(-1)!.value)
     vi.unstubAllEnvs()
-    expect(Object.keys(bundle)).toEqual(['image/png', 'text/plain'])
+    expect(Object.keys(bundle)).toEqual(['image/png'])
   })
 })
