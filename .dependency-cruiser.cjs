@@ -32,7 +32,7 @@ const sideways = layers.flatMap((layer) =>
       (other) =>
         other !== room &&
         !(room === 'plot' && other === 'table') &&
-        !(room === 'tensor' && ['schema', 'signal'].includes(other)),
+        !(room === 'tensor' && ['schema', 'signal', 'host'].includes(other)),
     )
     return others.length === 0
       ? []

@@ -1,4 +1,5 @@
 // Jupyter with its settings, sessions and list of trusted notebooks inside the clone, and its own Python packages only.
+import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RUNTIME } from './paths.mjs'
 
@@ -19,4 +20,16 @@ export function jupyterEnvironment(more = {}) {
     JUPYTER_RUNTIME_DIR: join(folder, 'runtime'),
     ...more,
   }
+}
+
+/**
+ * Puts the style sheet for figures where JupyterLab reads it.
+ * @param {NodeJS.ProcessEnv} environment as `jupyterEnvironment` made it
+ * @returns {string} the setting that has JupyterLab read it
+ */
+export function figureStyles(environment) {
+  const custom = join(environment['JUPYTER_CONFIG_DIR'] ?? '', 'custom')
+  mkdirSync(custom, { recursive: true })
+  copyFileSync(join(import.meta.dirname, 'figures.css'), join(custom, 'custom.css'))
+  return '--LabApp.custom_css=True'
 }

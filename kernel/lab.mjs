@@ -2,9 +2,10 @@
 // `--no-browser`, `--port=9000`. Without a notebook the quickstart is opened.
 import { existsSync } from 'node:fs'
 import { main, run } from './command.mjs'
-import { jupyterEnvironment } from './jupyter.mjs'
+import { figureStyles, jupyterEnvironment } from './jupyter.mjs'
 import { QUICKSTART, ROOT, VENV_PYTHON } from './paths.mjs'
 
+const env = jupyterEnvironment()
 const given = process.argv.slice(2)
 const namesNotebook = given.some((argument) => !argument.startsWith('-'))
 const settings = [
@@ -12,6 +13,7 @@ const settings = [
   `--ServerApp.root_dir=${ROOT}`,
   // Executed notebooks lie in .runtime/out, which Jupyter would call not found.
   '--ContentsManager.allow_hidden=True',
+  figureStyles(env),
 ]
 // JupyterLab refuses to run as root, which is who one is in a container.
 if (process.getuid?.() === 0) settings.push('--allow-root')
@@ -19,4 +21,4 @@ if (!namesNotebook && existsSync(QUICKSTART)) settings.push(QUICKSTART)
 
 // Ctrl+C reaches JupyterLab as well, which asks before it ends: this process must wait for its answer.
 process.on('SIGINT', () => undefined)
-await main(() => run(VENV_PYTHON, ['-m', 'jupyterlab', ...settings, ...given], { env: jupyterEnvironment() }))
+await main(() => run(VENV_PYTHON, ['-m', 'jupyterlab', ...settings, ...given], { env }))

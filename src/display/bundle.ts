@@ -3,7 +3,7 @@ import type { Html, Style } from './html.js'
 /** What a notebook stores of one output: one representation for each kind of viewer. */
 export type MimeBundle = Record<string, unknown>
 
-/** The same before it leaves this room: its HTML is markup that the escaping template made, or that the user vouches for. */
+/** The same before it leaves src/display: its HTML is markup that the escaping template made, or that the user vouches for. */
 export interface Bundle extends MimeBundle {
   'text/html'?: Html
 }

@@ -32,7 +32,7 @@ export function html(parts: TemplateStringsArray, ...values: unknown[]): Html {
   return new Markup(fixed.reduce((made, part, i) => `${made}${markupOf(values[i - 1])}${part}`))
 }
 
-/** Markup that somebody vouches for: the user's own, given to `zs.html`. */
+/** Markup that the user vouches for, given to `zs.html`. */
 export const vouchedHtml = (markup: string): Html => new Markup(markup)
 
 function markupOf(value: unknown): string {

@@ -10,11 +10,11 @@ const SHORT = 24
 /** A table as HTML, in the colours of the page: numbers to the right, long texts cut, whole in the tooltip. */
 export function tableHtml({ columns, alignRight, index, rows, size }: TableCells, style: Style): Html {
   const cell = (tag: 'th' | 'td', text: string, right: boolean): Html => {
-    const whole = text.length <= SHORT ? ' white-space: nowrap;' : ''
+    const whole = tag === 'td' && text.length <= SHORT ? ' white-space: nowrap;' : ''
     const css = style(`padding: 2px 10px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
     const tooltip = text.length <= LONGEST ? '' : html` title="${cut(text, 1000)}"`
     const shown = cut(text, LONGEST)
-    return tag === 'th' ? html`<th${css}${tooltip}>${shown}</th>` : html`<td${css}${tooltip}>${shown}</td>`
+    return tag === 'th' ? html`<th${css}${tooltip}>${breakable(shown)}</th>` : html`<td${css}${tooltip}>${shown}</td>`
   }
   const head = columns.map((name, i) => cell('th', name, alignRight[i]!))
   const body = rows.map((row, i) => {
@@ -25,8 +25,14 @@ export function tableHtml({ columns, alignRight, index, rows, size }: TableCells
   })
   const corner = index ? cell('th', '', true) : ''
   const counts = size === undefined ? '' : html`<div>${size}</div>`
-  return html`<table${style('border-collapse: collapse;')}><thead><tr>${corner}${head}</tr></thead><tbody>${body}</tbody></table>${counts}`
+  const table = html`<table${style('border-collapse: collapse;')}><thead><tr>${corner}${head}</tr></thead><tbody>${body}</tbody></table>`
+  // What is wider than the page scrolls; the counts stay where they are.
+  return html`<div${style('overflow-x: auto;')}>${table}</div>${counts}`
 }
+
+/** The name of a column may break between its words: `tokensPer|Trajectory`. */
+const breakable = (name: string): Html[] =>
+  name.split(/(?<=\p{Ll})(?=\p{Lu})/u).map((word, i) => (i === 0 ? html`${word}` : html`<wbr />${word}`))
 
 const LONGEST_PLAIN = 40
 

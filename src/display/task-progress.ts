@@ -6,9 +6,11 @@ import { inNotebook, liveDisplay } from './notebook.js'
 import { lineView } from './progress.js'
 import { endedText, runningText } from './progress-text.js'
 import { throttle } from './throttle.js'
+import { hasUpdates, trainingView } from './training-view.js'
 
-/** What ends sooner shows nothing. */
+/** What ends sooner shows nothing; what counts nothing has to take longer. */
 const SHOW_AFTER_MS = 1000
+const SHOW_UNCOUNTED_AFTER_MS = 2000
 /** Where nothing is told (a model compiles), the time goes on all the same. */
 const TICK_MS = 1000
 /** Tasks inside of a task that are named; of more, the number. */
@@ -21,8 +23,9 @@ interface Shown {
 }
 
 /**
- * Shows every task of the process that takes longer than a second: in a notebook a bar in the cell that started it, on a
- * terminal one line of the standard error, elsewhere nothing. It ends in one line.
+ * Shows every task of the process that takes longer than a second: in a notebook a bar in the cell that started it, with
+ * curves for a training; on a terminal one line of the standard error, so that results on the standard output stay clean;
+ * where the standard error is a file or a pipe nothing, so that logs stay clean. It ends in one line.
  * @returns ends it
  */
 export function showProgress(): () => void {
@@ -45,10 +48,11 @@ function show(task: Task): Shown {
   const draw = inNotebook() ? inCell() : onTerminal()
   const drawing = throttle(() => draw(task))
   let ticking: NodeJS.Timeout | undefined
-  const starting = setTimeout(() => {
+  const start = (): void => {
     drawing.ask()
     ticking = setInterval(() => drawing.ask(), TICK_MS).unref()
-  }, SHOW_AFTER_MS).unref()
+  }
+  const starting = setTimeout(start, task.unit === undefined ? SHOW_UNCOUNTED_AFTER_MS : SHOW_AFTER_MS).unref()
   return {
     ask: () => void (ticking && drawing.ask()),
     async end() {
@@ -62,8 +66,9 @@ function show(task: Task): Shown {
 function inCell(): (task: Task) => Promise<void> {
   const live = liveDisplay()
   return (task) => {
-    const share = task.total === undefined ? undefined : task.done / task.total
-    return live.update(task.state === 'running' ? lineView(taskText(task), share) : lineView(taskText(task)))
+    const share = task.total === undefined || task.state !== 'running' ? undefined : task.done / task.total
+    const text = taskText(task)
+    return live.update(hasUpdates(task) ? trainingView(text, share, task.results) : lineView(text, share))
   }
 }
 
@@ -81,10 +86,11 @@ function onTerminal(): (task: Task) => Promise<void> {
 }
 
 function taskText(task: Task): string {
-  const { title, unit, total, done, state, parts, note } = task
-  const position = { title, unit, total, done, seconds: task.seconds() }
+  const { title, unit, total, done, doneBefore, state, parts, note } = task
+  const position = { title, unit, total, done, doneBefore, seconds: task.seconds() }
   if (state !== 'running') return endedText(position, state === 'stopped')
-  const texts = [...parts].slice(0, NAMED_PARTS).map(taskText)
-  if (parts.size > NAMED_PARTS) texts.push(`${parts.size - NAMED_PARTS} more`)
+  const named = [...parts].filter((part) => part.unit !== undefined || 1000 * part.seconds() > SHOW_UNCOUNTED_AFTER_MS)
+  const texts = named.slice(0, NAMED_PARTS).map(taskText)
+  if (named.length > NAMED_PARTS) texts.push(`${named.length - NAMED_PARTS} more`)
   return [runningText(position), ...(note === '' ? [] : [note]), ...texts].join(' · ')
 }

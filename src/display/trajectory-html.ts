@@ -42,7 +42,7 @@ export function trajectoryHtml(trajectory: Trajectory, style: Style): Html {
   const end = failure
     ? html`failed in ${failure.boundary}: ${failure.message}`
     : html`${stopReason}, ${searches} ${searches === 1 ? 'search' : 'searches'}`
-  return html`<div>
+  return html`<div${style('overflow-wrap: anywhere;')}>
     <div><b>${question.question}</b></div>
     ${blocks}
     <div>gold: ${gold}; ${score} (${end})</div>
@@ -93,5 +93,5 @@ const asWritten = (text: string, style: Style): Html => html`<div${style('white-
 /** Documents as a list. */
 export function documentsHtml(documents: readonly Document[], style: Style): Html {
   const items = documents.map(({ title, text }) => html`<li>${title ? html`<b>${title}</b>: ` : ''}${text}</li>`)
-  return html`<ol${style('margin: 2px 0;')}>${items}</ol>`
+  return html`<ol${style('margin: 2px 0; overflow-wrap: anywhere;')}>${items}</ol>`
 }

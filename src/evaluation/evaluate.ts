@@ -84,7 +84,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
     const scores: Score[] = []
     for (const method of methods) {
       const before = scores.length
-      tell(before, method.name)
+      tell(before, { note: method.name })
       const report = (trajectory: Trajectory, done: number): void => {
         onTrajectory?.(method.name, trajectory)
         tell(before + done)

@@ -7,13 +7,17 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 export interface Task {
   /** What is done: `evaluate`. */
   readonly title: string
-  /** What is counted, in the plural: `questions`. */
-  readonly unit: string
+  /** What is counted, in the plural: `questions`; bytes show as MB. Undefined where nothing is counted. */
+  readonly unit: string | undefined
   /** How many there are; undefined where nobody knows. */
   readonly total: number | undefined
   readonly done: number
+  /** Those of `done` that were done before it started, by a run or download that goes on now; default 0. */
+  readonly doneBefore: number
   /** What else there is to say now: the method, a mean reward. Empty for nothing. */
   readonly note: string
+  /** What it has made so far, for listeners that know how to show it: a training's records. */
+  readonly results: unknown
   /** `stopped`: it threw, or was stopped by the stop button. */
   readonly state: 'running' | 'done' | 'stopped'
   /** Seconds since its start, until its end. */
@@ -24,21 +28,20 @@ export interface Task {
 
 export interface TaskOptions {
   title: string
-  /** Default `items`. */
+  /** Leave out where nothing is counted: such work shows only when it takes longer than two seconds. */
   unit?: string
   /** Leave out where it is not known. */
   total?: number
   /** Whether to tell anyone; false silences the tasks inside of it too. Default true. */
   progress?: boolean | undefined
+  /** False for one of many that the work around it counts already: it is then not named as a part. Default true. */
+  asPart?: boolean
 }
 
-/**
- * Tells how many are done by now, and what else is to be said. Cheap: may be called for every item. Without a note the
- * last one stays.
- */
-export type Report = (done: number, note?: string) => void
+/** Tells how many are done by now. Cheap: may be called for every item. What is left out of `more` stays as it was. */
+export type Report = (done: number, more?: Partial<Pick<Task, 'note' | 'results' | 'doneBefore'>>) => void
 
-/** Told when an outermost task, or one inside of it, starts, moves or ends. Its faults are its own. */
+/** Called when an outermost task, or one inside of it, starts, moves or ends. What it throws is ignored. */
 export type TaskListener = (task: Task) => void | Promise<void>
 
 type MutableTask = { -readonly [K in keyof Task]: Task[K] } & { parts: Set<Task>; outermost: MutableTask }
@@ -47,7 +50,7 @@ const SILENT = Symbol('silent')
 const surrounding = new AsyncLocalStorage<MutableTask | typeof SILENT>()
 const listeners = new Set<TaskListener>()
 
-/** Has `listener` told of all tasks of this process. @returns ends it */
+/** Calls `listener` for all tasks of this process. @returns ends it */
 export function onProgress(listener: TaskListener): () => void {
   listeners.add(listener)
   return () => void listeners.delete(listener)
@@ -65,15 +68,16 @@ export async function withProgress<T>(options: TaskOptions, work: (report: Repor
   const around = surrounding.getStore()
   if (options.progress === false || around === SILENT || listeners.size === 0)
     return surrounding.run(SILENT, () => work(() => undefined))
-  // What was started inside of a task and outlives it is a task of its own.
+  // What was started inside of a task and outlives it is a separate task.
   const parent = around?.outermost.state === 'running' && around.state === 'running' ? around : undefined
+  if (parent && options.asPart === false) return work(() => undefined)
   const task = startTask(options, parent)
   void tell(task.outermost)
   try {
     const result = await surrounding.run(task, () =>
-      work((done, note = task.note) => {
+      work((done, more = {}) => {
         if (task.state !== 'running') return
-        Object.assign(task, { done, note })
+        Object.assign(task, more, { done })
         void tell(task.outermost)
       }),
     )
@@ -92,10 +96,20 @@ export async function withProgress<T>(options: TaskOptions, work: (report: Repor
   }
 }
 
-function startTask({ title, unit = 'items', total }: TaskOptions, parent: MutableTask | undefined): MutableTask {
+function startTask({ title, unit, total }: TaskOptions, parent: MutableTask | undefined): MutableTask {
   const started = performance.now()
   const task = {
-    ...{ title, unit, total, done: 0, note: '', state: 'running' as const, parts: new Set<Task>() },
+    ...{
+      title,
+      unit,
+      total,
+      done: 0,
+      doneBefore: 0,
+      note: '',
+      results: undefined,
+      state: 'running' as const,
+      parts: new Set<Task>(),
+    },
     seconds: () => (performance.now() - started) / 1000,
   } as MutableTask
   task.outermost = parent?.outermost ?? task

@@ -4,7 +4,7 @@ import { readCheckpoint, writeCheckpoint } from '../model/checkpoint.js'
 import type { ModelConfig } from '../model/config.js'
 import { resolveModel } from '../model/download.js'
 import type { ResolveModelOptions } from '../model/download.js'
-import { disposeWeights, downloadWeights, uploadWeight } from '../model/weights.js'
+import { disposeWeights, downloadWeights, uploadCheckpoint } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
@@ -94,11 +94,9 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   }
   const tokenizer = await loadTokenizer(folder)
   checkTokenizer(tokenizer, config)
-  const weights: Weights = {}
-  for await (const { key, shape, data } of checkpoint.tensors()) weights[key] = await uploadWeight(key, shape, data)
+  const weights = await uploadCheckpoint(checkpoint)
   const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
-  const parameters = Object.values(weights).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
-  const rows = Math.min(slots, parameters < SMALL ? SMALL_ROWS : slots)
+  const rows = Math.min(slots, checkpoint.parameters < SMALL ? SMALL_ROWS : slots)
   const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength, prefillChunk })
   const policy: Policy = {
     name: given.name ?? basename(model),

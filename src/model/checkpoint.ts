@@ -21,6 +21,8 @@ export interface NamedTensor {
 /** A checkpoint whose names and shapes have been checked; values are read when asked for. */
 export interface Checkpoint {
   config: ModelConfig
+  /** Number of values of all weights. */
+  parameters: number
   /** Every weight, one at a time. May be called again. */
   tensors: () => AsyncIterable<NamedTensor>
 }
@@ -69,7 +71,8 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   } finally {
     await source.close()
   }
-  return { config, tensors: () => readTensors(folder, config, shapes) }
+  const parameters = Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  return { config, parameters, tensors: () => readTensors(folder, config, shapes) }
 }
 
 async function* readTensors(

@@ -2,6 +2,7 @@ import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ListFileEntry } from '@huggingface/hub'
 import { z } from 'zod'
+import { withProgress } from '../host/progress.js'
 import { recoverFolder } from '../file/write-folder.js'
 import { writeError } from '../file/write-error.js'
 import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
@@ -21,6 +22,8 @@ export interface ResolveModelOptions {
   /** Needed for private and gated models; sent to the hub only. */
   token?: string
   onProgress?: (progress: DownloadProgress) => void
+  /** Shows bytes and the time left. Default: true, unless `onProgress` is given. */
+  progress?: boolean
   /** Stops the download; what has arrived is kept for the next call. */
   signal?: AbortSignal
 }
@@ -127,8 +130,16 @@ async function downloadModel(name: string, options: Settled, places: CachePlaces
     if (!file) throw new Error(`the model has no ${weight}; only weights in safetensors are read`)
     files.push(file)
   }
-  await checkSpace(options.cacheDir, places, files)
-  await fetchFiles(download, files, options.onProgress)
+  const missing = await checkSpace(options.cacheDir, places, files)
+  const { onProgress, progress = onProgress === undefined } = options
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  await withProgress({ title: `downloading ${name}`, unit: 'bytes', total, progress }, (report) => {
+    report(total - missing, { doneBefore: total - missing })
+    return fetchFiles(download, files, (fetched) => {
+      report(fetched.bytes, { note: fetched.file })
+      onProgress?.(fetched)
+    })
+  })
   await writeRef(places, revision, commit)
   return folder
 }
@@ -186,8 +197,11 @@ async function fetchFiles(
   }
 }
 
-/** Says before the first byte, not after hours, that the disk is too small. */
-async function checkSpace(cacheDir: string, places: CachePlaces, files: readonly HubFile[]): Promise<void> {
+/**
+ * Says before the first byte, not after hours, that the disk is too small.
+ * @returns the number of bytes that are still to be fetched
+ */
+async function checkSpace(cacheDir: string, places: CachePlaces, files: readonly HubFile[]): Promise<number> {
   let needed = 0
   for (const { checksum, size } of files) {
     const blob = places.blob(checksum.hex)
@@ -195,7 +209,7 @@ async function checkSpace(cacheDir: string, places: CachePlaces, files: readonly
     needed += Math.max(0, size - (there?.size ?? 0))
   }
   const { bavail, bsize } = await statfs(cacheDir)
-  if (needed <= bavail * bsize) return
+  if (needed <= bavail * bsize) return needed
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
   throw new Error(
     `${megabytes(needed)} are to be written to ${cacheDir}, ${megabytes(bavail * bsize)} are free; ` +

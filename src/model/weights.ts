@@ -1,8 +1,10 @@
+import { withProgress } from '../host/progress.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { releaseMemory } from '../tensor/release-memory.js'
 import { Variable } from '../tensor/variable.js'
+import type { Checkpoint } from './checkpoint.js'
 import type { WeightTensors } from './forward.js'
 
 /** A model's weights on the device, by key (see weight-names.ts). */
@@ -24,6 +26,25 @@ const clear = compile('clear weights', (_: NoInputs, variable: Variable) => {
   variable.assign(variable.read().zerosLike())
   return {}
 })
+
+/** Reads all weights of a checkpoint onto the device. Where that fails, none stays there. */
+export async function uploadCheckpoint({ parameters, tensors }: Checkpoint): Promise<Weights> {
+  const shown = { title: 'reading weights', unit: 'bytes', total: 4 * parameters }
+  return withProgress(shown, async (report) => {
+    const weights: Weights = {}
+    let bytes = 0
+    try {
+      for await (const { key, shape, data } of tensors()) {
+        weights[key] = await uploadWeight(key, shape, data)
+        report((bytes += data.byteLength))
+      }
+    } catch (error) {
+      disposeWeights(weights)
+      throw error
+    }
+    return weights
+  })
+}
 
 /** Puts one weight on the device. */
 export async function uploadWeight(key: string, shape: readonly number[], data: Float32Array): Promise<Variable> {

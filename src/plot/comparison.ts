@@ -1,5 +1,5 @@
 import type { ColumnTable } from 'arquero'
-import { COLOURS, axis, layout } from './figure.js'
+import { COLOURS, TEXT, axis, layout } from './figure.js'
 import type { Figure } from './figure.js'
 
 interface Row {
@@ -15,7 +15,7 @@ interface Row {
 }
 
 export interface ComparisonFigureOptions {
-  /** Short names of sets, such as `zs.mini.labels`; default their own names. */
+  /** Short names of sets, such as `zs.mini.labels`; default the sets' names. */
   labels?: Readonly<Record<string, string>>
 }
 
@@ -29,29 +29,30 @@ export function comparison(table: ColumnTable, options: ComparisonFigureOptions 
   const rows = (table.objects() as Row[]).filter((row) => row.dataset !== 'average')
   const methods = [...new Set(rows.map((row) => row.method))]
   const data = methods.map((method, i) => {
-    const own = rows.filter((row) => row.method === method)
-    const failed = own.reduce((sum, row) => sum + (row.failed ?? 0), 0)
+    const ofMethod = rows.filter((row) => row.method === method)
+    const failed = ofMethod.reduce((sum, row) => sum + (row.failed ?? 0), 0)
     return {
       type: 'bar',
       name: failed > 0 ? `${method} (${failed.toLocaleString('en')} failed)` : method,
       ...(failed > 0 && {
-        hovertext: own.map((row) =>
+        hovertext: ofMethod.map((row) =>
           row.failed ? `${row.failed} of ${row.n ?? '?'} questions failed, counted as wrong` : '',
         ),
       }),
       // Two levels: the domain below the names of its sets.
-      x: [own.map((row) => row.domain ?? ''), own.map((row) => labels[row.dataset] ?? row.dataset)],
-      y: own.map((row) => row.em),
+      x: [ofMethod.map((row) => row.domain ?? ''), ofMethod.map((row) => labels[row.dataset] ?? row.dataset)],
+      y: ofMethod.map((row) => row.em),
       error_y: {
         type: 'data',
         symmetric: false,
-        array: own.map((row) => row.emHigh - row.em),
-        arrayminus: own.map((row) => row.em - row.emLow),
-        thickness: 1,
-        width: 2,
-        color: '#7a7a7a',
+        array: ofMethod.map((row) => row.emHigh - row.em),
+        arrayminus: ofMethod.map((row) => row.em - row.emLow),
+        thickness: 2,
+        width: 4,
+        color: TEXT,
       },
-      marker: { color: COLOURS[i % COLOURS.length] },
+      // Pale, so that the half of the interval inside of the bar shows, on light and dark paper.
+      marker: { color: COLOURS[i % COLOURS.length], opacity: 0.35 },
     }
   })
   return {

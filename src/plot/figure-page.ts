@@ -105,7 +105,7 @@ function addPaths(window: Window): void {
     return measure(this).total
   }
   prototype(window, 'SVGElement')['getPointAtLength'] = function (this: SvgText, length: number) {
-    return measure(this).at(length)
+    return measure(this).pointAt(length)
   }
 }
 

@@ -30,12 +30,15 @@ export const label = (text: string, x: number, y: number): Record<string, unknow
   font: { size: 13 },
 })
 
+/** Text, and lines that are read: 4.5:1 on white paper. JupyterLab as `npm run lab` starts it shows it in the theme's text colour (kernel/figures.css). */
+export const TEXT = '#767676'
+
 /** Layout shared by all figures: transparent paper, so that light and dark pages both work. */
 export const layout = (title: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
   title: { text: title, x: 0, xref: 'paper', font: { size: 16 } },
   paper_bgcolor: 'rgba(0,0,0,0)',
   plot_bgcolor: 'rgba(0,0,0,0)',
-  font: { family: 'Inter, sans-serif', size: 12, color: '#7a7a7a' },
+  font: { family: 'Inter, sans-serif', size: 12, color: TEXT },
   margin: { l: 60, r: 20, t: 60, b: 50 },
   ...more,
 })

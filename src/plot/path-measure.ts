@@ -12,7 +12,7 @@ const PIECES = 24
 export interface PathMeasure {
   total: number
   /** The point that far along the path, in its units; before the start the first, past the end the last. */
-  at(length: number): Point
+  pointAt(length: number): Point
 }
 
 export function measurePath(d: string): PathMeasure {
@@ -25,7 +25,7 @@ export function measurePath(d: string): PathMeasure {
   const total = lengths[lengths.length - 1]!
   return {
     total,
-    at(length) {
+    pointAt(length) {
       if (points.length === 0) return { x: 0, y: 0 }
       const goal = Math.min(Math.max(length, 0), total)
       const next = lengths.findIndex((reached, i) => i > 0 && reached >= goal)

@@ -1,5 +1,7 @@
 import { inspect } from 'node:util'
 import { z } from 'zod'
+import { withProgress } from '../host/progress.js'
+import type { Report } from '../host/progress.js'
 import type { Conversation, Generation, Policy } from '../policy/policy.js'
 import { seedSchema } from '../policy/sampling-options.js'
 import { extractAnswer } from '../reward/extract-answer.js'
@@ -27,7 +29,11 @@ class Failure extends Error {
  * @throws where an option is not what it must be, and the signal's reason once it is given
  */
 export async function rollOut(policy: Policy, question: Question, options: RolloutOptions): Promise<Trajectory> {
-  return playQuestion(policy, question, parseRolloutOptions(options))
+  const checked = parseRolloutOptions(options)
+  // An evaluation makes hundreds of these, and counts them.
+  return withProgress({ title: 'rollOut', unit: 'turns', progress: checked.progress, asPart: false }, (report) =>
+    playQuestion(policy, question, checked, report),
+  )
 }
 
 /**
@@ -45,16 +51,26 @@ export async function rollOutMany(
   const seeds = parseOptions('roll out', z.object({ seeds: z.array(seedSchema) }), {
     seeds: items.map(({ seed }) => seed),
   }).seeds
-  return Promise.all(
-    items.map(async ({ question }, i) => {
-      const trajectory = await playQuestion(policy, question, { ...common, seed: seeds[i]! })
-      onTrajectory?.(trajectory)
-      return trajectory
-    }),
-  )
+  const progress = common.progress ?? onTrajectory === undefined
+  return withProgress({ title: 'rollouts', unit: 'questions', total: items.length, progress }, (report) => {
+    let done = 0
+    return Promise.all(
+      items.map(async ({ question }, i) => {
+        const trajectory = await playQuestion(policy, question, { ...common, seed: seeds[i]! })
+        report(++done)
+        onTrajectory?.(trajectory)
+        return trajectory
+      }),
+    )
+  })
 }
 
-async function playQuestion(policy: Policy, question: Question, options: CheckedOptions): Promise<Trajectory> {
+async function playQuestion(
+  policy: Policy,
+  question: Question,
+  options: CheckedOptions,
+  report?: Report,
+): Promise<Trajectory> {
   const { sampling, seed, signal } = options
   const trajectory: Trajectory = {
     question,
@@ -73,7 +89,7 @@ async function playQuestion(policy: Policy, question: Question, options: Checked
     signal?.throwIfAborted()
     starting = policy.start(sampling, seed)
     const conversation = await abortable(starting, signal)
-    trajectory.stopReason = await play(policy, conversation, trajectory, options)
+    trajectory.stopReason = await play(policy, conversation, trajectory, options, report)
   } catch (error) {
     if (signal?.aborted) throw signal.reason
     const failure = error instanceof Failure ? error : new Failure('policy', error)
@@ -95,6 +111,7 @@ async function play(
   conversation: Conversation,
   trajectory: Trajectory,
   options: CheckedOptions,
+  report?: Report,
 ): Promise<TrajectoryStopReason> {
   const { protocol, signal, maxSearches } = options
   const { maxTokensPerTurn } = protocol
@@ -118,6 +135,7 @@ async function play(
     appendSampled(trajectory, generation)
     const turn: Turn = { text: generation.text, action: parseAction(generation.text) }
     trajectory.turns.push(turn)
+    report?.(trajectory.turns.length)
     if (turn.action.kind === 'answer') return 'answer'
     if (generation.stopReason === 'full') return 'maxTokens'
     if (turns === maxSearches) return 'maxTurns'

@@ -28,11 +28,13 @@ export interface RolloutOptions {
    * button of the notebook.
    */
   signal?: AbortSignal
+  /** Shows how far it is where it takes longer than a second. Default: true, unless `rollOutMany` has `onTrajectory`. */
+  progress?: boolean
 }
 
 /** The options with their defaults. */
-export type CheckedOptions = Required<Omit<RolloutOptions, 'quality' | 'signal'>> &
-  Pick<RolloutOptions, 'quality'> & { signal: AbortSignal | undefined }
+export type CheckedOptions = Required<Omit<RolloutOptions, 'quality' | 'signal' | 'progress'>> &
+  Pick<RolloutOptions, 'quality' | 'progress'> & { signal: AbortSignal | undefined }
 
 const count = z.int().min(0)
 
@@ -45,6 +47,7 @@ const options = z.strictObject({
   seed: seedSchema.default(0),
   maxSearches: count.exactOptional(),
   signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
+  progress: z.boolean().exactOptional(),
 })
 
 const limits = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { withProgress } from '../host/progress.js'
 import type { Document } from '../schema/document.js'
 import { aFunction, parseOptions } from '../schema/parse-options.js'
 import { buildBm25Index, tokenize } from './bm25-index.js'
@@ -12,12 +13,15 @@ export interface Bm25Options {
   b?: number
   /** Documents that have been read, of all; the last call is made when the index is ready. */
   onProgress?: (done: number, total: number) => void
+  /** Shows how far it is where it takes longer than a second. Default: true, unless `onProgress` is given. */
+  progress?: boolean
 }
 
 const optionsSchema = z.strictObject({
   k1: z.number().min(0).default(1.5),
   b: z.number().min(0).max(1).default(0.75),
   onProgress: aFunction<NonNullable<Bm25Options['onProgress']>>().optional(),
+  progress: z.boolean().optional(),
 })
 
 /**
@@ -29,13 +33,20 @@ export async function createBm25Engine(
   documents: readonly IndexedDocument[],
   options: Bm25Options = {},
 ): Promise<SearchEngine> {
-  const { k1, b, onProgress } = parseOptions('bm25', optionsSchema, options)
+  const { k1, b, onProgress, ...rest } = parseOptions('bm25', optionsSchema, options)
+  const { progress = onProgress === undefined } = rest
   checkDocuments(documents)
   // What the caller does to the list while it is read changes nothing.
   const corpus = [...documents]
-  const index = await buildBm25Index(corpus, k1, b, (read) => onProgress?.(read, corpus.length))
-  onProgress?.(corpus.length, corpus.length)
-  const scores = new Float32Array(corpus.length)
+  const total = corpus.length
+  const index = await withProgress({ title: 'createBm25Engine', unit: 'documents', total, progress }, (report) =>
+    buildBm25Index(corpus, k1, b, (read) => {
+      report(read)
+      onProgress?.(read, total)
+    }),
+  )
+  onProgress?.(total, total)
+  const scores = new Float32Array(total)
   return {
     name: 'bm25',
     search(query, { topK }) {

@@ -1,4 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { withProgress } from '../host/progress.js'
 import { abortable } from '../signal/abortable.js'
 import { float32 } from './host-tensor.js'
 import type { HostTensor } from './host-tensor.js'
@@ -73,11 +74,16 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     const values = names.map((key) => hostTensor(inputs[key]))
     const variables = variablesOf(state)
     const key = signature(names, values, variables)
-    let entry = entries.get(key)
-    if (!entry) {
-      entry = trace(name, body, options, inputs, names, values, state, variables)
+    const known = entries.get(key)
+    if (known) return execute(known, values, variables)
+    // XLA compiles in the first call.
+    return withProgress({ title: `compiling ${name}` }, () => {
+      const entry = trace(name, body, options, inputs, names, values, state, variables)
       entries.set(key, entry)
-    }
+      return execute(entry, values, variables)
+    })
+  }
+  const execute = async (entry: Entry, values: HostTensor[], variables: Variable[]): Promise<Results<R>> => {
     const uploaded = values.map((value) => native.upload(dtypeNumber[value.dtype], value.shape, value.data))
     try {
       const handles = [...variables, ...entry.captured].map((variable) => variable.id)

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { withProgress } from '../host/progress.js'
+import type { Report } from '../host/progress.js'
 import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
@@ -31,6 +33,8 @@ export interface SupervisedOptions extends Partial<OptimizerSettings> {
   bfloat16?: boolean
   /** After each step. May be asynchronous: training waits. */
   onStep?: (record: SupervisedRecord) => void | Promise<void>
+  /** Shows a bar with the time left. Default: true, unless `onStep` is given. */
+  progress?: boolean
   /** Ends training after the step under way. */
   signal?: AbortSignal
 }
@@ -57,6 +61,7 @@ const optionsSchema = z.strictObject({
   microbatchTokens: z.int().min(1).default(4096),
   bfloat16: z.boolean().default(true),
   onStep: aFunction<NonNullable<SupervisedOptions['onStep']>>().exactOptional(),
+  progress: z.boolean().exactOptional(),
   signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
   ...optimizerSettings,
 })
@@ -86,6 +91,13 @@ const stepSchema = (vocabulary: number) =>
  */
 export async function trainSupervised(options: SupervisedOptions): Promise<void> {
   const settings = parseOptions('trainSupervised', optionsSchema, options)
+  const { steps, progress = settings.onStep === undefined } = settings
+  await withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
+    makeSteps(settings, report),
+  )
+}
+
+async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<void> {
   const { policy, steps, batch, learningRate, microbatchTokens, bfloat16, onStep, signal } = settings
   const model = { trainable: policy.weights, frozen: {} }
   const schema = stepSchema(policy.tokenizer.vocabSize)
@@ -126,6 +138,7 @@ export async function trainSupervised(options: SupervisedOptions): Promise<void>
       }
       const gradNorm = await optimizer.step(stepRate)
       const tokens = examples.reduce((sum, example) => sum + example.ids.length, 0)
+      report(step + 1, { note: `loss ${loss.toPrecision(3)}` })
       await onStep?.({ step, loss, gradNorm, learningRate: stepRate, tokens })
     }
   } finally {

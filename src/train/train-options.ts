@@ -61,6 +61,8 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
    * the new value, and is no longer what an unbroken run would have been. Default none.
    */
   allowChanges?: readonly (keyof RunManifest)[]
+  /** Shows a bar with the time left, in a notebook with curves. Default true. */
+  progress?: boolean
   /**
    * Stops the run: the promise rejects at once, an optimizer step under way ends in the background, and then the run is
    * saved. Default: the stop button of the notebook.
@@ -71,7 +73,7 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 /** Options with their defaults. */
 export type CheckedOptions = RunConfig &
   Pick<TrainOptions, 'policy' | 'searchEngine' | 'questions' | 'reward' | 'onUpdate' | 'saveTo' | 'signal'> &
-  Required<Pick<TrainOptions, 'protocol' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges'>>
+  Required<Pick<TrainOptions, 'protocol' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'>>
 
 const aQuestion = z.custom<Question>(
   (value) => questionSchema.safeParse(value).success,
@@ -97,6 +99,7 @@ const schema: z.ZodType<CheckedOptions, unknown> = z
     resume: z.boolean().default(false),
     overwrite: z.boolean().default(false),
     allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
+    progress: z.boolean().default(true),
     signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
   })
   .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {

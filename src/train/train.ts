@@ -1,4 +1,6 @@
 import { resolve } from 'node:path'
+import { withProgress } from '../host/progress.js'
+import type { Report } from '../host/progress.js'
 import type { FolderWriter } from '../file/write-folder.js'
 import { interruptSignal } from '../host/interrupt.js'
 import type { FailureCause } from '../schema/failure-summary.js'
@@ -25,15 +27,18 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
   const checked = parseTrainOptions(options)
   const { policy, saveTo, signal = interruptSignal() } = checked
   const progress: Progress = { update: 1, saves: false }
-  const running = afterOthers([policy, saveTo && resolve(saveTo)], async () => {
-    const folder = saveTo === undefined ? undefined : await openRunFolder(saveTo, checked)
-    try {
-      return await runUpdates(checked, signal, progress, folder)
-    } finally {
-      await folder?.close()
-    }
+  const shown = { title: 'train', unit: 'updates', total: checked.updates, progress: checked.progress }
+  return withProgress(shown, (report) => {
+    const running = afterOthers([policy, saveTo && resolve(saveTo)], async () => {
+      const folder = saveTo === undefined ? undefined : await openRunFolder(saveTo, checked)
+      try {
+        return await runUpdates(checked, signal, progress, folder, report)
+      } finally {
+        await folder?.close()
+      }
+    })
+    return signal ? untilStopped(running, signal, () => new TrainingStopped(progress, checked)) : running
   })
-  return signal ? untilStopped(running, signal, () => new TrainingStopped(progress, checked)) : running
 }
 
 /** How far a run is. */
@@ -69,6 +74,7 @@ async function runUpdates(
   signal: AbortSignal | undefined,
   progress: Progress,
   folder: FolderWriter | undefined,
+  report: Report,
 ): Promise<UpdateRecord[]> {
   const { policy, questions, updates, questionsPerUpdate, curriculum } = options
   const config = runConfigOf(options)
@@ -80,6 +86,7 @@ async function runUpdates(
     const records = options.resume
       ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
       : []
+    report(records.length, { doneBefore: records.length, results: records })
     const save = (): Promise<void> => saveRun(folder!, policy, learner, { manifest, records })
     const saver = folder && createRunSaver(folder.folder, options.saveEvery, records.length, save)
     progress.saves = records.length > 0
@@ -97,7 +104,7 @@ async function runUpdates(
         if (signal?.aborted) break
         progress.saves = true
         const learningRate = learningRateAt(config, update)
-        const step = await learner.step(groups, learningRate)
+        const step = await withProgress({ title: 'learning' }, () => learner.step(groups, learningRate))
         const record: UpdateRecord = {
           update: update + 1,
           ...measured,
@@ -108,6 +115,10 @@ async function runUpdates(
           updateSeconds: (performance.now() - rolledOut) / 1000,
         }
         records.push(record)
+        report(records.length, {
+          note: `reward ${record.reward.toFixed(3)}, EM ${record.em.toFixed(3)}`,
+          results: records,
+        })
         // A copy: what the user's code does with it is no part of the run.
         const metrics = recordedMetrics(await options.onUpdate?.(structuredClone(record), trajectories), update + 1)
         if (metrics) record.metrics = metrics

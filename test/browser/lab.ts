@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import type { Browser } from 'playwright-core'
-import { ROOT, VENV_PYTHON, jupyterEnvironment } from '../kernel/venv.js'
+import { ROOT, VENV_PYTHON, figureStyles, jupyterEnvironment } from '../kernel/venv.js'
 import { NotebookPage } from './notebook-page.js'
 
 const SCREENSHOTS = join(ROOT, '.runtime', 'screenshots')
@@ -62,7 +62,9 @@ export class Lab {
       '{ "fetchNews": "false", "checkForUpdates": false }',
     )
     this.#port = await freePort()
+    const env = this.environment({ ZEROSEARCH_QUICK: '1', JUPYTER_TOKEN: this.#token })
     const settings = [
+      figureStyles(env),
       '--no-browser',
       '--ServerApp.ip=127.0.0.1',
       `--ServerApp.port=${this.#port}`,
@@ -72,7 +74,7 @@ export class Lab {
     ]
     if (process.getuid?.() === 0) settings.push('--allow-root')
     this.#server = spawn(VENV_PYTHON, ['-m', 'jupyterlab', ...settings], {
-      env: this.environment({ ZEROSEARCH_QUICK: '1', JUPYTER_TOKEN: this.#token }),
+      env,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.#server.stderr!.on('data', (chunk) => (this.#log += String(chunk)))
@@ -106,7 +108,7 @@ export class Lab {
   /** Opens a notebook that is there, or that is made of these cells. */
   async open(name: string, cells?: readonly string[]): Promise<NotebookPage> {
     if (cells) writeFileSync(this.path(name), notebookText(cells))
-    const page = await this.#browser.newPage({ viewport: { width: 1200, height: 1000 } })
+    const page = await this.#browser.newPage({ viewport: { width: 1300, height: 1000 } })
     await page.goto(`http://127.0.0.1:${this.#port}/lab/tree/${name}?token=${this.#token}&reset`)
     const notebook = new NotebookPage(page, SCREENSHOTS)
     await notebook.ready()

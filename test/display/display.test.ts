@@ -2,10 +2,11 @@ import { inspect } from 'node:util'
 import { table } from 'arquero'
 import { JSDOM } from 'jsdom'
 import { describe, expect, it, test, vi } from 'vitest'
-import { liveTraining } from '../../src/display/live-training.js'
 import { toMimeBundle } from '../../src/display/mime-bundle.js'
 import type { ShowOptions } from '../../src/display/mime-bundle.js'
 import { display } from '../../src/display/notebook.js'
+import { showProgress } from '../../src/display/task-progress.js'
+import { withProgress } from '../../src/host/progress.js'
 import { MINI_DATASETS } from '../../src/mini/dataset.js'
 import * as plot from '../../src/plot/index.js'
 import { comparisonTable } from '../../src/table/comparison-table.js'
@@ -240,24 +241,37 @@ test('twenty figures stay under 5 MB', async () => {
 
 const record = { reward: 0.25, em: 0.2, noiseThreshold: 0.1, searchesPerQuestion: 1, kl: 0.001 }
 
-test('live training draws one picture a curve, and ends without a bar', async () => {
-  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
-  const live = liveTraining(2)
-  await live({ update: 1, ...record } as UpdateRecord)
-  expect(log.mock.calls[0]![0]).toMatch(/^update 1\/2, [\d.]+ s each, about \d+ s left: reward 0.250, EM 0.200$/)
-  await live({ update: 2, ...record } as UpdateRecord)
-  log.mockRestore()
-})
-
-test('curves of a run that diverged have a gap', async () => {
-  let html = ''
+test('a training shows one bar with a curve for each measure, and ends without the bar', async () => {
+  const shown: { html: string; text: string }[] = []
   vi.stubGlobal('Jupyter', {
-    display: (bundle: { 'text/html': string }) => Promise.resolve(void (html = bundle['text/html'])),
+    display: (bundle: Record<string, string>) =>
+      Promise.resolve(void shown.push({ html: bundle['text/html']!, text: bundle['text/plain']! })),
   })
-  const live = liveTraining(3)
-  for (const kl of [0.1, NaN, Infinity]) await live({ update: 1, ...record, kl } as UpdateRecord)
-  vi.unstubAllGlobals()
-  const images = [...html.matchAll(/base64,([^"]+)"/g)].map((match) => Buffer.from(match[1]!, 'base64').toString())
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
+  const stop = showProgress()
+  try {
+    await withProgress({ title: 'train', unit: 'updates', total: 2 }, async (report) => {
+      const records: UpdateRecord[] = []
+      report(0, { results: records })
+      await vi.advanceTimersByTimeAsync(1500)
+      expect(shown.at(-1)!.text).toBe('train: 0/2 updates, 1.0 s so far')
+      // What is no finite number is a gap.
+      for (const kl of [0.1, NaN]) {
+        records.push({ update: 1, ...record, kl } as UpdateRecord)
+        report(records.length, { results: records, note: 'reward 0.250' })
+        await vi.advanceTimersByTimeAsync(1000)
+      }
+    })
+  } finally {
+    stop()
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  }
+  expect(shown.some(({ text }) => /^train: 1\/2 updates, .* left · reward 0\.250$/.test(text))).toBe(true)
+  const last = shown.at(-1)!
+  expect(last.text).toBe('train: 2 updates in 3.5 s (1.8 s each)')
+  expect(last.html).not.toContain('height: 6px')
+  const images = [...last.html.matchAll(/base64,([^"]+)"/g)].map((match) => Buffer.from(match[1]!, 'base64').toString())
   expect(images).toHaveLength(5)
   for (const svg of images) expect(svg).not.toMatch(/points="[^"]*(NaN|Infinity)/)
   expect(images.at(-1)).toMatch(/points="6\.0,22\.0"/)

@@ -1,7 +1,7 @@
 import { JSDOM } from 'jsdom'
 import { expect } from 'vitest'
 
-const ELEMENTS = 'DIV B DETAILS SUMMARY PRE OL LI TABLE THEAD TBODY TR TH TD IMG'.split(' ')
+const ELEMENTS = 'DIV B DETAILS SUMMARY PRE OL LI TABLE THEAD TBODY TR TH TD WBR IMG'.split(' ')
 const ATTRIBUTES = ['style', 'title']
 
 /** Checks that HTML is made of the package's own elements and attributes, whatever texts it shows. */

@@ -67,6 +67,13 @@ describe('one record', () => {
     expect(await text({ name: 'remote', complete: () => undefined })).toBe('name  remote')
   })
 
+  it('cuts a text without end, and says how long it is', async () => {
+    const [cut] = (await cells({ ...(records.question as object), question: 'x'.repeat(5000) })).filter((cell) =>
+      cell!.startsWith('xx'),
+    )
+    expect(cut).toBe(`${'x'.repeat(1999)}… (5,000 characters)`)
+  })
+
   it('of every kind has its fields in HTML and in text', async () => {
     for (const [kind, record] of Object.entries(records)) {
       const bundle = await toMimeBundle(record)
@@ -96,6 +103,13 @@ describe('an array of records', () => {
     const updates = [first, { ...first, update: 2, metrics: { validationEm: 0.5 } }]
     expect(await cells(updates, 'th')).toContain('validationEm')
     expect(await text(updates, { sort: '-update' })).toMatch(/\n +2 .*\n +1 /)
+  })
+
+  it('that are wider than the page scroll, and long names of columns break between words', async () => {
+    const source = String((await toMimeBundle([records['update record'], records['update record']]))['text/html'])
+    expect(source).toMatch(/^<div style="overflow-x: auto;"><table/)
+    expect(source).toContain('searches<wbr />Per<wbr />Question</th>')
+    expect(source).toMatch(/<\/table><\/div><div>2 updates<\/div>$/)
   })
 
   it('of documents is a list, and a mixed or empty one is as Node prints it', async () => {

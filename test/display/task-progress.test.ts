@@ -37,14 +37,14 @@ function start(options: Parameters<typeof withProgress>[0], then?: (report: Repo
     await then?.(given)
     await ended
   })
-  return { running, end, report: (done: number, note?: string) => report(done, note) }
+  return { running, end, report: (...told: Parameters<Report>) => report(...told) }
 }
 
 describe('work that takes long', () => {
   it('shows a bar with the time left after a second, in one output, a few times a second, and ends in one line', async () => {
     const { running, end, report } = start({ title: 'evaluate <all>', unit: 'questions', total: 400 })
     await wait(0.9)
-    report(90, 'direct')
+    report(90, { note: 'direct' })
     expect(shown).toEqual([])
     await wait(0.2)
     expect(shown.at(-1)!.text).toMatch(/^evaluate <all>: 90\/400 questions, [\d.]+\/s, about 3\.\d s left · direct$/)
@@ -70,10 +70,66 @@ describe('work that takes long', () => {
   it('shows that it goes on where nothing is told', async () => {
     const { running, end } = start({ title: 'compile' })
     await wait(4.5)
-    expect(shown.length).toBeGreaterThanOrEqual(4)
-    expect(shown.at(-1)!.text).toMatch(/^compile: 0 items, [34]\.\d s so far$/)
+    expect(shown.length).toBeGreaterThanOrEqual(3)
+    expect(shown.at(-1)!.text).toMatch(/^compile: [34]\.\d s so far$/)
     end()
     await running
+  })
+
+  it('that counts nothing shows after two seconds, also as a part', async () => {
+    const alone = start({ title: 'compiling loss' })
+    await wait(1.9)
+    expect(shown).toEqual([])
+    await wait(0.2)
+    expect(shown.at(-1)!.text).toBe('compiling loss: 2.0 s so far')
+    alone.end()
+    await alone.running
+    expect(shown.at(-1)!.text).toBe('compiling loss: 2.1 s')
+    let part: ReturnType<typeof start> | undefined
+    const outer = start({ title: 'train', unit: 'updates', total: 2 }, async () => {
+      part = start({ title: 'compiling loss' })
+      await Promise.resolve()
+    })
+    await wait(1.5)
+    expect(shown.at(-1)!.text).toBe('train: 0/2 updates, 1.0 s so far')
+    await wait(2)
+    expect(shown.at(-1)!.text).toBe('train: 0/2 updates, 3.0 s so far · compiling loss: 3.0 s so far')
+    part!.end()
+    outer.end()
+    await Promise.all([part!.running, outer.running])
+  })
+
+  it('counts bytes in their unit, and takes the rate from what was done since it started', async () => {
+    const { running, end, report } = start({ title: 'downloading a/b', unit: 'bytes', total: 4e9 })
+    report(3e9, { doneBefore: 3e9 })
+    await wait(2)
+    expect(shown.at(-1)!.text).toMatch(/^downloading a\/b: 3\.00 GB\/4\.00 GB, [12]\.\d s so far$/)
+    report(3.2e9)
+    await wait(0.2)
+    expect(shown.at(-1)!.text).toBe('downloading a/b: 3.20 GB/4.00 GB, 90.9 MB/s, about 8.8 s left')
+    report(4e9)
+    end()
+    await running
+    expect(shown.at(-1)!.text).toMatch(/^downloading a\/b: 1\.00 GB in 2\.2 s \(45\d MB\/s\)$/)
+  })
+
+  it('of which another counts the parts is not named there, and shows alone', async () => {
+    const rollOut = (): ReturnType<typeof start> => start({ title: 'rollOut', unit: 'turns', asPart: false })
+    let part: ReturnType<typeof start> | undefined
+    const outer = start({ title: 'evaluate', unit: 'questions', total: 2 }, async () => {
+      part = rollOut()
+      await Promise.resolve()
+    })
+    await wait(1.5)
+    expect(shown.at(-1)!.text).toBe('evaluate: 0/2 questions, 1.0 s so far')
+    part!.end()
+    outer.end()
+    await Promise.all([part!.running, outer.running])
+    const alone = rollOut()
+    await wait(1.5)
+    expect(shown.at(-1)!.text).toMatch(/^rollOut: 0 turns, 1\.\d s so far$/)
+    alone.end()
+    await alone.running
   })
 
   it('that ends within a second shows nothing', async () => {
@@ -140,7 +196,7 @@ describe('work inside of work', () => {
     await outer.running
     resume()
     await wait(2)
-    expect(shown.at(-1)!.text).toMatch(/^late: 0 items/)
+    expect(shown.at(-1)!.text).toMatch(/^late: 2\.0 s/)
     late!.end()
     await late!.running
   })
@@ -175,7 +231,7 @@ describe('on a terminal', () => {
     for (const isTTY of [false, true]) {
       Object.assign(process.stderr, { isTTY, columns: 60 })
       const { running, end, report } = start({ title: 'evaluate', total: 4 })
-      report(2, 'a\u001b[2Jb\nc\u0007')
+      report(2, { note: 'a\u001b[2Jb\nc\u0007' })
       await wait(2)
       end()
       await running

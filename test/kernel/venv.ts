@@ -4,6 +4,7 @@ import { join } from 'node:path'
 export const ROOT = join(import.meta.dirname, '..', '..')
 export const VENV_PYTHON = join(ROOT, '.runtime', 'venv', 'bin', 'python')
 
-export const { jupyterEnvironment } = (await import(join(ROOT, 'kernel', 'jupyter.mjs'))) as {
+export const { figureStyles, jupyterEnvironment } = (await import(join(ROOT, 'kernel', 'jupyter.mjs'))) as {
   jupyterEnvironment: (more?: Record<string, string>) => NodeJS.ProcessEnv
+  figureStyles: (environment: NodeJS.ProcessEnv) => string
 }

@@ -1,11 +1,12 @@
-import type { UpdateRecord } from '../schema/update-record.js'
+import type { Task } from '../host/progress.js'
 import { svgToPng } from '../plot/static-figure.js'
+import type { UpdateRecord } from '../schema/update-record.js'
 import type { View } from './bundle.js'
 import { html } from './html.js'
 import type { Html } from './html.js'
-import { inNotebook, liveDisplay } from './notebook.js'
 import { decimals } from './number-text.js'
-import { barHtml, lineView } from './progress.js'
+import { barHtml } from './progress.js'
+import { hasFields } from './shape.js'
 
 const WIDTH = 210
 const HEIGHT = 90
@@ -26,29 +27,17 @@ const CURVES: Curve[] = [
   { name: 'KL', colour: '#D55E00', value: (r) => r.kl },
 ]
 
-/**
- * A progress bar with curves that grow in place, for `train`'s `onUpdate`. They are small hand-made pictures: an update
- * costs little, and the notebook keeps only the last one.
- * @param updates Number of updates of the run.
- */
-export function liveTraining(updates: number): (record: UpdateRecord) => Promise<undefined> {
-  const live = liveDisplay()
-  const records: UpdateRecord[] = []
-  const started = performance.now()
-  // The first update takes longest, for its functions are compiled.
-  if (inNotebook()) void live.update(lineView(`update 0/${updates}: the first rollouts`, 0)).catch(() => undefined)
-  return async (record) => {
-    records.push(record)
-    await live.update(progress(records, updates, (performance.now() - started) / 1000))
-    return undefined
-  }
-}
+/** Whether a task is a training that has made updates. */
+export const hasUpdates = (task: Task): task is Task & { results: readonly UpdateRecord[] } =>
+  Array.isArray(task.results) &&
+  task.results.length > 0 &&
+  task.results.every((record) => hasFields(record, { update: 'present', reward: 'present', em: 'present' }))
 
-function progress(records: readonly UpdateRecord[], updates: number, seconds: number): View {
-  const last = records[records.length - 1]!
-  const each = seconds / records.length
-  const left = last.update < updates ? `, about ${Math.ceil((updates - last.update) * each)} s left` : ''
-  const text = `update ${last.update}/${updates}, ${each.toFixed(1)} s each${left}: reward ${decimals(last.reward, 3)}, EM ${decimals(last.em, 3)}`
+/**
+ * One line of text, with a bar where a share is given, and curves that grow in place. They are small hand-made pictures:
+ * an update costs little, and the notebook keeps only the last one.
+ */
+export function trainingView(text: string, share: number | undefined, records: readonly UpdateRecord[]): View {
   return {
     async toView(isStatic) {
       const pictures = CURVES.map((curve, i) => picture(curve, records, isStatic ? i * WIDTH : 0))
@@ -62,10 +51,9 @@ function progress(records: readonly UpdateRecord[], updates: number, seconds: nu
         const data = Buffer.from(String(svg)).toString('base64')
         return html`<img alt="${CURVES[i]!.name}" src="data:image/svg+xml;base64,${data}" />`
       })
-      const bar = last.update < updates ? barHtml(last.update / updates) : ''
       return {
         'text/html': html`<div>
-          ${text}${bar}
+          ${text}${share === undefined ? '' : barHtml(share)}
           <div>${images}</div>
         </div>`,
         'text/plain': text,
@@ -86,8 +74,8 @@ function picture({ name, colour, value, max }: Curve, records: readonly UpdateRe
   const last = values[values.length - 1] ?? 0
   const label = typeof last === 'number' && last < 0.01 ? last.toExponential(1) : decimals(last, 2)
   return html`<svg xmlns="http://www.w3.org/2000/svg" x="${left}" width="${WIDTH}" height="${HEIGHT}">
-    <text x="6" y="14" font-family="sans-serif" font-size="12" fill="#7a7a7a">${name} ${label}</text>
-    <line x1="6" x2="${WIDTH - 6}" y1="${HEIGHT - 6}" y2="${HEIGHT - 6}" stroke="#7a7a7a" stroke-opacity=".4" />
+    <text x="6" y="14" font-family="sans-serif" font-size="12" fill="#767676">${name} ${label}</text>
+    <line x1="6" x2="${WIDTH - 6}" y1="${HEIGHT - 6}" y2="${HEIGHT - 6}" stroke="#767676" stroke-opacity=".4" />
     <polyline points="${points}" fill="none" stroke="${colour}" stroke-width="2" />
   </svg>`
 }
