@@ -128,6 +128,23 @@ describe('writeFolder', () => {
     expect(fs.statSync(join(target, 'run.txt')).mode & 0o777).toBe(0o600)
   })
 
+  it('goes on after a write that could not be put in its place', async () => {
+    const target = newTarget()
+    const writer = await openFolder(target, KIND, { keepPreviousAs: 'previous' })
+    const write = (content: string): Promise<void> => writer.write((aside) => Promise.resolve(put(aside, content)))
+    await write('one')
+    onRename = (from) => {
+      if (from === placesOf(target).next) throw fault('EBUSY')
+    }
+    await expect(write('two')).rejects.toThrow(`it is complete in ${placesOf(target).next}`)
+    expect(text(target)).toBe('one')
+    onRename = undefined
+    await write('three')
+    expect([text(target), text(join(target, 'previous'))]).toEqual(['three', 'two'])
+    await writer.close()
+    expect(beside(target)).toEqual([])
+  })
+
   it('an error while it is filled leaves what was there, and nothing beside it', async () => {
     const target = newTarget()
     await save(target, 'one')

@@ -89,6 +89,24 @@ describe('training curves', () => {
   })
 })
 
+test('training curves show values outside of [0, 1], and leave a gap where a number is none', () => {
+  const figure = (validationEm: unknown[]): Figure =>
+    trainingCurves(
+      table({
+        ...{ update: [1, 2], reward: [0.1, NaN], em: [0.1, 0.2], validationEm, noiseThreshold: [0, 0] },
+        ...{ searchesPerQuestion: [1, Infinity], kl: [NaN, NaN] },
+      }),
+    )
+  const wide = figure([87, 'none'])
+  expect(wide.layout['yaxis']).not.toHaveProperty('range')
+  expect(figure([0.5, 1]).layout['yaxis']).toHaveProperty('range', [0, 1])
+  const of = (name: string): unknown => wide.data.find((trace) => trace['name'] === name)?.['y']
+  expect(of('reward (F1)')).toEqual([0.1, null])
+  expect(of('EM, validation')).toEqual([87, null])
+  expect(of('searches')).toEqual([1, null])
+  expect(of('KL')).toBeUndefined()
+})
+
 test('drawn without a browser: text and marks are in the SVG, the PNG has its size and is not blank', async () => {
   const figure = comparison(results)
   const svg = await figureToSvg(figure)

@@ -52,6 +52,9 @@ describe('train refuses', () => {
     [{ lossAggregation: 'sum' }, "train: lossAggregation must be one of 'token', 'sequence', got 'sum'"],
     [{ searchEngine: undefined }, 'train: searchEngine must be a search engine, got undefined'],
     [{ learningrate: 1 }, 'train: there is no option learningrate; did you mean learningRate?'],
+    [{ saveEvery: { minutes: -1 } }, 'train: saveEvery.minutes must be at least 0, got -1'],
+    [{ saveEvery: 5 }, 'train: saveEvery must be { minutes: 0 or more } or { updates: 1 or more }, got 5'],
+    [{ saveEvery: { updates: 0.5, minutes: 1 } }, 'train: saveEvery: there is no option'],
     [{ resume: true }, 'train: saveTo must name the folder of the run to resume, got undefined'],
     [{ allowChanges: ['speed'] }, 'train: allowChanges.0 must be one of'],
   ])('%o', async (change, message) => {
