@@ -48,9 +48,10 @@ export type { Example, SupervisedOptions, SupervisedRecord } from './train/super
 
 export { EvaluationError, evaluate } from './evaluation/evaluate.js'
 export type { EvaluateOptions } from './evaluation/evaluate.js'
-export { policyMethod } from './evaluation/method.js'
-export { directMethod, ragMethod } from './evaluation/baselines.js'
-export { zerosearchBaselinePrompts } from './evaluation/baseline-prompts.js'
+export { policyMethod } from './evaluation/methods/policy.js'
+export { directMethod } from './evaluation/methods/direct.js'
+export { ragMethod } from './evaluation/methods/rag.js'
+export { zerosearchBaselinePrompts } from './evaluation/methods/baseline-prompts.js'
 export { comparePaired } from './evaluation/compare.js'
 export type { AnswerContext, Method } from './evaluation/method.js'
 

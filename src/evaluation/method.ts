@@ -1,7 +1,4 @@
-import type { Policy, Sampling } from '../policy/policy.js'
-import { rollOut } from '../rollout/roll-out.js'
-import { parseRolloutOptions } from '../rollout/rollout-options.js'
-import type { RolloutOptions } from '../rollout/rollout-options.js'
+import type { Sampling } from '../policy/policy.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 
@@ -22,17 +19,3 @@ export interface AnswerContext {
 
 /** How evaluations sample: always the likeliest token. */
 export const GREEDY: Sampling = { temperature: 0, topP: 1, topK: 0 }
-
-/**
- * A policy that may search. Sampling defaults to greedy.
- * @throws where an option is not what it must be
- */
-export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed' | 'signal'>): Method {
-  // Now, not at the first question.
-  parseRolloutOptions(options)
-  return {
-    name,
-    answer: (question, context) =>
-      rollOut(policy, question, { ...options, sampling: options.sampling ?? GREEDY, ...context }),
-  }
-}

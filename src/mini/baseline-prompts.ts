@@ -1,4 +1,4 @@
-import type { BaselinePrompts } from '../evaluation/baseline-prompts.js'
+import type { BaselinePrompts } from '../evaluation/methods/baseline-prompts.js'
 import { policyPrompt } from './prompts.js'
 
 /**

@@ -7,7 +7,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { createCache, disposeCache, widenCache } from './cache.js'
 import type { Cache, Decoder } from './decoder.js'
 import type { Generation, GenerationLimits, Sampling } from './policy.js'
-import { takeTokens } from './stop.js'
+import { takeTokens } from './take-tokens.js'
 
 /** Rows of a prefill call: few counts, so that few functions are compiled. */
 const PREFILL_ROWS = 16
@@ -120,10 +120,10 @@ export class CacheBlock {
   }
 
   /** A cache that has room for `length` ids. Where nothing is cached it is made anew, as narrow as it may be. */
-  private async room(length: number): Promise<Cache> {
+  private async cacheFor(length: number): Promise<Cache> {
     const { config, rows, contextLength, decoder, prefillChunk } = this.options
-    const most = contextLength + Math.max(decoder.tokensPerCall, prefillChunk)
-    const width = widthFor(length, most)
+    const widest = contextLength + Math.max(decoder.tokensPerCall, prefillChunk)
+    const width = widthFor(length, widest)
     const unused = this.opened().every((slot) => slot.cached === 0)
     if (this.cache && unused && width < this.cache.width) this.free()
     if (!this.cache) this.cache = await createCache(config, rows, width)
@@ -138,7 +138,7 @@ export class CacheBlock {
       const behind = slots.filter((slot) => slot.pending && !isReady(slot)).slice(0, PREFILL_ROWS)
       if (behind.length === 0) return
       const rows = behind.length > 1 ? Math.min(this.options.rows, PREFILL_ROWS) : 1
-      const cache = await this.room(Math.max(...behind.map((slot) => slot.cached + chunk)))
+      const cache = await this.cacheFor(Math.max(...behind.map((slot) => slot.cached + chunk)))
       const served = behind.filter((slot) => slot.pending)
       if (served.length === 0) continue
       const ids = new Int32Array(rows * chunk)
@@ -166,7 +166,7 @@ export class CacheBlock {
     const { decoder, weights, rows } = this.options
     const steps = decoder.tokensPerCall
     const longest = Math.max(0, ...this.opened().map((slot) => slot.cached))
-    const cache = await this.room(longest + steps)
+    const cache = await this.cacheFor(longest + steps)
     const active = slots.filter((slot) => slot.pending)
     if (active.length === 0) return
     const token = new Int32Array(rows)
@@ -205,8 +205,8 @@ export class CacheBlock {
     for (const slot of active) {
       // It may have been ended meanwhile.
       if (!slot.pending) continue
-      const at = slot.row * steps
-      const part = (values: HostTensor): number[] => [...values.data.subarray(at, at + steps)]
+      const first = slot.row * steps
+      const part = (values: HostTensor): number[] => [...values.data.subarray(first, first + steps)]
       try {
         this.accept(slot, slot.pending, part(result.tokens), part(result.logprobs))
       } catch (error) {
@@ -241,9 +241,9 @@ function reject(slot: Slot, error: unknown): void {
 }
 
 /** 128, 256, 384, 512, 768, 1024, 1536, …: few widths, so that few functions are compiled, and at most half too wide. */
-function widthFor(length: number, most: number): number {
+function widthFor(length: number, widest: number): number {
   let power = 128
   while (power * 2 < length) power *= 2
   const width = [power, power * 1.5, power * 2].find((w) => w >= length && w !== 192)!
-  return Math.min(width, most)
+  return Math.min(width, widest)
 }

@@ -144,7 +144,7 @@ type LayoutsAt = (positions: Tensor) => ByKind<Layout>
 /** The tables are made once, for all tokens that a call puts into the cache. */
 function cacheLayouts(config: ModelConfig, width: number): LayoutsAt {
   const columns = tf.range(0, width, 1, 'int32').reshape([1, 1, width])
-  const at = byKind(config, (rope, window) => {
+  const layoutAt = byKind(config, (rope, window) => {
     const tables = ropeTables(rope, config.headDim, width)
     const cos = tf.tensor2d(tables.cos, [width, config.headDim])
     const sin = tf.tensor2d(tables.sin, [width, config.headDim])
@@ -162,8 +162,8 @@ function cacheLayouts(config: ModelConfig, width: number): LayoutsAt {
     }
   })
   return (positions) => ({
-    full: at.full(positions),
-    ...(at.sliding && { sliding: at.sliding(positions) }),
+    full: layoutAt.full(positions),
+    ...(layoutAt.sliding && { sliding: layoutAt.sliding(positions) }),
   })
 }
 

@@ -30,7 +30,7 @@ export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { t
   const scaled = logits.div(temperature)
   const shifted = scaled.sub(scaled.max(1, true))
   let mass = shifted.exp()
-  if (truncate) mass = mass.mul(kept(shifted, mass, inputs))
+  if (truncate) mass = mass.mul(keptTokens(shifted, mass, inputs))
   const blocks = Math.ceil(vocabulary / BLOCK)
   const padded: Tensor = tf.pad(mass, [
     [0, 0],
@@ -67,7 +67,7 @@ function lastBelow(cumulative: Tensor, goal: Tensor, mass: Tensor): Tensor {
 }
 
 /** 1 on the tokens that top-k and then top-p keep, 0 elsewhere. Ties at the border are kept together. */
-function kept(shifted: Tensor, mass: Tensor, inputs: DrawInputs): Tensor {
+function keptTokens(shifted: Tensor, mass: Tensor, inputs: DrawInputs): Tensor {
   const vocabulary = shifted.shape[1]!
   const unlimited = tf.lessEqual(inputs.topK, tf.scalar(0))
   const k = tf.where(unlimited, tf.fill(inputs.topK.shape, vocabulary, 'int32'), inputs.topK)

@@ -4,7 +4,7 @@ import { CacheBlock } from './cache-block.js'
 import type { CacheBlockOptions, Pending, Slot } from './cache-block.js'
 import type { Conversation, Generation, GenerationLimits, Sampling } from './policy.js'
 import { limitsSchema, samplingSchema, seedSchema } from './sampling-options.js'
-import { serve } from './serve.js'
+import { serveBlock } from './block-queue.js'
 
 export interface SchedulerOptions extends CacheBlockOptions {
   /** Conversations that can be open at a time; further ones wait for a slot. */
@@ -86,7 +86,7 @@ export class Scheduler {
     for (const id of ids) slot.ids.push(id)
     return new Promise((resolve, reject) => {
       slot.pending = { limits: checked, start: slot.ids.length, logprobs: [], onIds, resolve, reject }
-      serve(slot.block)
+      serveBlock(slot.block)
     })
   }
 

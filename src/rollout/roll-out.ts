@@ -10,7 +10,7 @@ import type { Question } from '../schema/question.js'
 import type { FailureBoundary, Trajectory, TrajectoryStopReason, Turn } from '../schema/trajectory.js'
 import { abortable } from '../signal/abortable.js'
 import { neutralize } from '../search/neutralize.js'
-import { observe } from './observe.js'
+import { answerAction } from './answer-action.js'
 import { ACTION_ENDS, parseAction } from './parse-action.js'
 import { parseRolloutOptions } from './rollout-options.js'
 import type { CheckedOptions, RolloutOptions } from './rollout-options.js'
@@ -116,19 +116,19 @@ async function play(
   const { protocol, signal, maxSearches } = options
   const { maxTokensPerTurn } = protocol
   const { tokenizer } = policy
-  const most = Math.min(protocol.maxTokens, policy.contextLength)
+  const maxIds = Math.min(protocol.maxTokens, policy.contextLength)
   const prompt = protocol.prompt(tokenizer, neutralize(trajectory.question.question, tokenizer))
   trajectory.promptLength = prompt.length
-  if (prompt.length >= most) {
+  if (prompt.length >= maxIds) {
     throw new Error(
-      `roll out: the prompt must leave room to answer in ${most} ids, got ${prompt.length}; ` +
+      `roll out: the prompt must leave room to answer in ${maxIds} ids, got ${prompt.length}; ` +
         'a question is never cut: take a policy with a longer context, or leave this question out',
     )
   }
   let next = prompt
   // Every turn but the last may be answered: with documents, or with a correction.
   for (let turns = 0; ; turns++) {
-    const maxTokens = Math.min(maxTokensPerTurn, most - trajectory.ids.length - next.length)
+    const maxTokens = Math.min(maxTokensPerTurn, maxIds - trajectory.ids.length - next.length)
     const generating = conversation.generate(next, { maxTokens, stop: ACTION_ENDS })
     const generation = await abortable(generating, signal)
     append(trajectory, next)
@@ -140,8 +140,8 @@ async function play(
     if (generation.stopReason === 'full') return 'maxTokens'
     if (turns === maxSearches) return 'maxTurns'
     // After the observation there must be room for one more whole message.
-    const room = most - trajectory.ids.length - maxTokensPerTurn
-    const observing = observe(policy, turn, trajectory, options, room)
+    const maxObservationIds = maxIds - trajectory.ids.length - maxTokensPerTurn
+    const observing = answerAction(policy, turn, trajectory, options, maxObservationIds)
     const observed = await abortable(observing, signal).catch((error: unknown) => {
       throw new Failure('search', error)
     })

@@ -8,7 +8,7 @@ import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
 import { learningRateAt } from './learning-rate.js'
 import { recordedMetrics } from './metrics.js'
-import { afterOthers, untilStopped } from './one-at-a-time.js'
+import { whenFree, rejectWhenStopped } from './exclusive.js'
 import { playBatch, questionDrawer } from './play-batch.js'
 import type { BatchMeasures } from './play-batch.js'
 import { createLearner, runConfigOf } from './run-config.js'
@@ -29,7 +29,7 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
   const progress: Progress = { update: 1, saves: false }
   const shown = { title: 'train', unit: 'updates', total: checked.updates, progress: checked.progress }
   return withProgress(shown, (report) => {
-    const running = afterOthers([policy, saveTo && resolve(saveTo)], async () => {
+    const running = whenFree([policy, saveTo && resolve(saveTo)], async () => {
       const folder = saveTo === undefined ? undefined : await openRunFolder(saveTo, checked)
       try {
         return await runUpdates(checked, signal, progress, folder, report)
@@ -37,7 +37,7 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
         await folder?.close()
       }
     })
-    return signal ? untilStopped(running, signal, () => new TrainingStopped(progress, checked)) : running
+    return signal ? rejectWhenStopped(running, signal, () => new TrainingStopped(progress, checked)) : running
   })
 }
 

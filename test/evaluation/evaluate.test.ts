@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { evaluate, EvaluationError } from '../../src/evaluation/evaluate.js'
-import { policyMethod } from '../../src/evaluation/method.js'
+import { policyMethod } from '../../src/evaluation/methods/policy.js'
 import type { AnswerContext, Method } from '../../src/evaluation/method.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { onProgress } from '../../src/host/progress.js'

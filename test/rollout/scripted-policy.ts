@@ -1,7 +1,7 @@
 import type { LanguageModel } from '../../src/language-model/language-model.js'
 import { policyText } from '../../src/language-model/policy-text.js'
 import type { Generation, Policy } from '../../src/policy/policy.js'
-import { takeTokens } from '../../src/policy/stop.js'
+import { takeTokens } from '../../src/policy/take-tokens.js'
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.js'
 import { letterTokenizer } from '../tiny-model.js'
 

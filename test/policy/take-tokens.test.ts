@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { takeTokens } from '../../src/policy/stop.js'
+import { takeTokens } from '../../src/policy/take-tokens.js'
 import { letterTokenizer } from '../tiny-model.js'
 
 const EOS = 95

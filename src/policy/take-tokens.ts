@@ -4,7 +4,7 @@ import type { Generation, GenerationLimits } from './policy.js'
 /**
  * How many of freshly sampled tokens belong to the generation, and whether it ends with them.
  * @param earlier Ids of this generation so far.
- * @param room Ids that the context still holds.
+ * @param contextLeft Ids that the context still holds.
  * @returns `text` only where the generation ends
  */
 export function takeTokens(
@@ -12,20 +12,20 @@ export function takeTokens(
   earlier: readonly number[],
   tokens: readonly number[],
   limits: GenerationLimits,
-  room: number,
+  contextLeft: number,
 ): { count: number; stopReason: Generation['stopReason'] | undefined; text: string } {
   const budget = limits.maxTokens - earlier.length
-  const most = Math.min(tokens.length, budget, room)
-  const found = tokens.slice(0, most).findIndex((token) => tokenizer.eosIds.includes(token))
+  const allowed = Math.min(tokens.length, budget, contextLeft)
+  const found = tokens.slice(0, allowed).findIndex((token) => tokenizer.eosIds.includes(token))
   const ended = found >= 0
-  const beforeEos = ended ? found : most
+  const beforeEos = ended ? found : allowed
   const stop = firstStop(tokenizer, earlier, tokens.slice(0, beforeEos), limits.stop)
   if (stop !== undefined) return { count: stop.count, stopReason: 'stop', text: stop.text }
   const text = (count: number): string => tokenizer.decode([...earlier, ...tokens.slice(0, count)])
   if (ended) return { count: found + 1, stopReason: 'eos', text: text(found) }
-  if (most === budget) return { count: most, stopReason: 'length', text: text(most) }
-  if (most === room) return { count: most, stopReason: 'full', text: text(most) }
-  return { count: most, stopReason: undefined, text: '' }
+  if (allowed === budget) return { count: allowed, stopReason: 'length', text: text(allowed) }
+  if (allowed === contextLeft) return { count: allowed, stopReason: 'full', text: text(allowed) }
+  return { count: allowed, stopReason: undefined, text: '' }
 }
 
 /** The shortest run of new tokens after which the text holds a stop string. */

@@ -4,7 +4,7 @@ import { abortable } from '../signal/abortable.js'
 const uses = new Map<unknown, Promise<unknown>>()
 
 /** Starts work when no other holds one of these things: a stopped training may still be saving its policy. */
-export function afterOthers<T>(things: readonly unknown[], work: () => Promise<T>): Promise<T> {
+export function whenFree<T>(things: readonly unknown[], work: () => Promise<T>): Promise<T> {
   const held = things.filter((thing) => thing !== undefined)
   const others = held.flatMap((thing) => uses.get(thing) ?? [])
   const working = Promise.allSettled(others).then(work)
@@ -18,7 +18,7 @@ export function afterOthers<T>(things: readonly unknown[], work: () => Promise<T
  * The work's result, or a rejection as soon as the signal aborts. The work then ends by itself; how it fails is told on the
  * standard error, for nobody awaits it any more.
  */
-export async function untilStopped<T>(working: Promise<T>, signal: AbortSignal, stopped: () => Error): Promise<T> {
+export async function rejectWhenStopped<T>(working: Promise<T>, signal: AbortSignal, stopped: () => Error): Promise<T> {
   try {
     return await abortable(working, signal)
   } catch (error) {

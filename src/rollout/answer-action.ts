@@ -18,24 +18,24 @@ export interface EncodedObservation {
 
 /**
  * The answer to a policy's message: documents for a search, else the correction. Rejects where the engine does.
- * @param room Ids that the trajectory still holds for it.
- * @returns undefined where there is no room; a search is not made then.
+ * @param maxIds Ids that the trajectory still holds for it.
+ * @returns undefined where it does not fit; a search is not made then.
  */
-export async function observe(
+export async function answerAction(
   policy: Policy,
   turn: Turn,
   trajectory: Trajectory,
   options: CheckedOptions,
-  room: number,
+  maxIds: number,
 ): Promise<EncodedObservation | undefined> {
   const { tokenizer } = policy
   const { protocol, searchEngine, topK } = options
   if (turn.action.kind !== 'search') {
     const ids = tokenizer.encode(protocol.correction)
-    return ids.length > room ? undefined : { observation: { text: protocol.correction, documents: [] }, ids }
+    return ids.length > maxIds ? undefined : { observation: { text: protocol.correction, documents: [] }, ids }
   }
   const empty = tokenizer.encode(protocol.observation([]))
-  if (empty.length > room) return undefined
+  if (empty.length > maxIds) return undefined
   const { question, seed } = trajectory
   const search = trajectory.searches++
   const quality = options.quality?.(search, seed)
@@ -51,7 +51,7 @@ export async function observe(
   // An engine is foreign code, often behind HTTP: what it gives is checked like any input.
   const documents = parseOptions('search', found, { documents: answer }).documents.slice(0, topK)
   const harmless = documents.map((document) => neutralizeDocument(document, tokenizer))
-  const limit = Math.max(empty.length, Math.min(protocol.maxObservationTokens, room))
+  const limit = Math.max(empty.length, Math.min(protocol.maxObservationTokens, maxIds))
   const { text, ids } = fitObservation(tokenizer, protocol.observation(harmless), limit)
   return { observation: { text, documents, ...(quality && { quality }), ...(unread !== undefined && { unread }) }, ids }
 }

@@ -1,4 +1,4 @@
-import type { Message } from '../tokenizer/tokenizer.js'
+import type { Message } from '../../tokenizer/tokenizer.js'
 
 /** Prompts of the methods that do not search on their own: a text to continue, or messages. The answer is to be in `<answer>` tags. */
 export interface BaselinePrompts {

@@ -12,7 +12,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  * costs the same for few rows as for many: so the block with most active rows goes first, while the others' rows come
  * together; who is passed over gains, so that nobody waits for ever.
  */
-export function serve(block: CacheBlock): void {
+export function serveBlock(block: CacheBlock): void {
   if (!busy.has(block)) busy.set(block, 0)
   if (!serving) void run()
 }
@@ -30,7 +30,7 @@ async function run(): Promise<void> {
 /** The block to serve now; forgets those that have nothing to do. */
 function next(): CacheBlock | undefined {
   let best: CacheBlock | undefined
-  let most = 0
+  let highest = 0
   for (const [block, passed] of busy) {
     const active = block.active().length
     if (active === 0) {
@@ -38,7 +38,7 @@ function next(): CacheBlock | undefined {
       continue
     }
     busy.set(block, passed + 1)
-    if (active + passed > most) [best, most] = [block, active + passed]
+    if (active + passed > highest) [best, highest] = [block, active + passed]
   }
   if (best) busy.set(best, 0)
   return best

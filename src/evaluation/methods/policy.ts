@@ -1,0 +1,20 @@
+import type { Policy } from '../../policy/policy.js'
+import { rollOut } from '../../rollout/roll-out.js'
+import { parseRolloutOptions } from '../../rollout/rollout-options.js'
+import type { RolloutOptions } from '../../rollout/rollout-options.js'
+import { GREEDY } from '../method.js'
+import type { Method } from '../method.js'
+
+/**
+ * A policy that may search. Sampling defaults to greedy.
+ * @throws where an option is not what it must be
+ */
+export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed' | 'signal'>): Method {
+  // Now, not at the first question.
+  parseRolloutOptions(options)
+  return {
+    name,
+    answer: (question, context) =>
+      rollOut(policy, question, { ...options, sampling: options.sampling ?? GREEDY, ...context }),
+  }
+}
