@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { jupyter } from '../host/jupyter.js'
 import { knownBundle, toMimeBundle } from './mime-bundle.js'
 import type { ShowOptions } from './mime-bundle.js'
 import type { MimeBundle } from './bundle.js'
-
-/** What the project's kernel gives to cells. */
-interface Jupyter {
-  display(bundle: MimeBundle, options: { raw: true; id?: string; update?: boolean }): Promise<void>
-}
-
-const jupyter = (): Jupyter | undefined => (globalThis as { Jupyter?: Jupyter }).Jupyter
 
 /** Whether there is a notebook to show things in. */
 export const inNotebook = (): boolean => jupyter() !== undefined

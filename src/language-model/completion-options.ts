@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { interruptSignal } from '../host/interrupt.js'
+import { interruptSignal } from '../host/jupyter.js'
 import {
   positiveInteger,
   seedSchema,

@@ -4,7 +4,7 @@ import type { Sampling } from '../policy/policy.js'
 import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
 import type { Quality } from '../schema/document.js'
 import type { SearchEngine } from '../search/search-engine.js'
-import { interruptSignal } from '../host/interrupt.js'
+import { interruptSignal } from '../host/jupyter.js'
 import { zerosearchProtocol } from './protocol.js'
 import type { Protocol } from './protocol.js'
 

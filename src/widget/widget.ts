@@ -2,21 +2,10 @@ import { AsyncResource } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
+import { jupyter } from '../host/jupyter.js'
+import type { Comm, Comms } from '../host/jupyter.js'
 import { joinBuffers, separateBuffers } from './buffers.js'
 import type { Separated } from './buffers.js'
-
-/** What is needed here of the kernel's global `Jupyter`. */
-interface Comm {
-  readonly id: string
-  send(data: unknown, options?: { buffers?: Uint8Array[] }): void
-  close(): void
-  onMessage?: (data: Message, buffers: Uint8Array[]) => void
-  onClose?: () => void
-}
-interface Comms {
-  register(target: string, onOpen: (comm: Comm) => void): void
-  open(target: string, data: unknown, options: { metadata: object; buffers: Uint8Array[] }): Comm
-}
 
 /** Messages of the page: of a widget, and of the page's widget manager. */
 interface Message {
@@ -134,7 +123,7 @@ export class Widget<State extends object> {
     return { ...this.#fixed, ...this.#state }
   }
 
-  #receive(data: Message, buffers: Uint8Array[]): void {
+  #receive(data: unknown, buffers: Uint8Array[]): void {
     const message = objectOf(data) as Partial<Message>
     if (message.method === 'request_state') this.#send('update', this.#whole())
     else if (message.method === 'custom') this.#events.emit('msg:custom', message.content, buffers)
@@ -182,7 +171,7 @@ function objectOf(value: unknown): Record<string, unknown> {
 }
 
 function notebookComms(): Comms {
-  const { comms } = (globalThis as { Jupyter?: { comms?: Comms } }).Jupyter ?? {}
+  const comms = jupyter()?.comms
   if (!comms)
     throw new Error(
       'widget: only a notebook can show one, and this code does not run in a notebook; run it in a cell of a notebook with the kernel "TypeScript (zerosearch)"',
