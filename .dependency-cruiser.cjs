@@ -5,7 +5,7 @@ const layers = [
   ['policy'],
   ['language-model'],
   ['rollout', 'simulator'],
-  ['train', 'simulator-data', 'evaluation'],
+  ['train', 'evaluation'],
   ['table', 'plot', 'mini'],
   ['display', 'widget', 'cli'],
 ]

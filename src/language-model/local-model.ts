@@ -87,7 +87,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   for (const [option, value] of Object.entries({ tokensPerCall, prefillChunk })) {
     if (value > config.maxPositions) {
       throw new Error(
-        `load policy: ${option} must be at most ${config.maxPositions}, the positions that the model was made for, ` +
+        `load model: ${option} must be at most ${config.maxPositions}, the positions that the model was made for, ` +
           `got ${value}`,
       )
     }

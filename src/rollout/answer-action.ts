@@ -29,7 +29,7 @@ export async function answerAction(
   maxIds: number,
 ): Promise<EncodedObservation | undefined> {
   const { tokenizer } = policy
-  const { protocol, searchEngine, topK } = options
+  const { protocol, searchEngine, topK, signal } = options
   if (turn.action.kind !== 'search') {
     const ids = tokenizer.encode(protocol.correction)
     return ids.length > maxIds ? undefined : { observation: { text: protocol.correction, documents: [] }, ids }
@@ -45,6 +45,7 @@ export async function answerAction(
     topK,
     seed: hash(seed, search),
     ...(quality && { quality }),
+    ...(signal && { signal }),
     onUnread: (text: string): void => void (unread = text),
   }
   const answer: unknown = await searchEngine.search(turn.action.query, context)

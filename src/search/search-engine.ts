@@ -10,6 +10,8 @@ export interface SearchContext {
   quality?: Quality
   /** Makes a sampled answer repeat. */
   seed?: number
+  /** Aborts when nobody waits for the answer any more: what costs time or money should then stop. */
+  signal?: AbortSignal
   /** Given what an engine received in answer, where it could read no documents in it. */
   onUnread?: (text: string) => void
 }

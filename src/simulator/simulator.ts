@@ -51,7 +51,7 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
   let warned = false
 
   async function simulate(query: string, context: SearchContext): Promise<Simulation> {
-    const { question, topK, quality = 'useful', seed = 0 } = context
+    const { question, topK, quality = 'useful', seed = 0, signal } = context
     // On one line: a query must not be able to write lines of the prompt.
     const asked = neutralize(query.replace(/[\s\p{Cc}]+/gu, ' ').trim(), model)
     const { text } = await model.complete(prompt.render(asked, neutralizeQuestion(question, model), quality, topK), {
@@ -59,6 +59,7 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
       maxTokens: prompt.maxTokens,
       stop: prompt.stop,
       seed: hash(seed, 1),
+      ...(signal && { signal }),
     })
     const order = shuffle(createRandom(hash(seed, 2)), parseDocuments(text).slice(0, topK))
     return { documents: order.map((document, i) => ({ ...document, rank: i + 1 })), text }

@@ -156,7 +156,8 @@ describe('compile', () => {
   })
 
   // Tried again where another process held up the timer.
-  const free = 'keeps the event loop free: a 5 ms timer never gaps by more than 50 ms during a long step, reads included'
+  const free =
+    'keeps the event loop free: a 5 ms timer never gaps by more than 50 ms during a long step, reads included'
   it(free, { retry: 2 }, async () => {
     const size = 1024
     const work = compile('long', ({ x }: Traced<Values>) => {

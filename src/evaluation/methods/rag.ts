@@ -32,7 +32,7 @@ export function ragMethod(model: LanguageModel, options: RagOptions): Method {
     async answer(question, context) {
       let text: string
       try {
-        const documents = await searchEngine.search(question.question, { question, topK, seed: context.seed })
+        const documents = await searchEngine.search(question.question, { question, topK, ...context })
         text = protocol.observation(documents.slice(0, topK).map((document) => neutralizeDocument(document, model)))
       } catch (error) {
         return { ...failed(question, context, 'search', error), searches: 1 }
