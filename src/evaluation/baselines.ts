@@ -18,16 +18,19 @@ import type { BaselinePrompts } from './baseline-prompts.js'
 import { GREEDY } from './method.js'
 import type { AnswerContext, Method } from './method.js'
 
+/** Options of `directMethod`. */
 export interface BaselineOptions {
   /** Limits, and how documents are shown; default ZeroSearch's. */
   protocol?: Protocol
-  /** Default: for instruction-tuned and base models. */
+  /** How the question is asked. Default: for instruction-tuned and base models, `zerosearchBaselinePrompts`. */
   prompts?: BaselinePrompts
-  /** Default greedy. */
+  /** How tokens are drawn. Default greedy. */
   sampling?: Sampling
 }
 
+/** Options of `ragMethod`. */
 export interface RagOptions extends BaselineOptions {
+  /** Where documents come from. */
   searchEngine: SearchEngine
   /** Documents that are retrieved; default 5. */
   topK?: number
@@ -47,7 +50,12 @@ const ragSchema = baselineSchema.extend({
 /** Where a model cannot tell: fewer than most texts have. */
 const CHARACTERS_PER_TOKEN = 4
 
-/** The model without any documents: what it knows by itself. */
+/**
+ * The model without any documents: what it knows by itself. Its name is `direct`.
+ * @throws where an option is not what it must be
+ * @example
+ * const scores = await zs.evaluate({ methods: [zs.directMethod(model)], questions })
+ */
 export function directMethod(model: LanguageModel, options: BaselineOptions = {}): Method {
   const { prompts, ...rest } = parseOptions('direct method', baselineSchema, options)
   parseLimits('direct method', rest.protocol)
@@ -57,7 +65,13 @@ export function directMethod(model: LanguageModel, options: BaselineOptions = {}
   }
 }
 
-/** The model with the documents of one search for the question itself. */
+/**
+ * The model with the documents of one search for the question itself. Its name is `rag`.
+ * @throws where an option is not what it must be
+ * @example
+ * const method = zs.ragMethod(model, { searchEngine: engine, topK: 3 })
+ * const scores = await zs.evaluate({ methods: [method], questions })
+ */
 export function ragMethod(model: LanguageModel, options: RagOptions): Method {
   const { searchEngine, topK, protocol, prompts, sampling } = parseOptions('rag method', ragSchema, options)
   parseLimits('rag method', protocol)

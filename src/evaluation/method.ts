@@ -7,6 +7,7 @@ import type { Trajectory } from '../schema/trajectory.js'
 
 /** Something that answers questions, many at a time. */
 export interface Method {
+  /** Shown in tables and figures; each in an evaluation has its own. */
   name: string
   /** Answers one question. A failure is a trajectory too; a rejection ends the whole evaluation. */
   answer(question: Question, context: AnswerContext): Promise<Trajectory>
@@ -24,8 +25,11 @@ export interface AnswerContext {
 export const GREEDY: Sampling = { temperature: 0, topP: 1, topK: 0 }
 
 /**
- * A policy that may search. Sampling defaults to greedy.
+ * A policy that may search. Sampling defaults to greedy, all else as in `rollOut`.
  * @throws where an option is not what it must be
+ * @example
+ * const method = zs.policyMethod('trained', policy, { searchEngine: engine })
+ * const scores = await zs.evaluate({ methods: [method], questions })
  */
 export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed' | 'signal'>): Method {
   // Now, not at the first question.
