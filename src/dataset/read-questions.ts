@@ -21,7 +21,11 @@ const inputSchema = z.object({
  * Reads a question set: JSONL of this project's questions, or in FlashRAG's columns (id, question, golden_answers).
  * FlashRAG's ids begin anew in each set (`test_0`), so they are prefixed with the set's name.
  * @param dataset Name of the set; questions that carry one of their own keep it.
- * @param domain Whether training asks questions of this kind; questions that say it themselves keep it.
+ * @param domain Whether training asks questions of this kind; questions that say it themselves keep it. Default: not said.
+ * @throws where there is no such file, a line is no question, or two questions have the same id
+ * @example
+ * const questions = await zs.readQuestions('nq-test.jsonl', 'nq', 'in-domain')
+ * await zs.display(questions.slice(0, 5))
  */
 export async function readQuestions(path: string, dataset: string, domain?: Domain): Promise<Question[]> {
   parseOptions('read question set', inputSchema, { path, dataset, domain })

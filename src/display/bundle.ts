@@ -10,6 +10,7 @@ export interface Bundle extends MimeBundle {
 
 /** An object of this package that knows how it shows itself: a progress bar, a log, curves, explicit HTML. */
 export interface View {
+  /** @internal */
   toView(isStatic: boolean): Bundle | Promise<Bundle>
 }
 

@@ -31,6 +31,7 @@ const PNG_SIGNATURE = '89504e470d0a1a0a'
  * @param bytes the content of a PNG file
  * @throws {Error} where the bytes are no PNG
  * @example
+ * import { readFile } from 'node:fs/promises'
  * await zs.display(zs.png(await readFile('curve.png')))
  */
 export function png(bytes: Uint8Array): View {
@@ -45,6 +46,8 @@ export function png(bytes: Uint8Array): View {
  * An SVG drawing for `display`. JupyterLab shows it as a picture, so that scripts in it do not run; in static outputs it
  * is a PNG, without the files and addresses that it names.
  * @throws {Error} where the text holds no `svg` element
+ * @example
+ * await zs.display(zs.svg('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><circle r="20" /></svg>'))
  */
 export function svg(text: string): View {
   if (!/<([\w-]+:)?svg[\s>]/.test(text))

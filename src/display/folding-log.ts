@@ -7,6 +7,7 @@ import { throttle } from './throttle.js'
 
 /** A log that takes one line of the notebook until it is opened. */
 export interface FoldingLog {
+  /** Adds a line, or several. May be given as a callback. */
   write: (line: string) => void
   /** Shows what has been written; also done by itself, a few times a second. */
   flush(): Promise<void>
@@ -16,7 +17,14 @@ export interface FoldingLog {
 const SHOWN_LINES = { first: 200, last: 800 }
 const LONGEST_LINE = 2000
 
-/** Makes a log in the cell that called. Outside of a notebook lines go to the standard error as they come. */
+/**
+ * Makes a log in the cell that called: one line until it is opened. Of a long log the first and last lines are kept. Outside
+ * of a notebook lines go to the standard error as they come.
+ * @example
+ * const log = zs.foldingLog('answers')
+ * await zs.evaluate({ methods, questions, onTrajectory: (method, { answer }) => log.write(`${method}: ${answer}`) })
+ * await log.flush()
+ */
 export function foldingLog(title: string): FoldingLog {
   const live = liveDisplay()
   const first: string[] = []

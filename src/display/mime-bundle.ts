@@ -5,6 +5,7 @@ import { isHtml, styled, unstyled } from './html.js'
 import { isRecord } from './shape.js'
 import { showShape } from './shapes.js'
 
+/** Options of `display`. */
 export interface ShowOptions {
   /**
    * For viewers that show neither scripts nor styles, as GitHub's: figures as a PNG alone, HTML without styles. Default:
@@ -20,6 +21,9 @@ const DISPLAY = Symbol.for('Jupyter.display')
 /**
  * Everything that can show itself: by its method `Symbol.for('Jupyter.display')` (as widgets have), tables, figures,
  * trajectories, models and the other records; anything else as Node prints it. A string is text, never HTML.
+ * @example
+ * const bundle = await zs.toMimeBundle(zs.scoreTable(scores))
+ * console.log(bundle['text/plain'])
  */
 export async function toMimeBundle(value: unknown, options: ShowOptions = {}): Promise<MimeBundle> {
   const show = (value as { [DISPLAY]?: unknown } | null | undefined)?.[DISPLAY]

@@ -11,6 +11,8 @@ export const inNotebook = (): boolean => jupyter() !== undefined
  * Shows a value in the cell's output: a table, a figure, a trajectory, a model, records and arrays of them, or what
  * `html`, `markdown`, `png` and `svg` make; outside of a notebook its plain text is printed. The last expression of a cell
  * shows the same way by itself. A string is text, never HTML.
+ * @example
+ * await zs.display(zs.scoreTable(scores), { sort: '-f1' })
  */
 export async function display(value: unknown, options: ShowOptions = {}): Promise<void> {
   const bundle = await toMimeBundle(value, options)
@@ -21,10 +23,16 @@ export async function display(value: unknown, options: ShowOptions = {}): Promis
 
 /** An output that changes in place. */
 export interface LiveDisplay {
+  /** Shows a value, as `display` does, in the place of the one before. */
   update(value: unknown): Promise<void>
 }
 
-/** Makes an output that changes in place, in the cell that called. Outside of a notebook only the first value is printed. */
+/**
+ * Makes an output that changes in place, in the cell that called. Outside of a notebook only the first value is printed.
+ * @example
+ * const live = zs.liveDisplay()
+ * for (const question of questions) await live.update(question)
+ */
 export function liveDisplay(): LiveDisplay {
   const id = randomUUID()
   let shown = false

@@ -5,6 +5,7 @@ import { display, inNotebook, liveDisplay } from './notebook.js'
 import { endedText, runningText } from './progress-text.js'
 import { throttle } from './throttle.js'
 
+/** Options of `progressBar` and `track`. */
 export interface ProgressOptions {
   /** What is being done; default `progress`. */
   label?: string
@@ -14,7 +15,7 @@ export interface ProgressOptions {
 
 /** A bar that moves in place and ends in one line. */
 export interface ProgressBar {
-  /** May be given as a callback: `onProgress: bar.update`. */
+  /** Moves it to a number. May be given as a callback: `onProgress: bar.update`. */
   update: (done: number) => void
   /** Ends it where it is: "evaluate: 1,400 questions in 23.4 s (59.8/s)", or where it stopped. */
   end(): Promise<void>
@@ -23,6 +24,11 @@ export interface ProgressBar {
 /**
  * A progress bar with rate and time left. Outside of a notebook the last line alone is printed.
  * @param total How many there are.
+ * @throws where `total` is no number from 0 on
+ * @example
+ * const bar = zs.progressBar(questions.length, { label: 'my evaluation', unit: 'questions' })
+ * await zs.evaluate({ methods, questions, onProgress: bar.update })
+ * await bar.end()
  */
 export function progressBar(total: number, options: ProgressOptions = {}): ProgressBar {
   if (typeof total !== 'number' || !(total >= 0 && total < Infinity))
@@ -52,7 +58,12 @@ export function progressBar(total: number, options: ProgressOptions = {}): Progr
   }
 }
 
-/** Passes items on, with a bar that counts them: `for await (const item of track(items)) …`. */
+/**
+ * Passes items on, with a bar that counts them. The bar ends where the loop does, by `break` or an error too.
+ * @throws where the items have no length and `total` is not given
+ * @example
+ * for await (const question of zs.track(questions, { unit: 'questions' })) console.log(question.id)
+ */
 export async function* track<T>(
   items: Iterable<T> | AsyncIterable<T>,
   options: ProgressOptions & { /** Needed where `items` has neither a length nor a size. */ total?: number } = {},

@@ -2,9 +2,11 @@ import type { Score } from '../schema/score.js'
 
 /** Two methods on the same questions, by exact match. */
 export interface PairedComparison {
+  /** Number of questions. */
   questions: number
   /** Questions that only the first method got right. */
   onlyFirst: number
+  /** Questions that only the second method got right. */
   onlySecond: number
   /** Exact match of the first less that of the second, in [−1, 1]. */
   difference: number
@@ -12,7 +14,13 @@ export interface PairedComparison {
   pValue: number
 }
 
-/** Compares two methods question by question: far sharper than comparing their means. */
+/**
+ * Compares two methods question by question: far sharper than comparing their means.
+ * @throws where a question was scored twice, or by one of the methods alone
+ * @example
+ * const of = (name: string) => scores.filter(({ method }) => method === name)
+ * const { difference, pValue } = zs.comparePaired(of('after'), of('before'))
+ */
 export function comparePaired(first: readonly Score[], second: readonly Score[]): PairedComparison {
   const rightOf = (scores: readonly Score[]): Map<string, boolean> => {
     const right = new Map(scores.map((score) => [score.questionId, score.em === 1]))

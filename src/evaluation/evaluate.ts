@@ -12,7 +12,9 @@ import type { Trajectory } from '../schema/trajectory.js'
 import type { Method } from './method.js'
 import { sideBySide } from './side-by-side.js'
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
+  /** At least one, with different names: `policyMethod`, `directMethod`, `ragMethod`, or your own. */
   methods: readonly Method[]
   /** Questions of any number of sets; all of them are asked. */
   questions: readonly Question[]
@@ -22,6 +24,7 @@ export interface EvaluateOptions {
   maxFailedShare?: number
   /** Shows a bar with the time left. Default: true, unless `onProgress` is given. */
   progress?: boolean
+  /** Questions that are done, over all methods, of all. */
   onProgress?: (done: number, total: number) => void
   /** Each trajectory as it ends, failures included. */
   onTrajectory?: (method: string, trajectory: Trajectory) => void
@@ -54,6 +57,7 @@ const LONGEST_CAUSE = 300
 
 /** Too many questions of a method failed. What was scored until then is kept. */
 export class EvaluationError extends Error {
+  /** Tells it from other errors. */
   override readonly name = 'EvaluationError'
 
   constructor(
@@ -70,8 +74,13 @@ export class EvaluationError extends Error {
  * have the order of methods and questions.
  *
  * A failed question has the scores of no answer, and says why in `failure`; `comparisonTable` has the exact match
- * without the failed ones too. One warning for each method tells how many failed and of what. Throws an
- * `EvaluationError` that carries the scores where more than `maxFailedShare` of a method's questions fail.
+ * without the failed ones too. One warning for each method tells how many failed and of what.
+ * @throws {EvaluationError} where more than `maxFailedShare` of a method's questions fail; it carries the scores
+ * @throws where an option is not what it must be, and the signal's reason once it is given
+ * @example
+ * const methods = [zs.policyMethod('policy', policy, { searchEngine: engine }), zs.directMethod(model)]
+ * const scores = await zs.evaluate({ methods, questions })
+ * await zs.display(zs.comparisonTable(scores))
  */
 export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
   const { methods, questions, onProgress, onTrajectory, ...rest } = parseOptions('evaluate', optionsSchema, options)

@@ -4,6 +4,7 @@ import type { Trajectory } from '../schema/trajectory.js'
 
 /** Something that answers questions, many at a time. */
 export interface Method {
+  /** Shown in tables and figures; each in an evaluation has its own. */
   name: string
   /** Answers one question. A failure is a trajectory too; a rejection ends the whole evaluation. */
   answer(question: Question, context: AnswerContext): Promise<Trajectory>

@@ -9,8 +9,12 @@ const CHUNK = 1 << 20
 
 /**
  * Reads records, one JSON value a line, and checks each. Empty lines are skipped.
- * Throws on the first line that does not fit, with file, line, column and remedy.
- * @param what What the file is, for errors: `question set`.
+ * @param schema A zod schema of one record; what it makes of a line is what comes.
+ * @param what What the file is, for errors: `question set`. Default `file`.
+ * @throws where there is no such file, and on the first line that does not fit, with file, line, column and remedy
+ * @example
+ * import { z } from 'zod'
+ * const notes = await zs.readJsonl('notes.jsonl', z.object({ id: z.string(), text: z.string() }), 'notes')
  */
 export async function readJsonl<T>(path: string, schema: ZodType<T>, what = 'file'): Promise<T[]> {
   const records: T[] = []
@@ -20,7 +24,12 @@ export async function readJsonl<T>(path: string, schema: ZodType<T>, what = 'fil
 
 /**
  * The records of a file that need not fit into the memory, one after the other; else as `readJsonl`.
- * @param what What the file is, for errors: `question set`.
+ * @param schema A zod schema of one record; what it makes of a line is what comes.
+ * @param what What the file is, for errors: `question set`. Default `file`.
+ * @throws as `readJsonl` does, when it comes to the line
+ * @example
+ * import { z } from 'zod'
+ * for await (const { text } of zs.streamJsonl('notes.jsonl', z.object({ text: z.string() }))) console.log(text)
  */
 export async function* streamJsonl<T>(
   path: string,
@@ -69,7 +78,9 @@ function explain({ path, message }: z.core.$ZodIssue, record: unknown): string {
 
 /**
  * Writes records, one JSON value a line. The file is written aside first, so that a failure leaves the old one.
- * Throws where a record holds a number that JSON cannot (NaN, infinity); `toJson` makes JSON of any value.
+ * @throws where a record holds a number that JSON cannot (NaN, infinity), the folder does not exist, or the disk fails
+ * @example
+ * await zs.writeJsonl('scores.jsonl', scores)
  */
 export async function writeJsonl(path: string, records: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
   let file: PendingFile | undefined

@@ -60,8 +60,9 @@ export function onProgress(listener: TaskListener): () => void {
  * Runs work that may take longer than two seconds, and tells listeners how far it is. Tasks inside of it, also side by
  * side, show as parts of it. It ends with the work, however that ends.
  * @example
- * return withProgress({ title: 'evaluate', unit: 'questions', total, progress: options.progress }, async (report) => {
- *   for (const [i, question] of questions.entries()) { await answer(question); report(i + 1) }
+ * import { withProgress } from './progress.js'
+ * await withProgress({ title: 'ask', unit: 'questions', total: questions.length }, async (report) => {
+ *   for (const [i, { question }] of questions.entries()) { await zs.chat(model, question); report(i + 1) }
  * })
  */
 export async function withProgress<T>(options: TaskOptions, work: (report: Report) => Promise<T>): Promise<T> {

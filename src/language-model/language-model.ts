@@ -2,15 +2,15 @@ import type { Message } from '../tokenizer/tokenizer.js'
 
 /** What one call of `complete` may produce, and how. */
 export interface CompletionOptions {
-  /** Default 512. */
+  /** Most tokens of the completion; it ends there. Default 512. */
   maxTokens?: number
-  /** 0 is greedy. Default 1. */
+  /** 0 is greedy, else at least 0.001. Default 1. */
   temperature?: number
-  /** Nucleus: the smallest set of tokens whose probability reaches this. Default 1: all. */
+  /** Nucleus: the smallest set of tokens whose probability reaches this, in (0, 1]. Default 1: all. */
   topP?: number
   /** The k likeliest tokens; 0 keeps all. Default 0. */
   topK?: number
-  /** Strings that end the text, and are left out of it. */
+  /** Strings that end the text, and are left out of it. Default none. */
   stop?: readonly string[]
   /** Makes a sampled text repeat, where the model can. Default 0. */
   seed?: number
@@ -22,12 +22,15 @@ export interface CompletionOptions {
 
 /** What a language model wrote. */
 export interface Completion {
+  /** What was written, without the stop string. */
   text: string
   /** `stop`: a stop string came; `end`: the model ended; `length`: `maxTokens`, or the context is full. */
   finishReason: 'stop' | 'end' | 'length'
   /** The stop string that came, where the model tells it. */
   stopString?: string
+  /** Number of tokens of the prompt. */
   promptTokens: number
+  /** Number of tokens that were written. */
   completionTokens: number
 }
 
@@ -36,6 +39,7 @@ export interface Completion {
  * such as training, takes a `Policy` instead.
  */
 export interface LanguageModel {
+  /** Shown in tables and messages. */
   readonly name: string
   /** Most tokens of prompt and completion together, where that is known. */
   readonly contextLength?: number
@@ -47,6 +51,7 @@ export interface LanguageModel {
   /** The beginning of a text, in this many tokens at most. Where the model cannot tell, four characters count as one. */
   truncate?(text: string, maxTokens: number): string
   /**
+   * Writes on from a prompt.
    * @param prompt A text is continued as it is; messages are put into the form of a chat first.
    * @throws where an option is not what it must be, the prompt does not fit, or the model fails
    */

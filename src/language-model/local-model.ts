@@ -16,6 +16,7 @@ import { Scheduler } from '../policy/scheduler.js'
 import type { LanguageModel } from './language-model.js'
 import { policyText } from './policy-text.js'
 
+/** Options of `loadModel`. */
 export interface LocalModelOptions {
   /** Shown in tables; default: the last part of folder or name. */
   name?: string
@@ -44,6 +45,7 @@ const schema = z.strictObject({
 const SMALL = 2e7
 const SMALL_ROWS = 32
 
+/** Options of a model's `save`. */
 export interface SaveOptions {
   /** How weights are stored; bfloat16 rounds to nearest even. Default float32. */
   dtype?: 'float32' | 'bfloat16'
@@ -56,8 +58,11 @@ export interface SaveOptions {
  * so it goes wherever either of them goes.
  */
 export interface LocalModel extends Policy, LanguageModel {
+  /** Most ids (prompt and all that follows) that a conversation can hold. */
   readonly contextLength: number
+  /** The architecture, as config.json tells it. */
   readonly config: ModelConfig
+  /** The weights on the device. Training changes them in place. */
   readonly weights: Weights
   /**
    * Writes a model folder that transformers loads. The folder appears when it is complete.
@@ -70,7 +75,13 @@ export interface LocalModel extends Policy, LanguageModel {
 
 /**
  * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, or a name of the hub, which is
- * downloaded once.
+ * downloaded once. It can be asked (`chat`), trained (`train`), and written (`save`).
+ * @param model A folder, or a name such as `Qwen/Qwen2.5-0.5B-Instruct`.
+ * @throws where there is no such model, it is not supported, its tokenizer does not fit, or an option is not what it must be
+ * @example
+ * const policy = await zs.loadModel('Qwen/Qwen2.5-0.5B-Instruct', { name: 'policy', slots: 16 })
+ * await zs.display(policy)
+ * policy.dispose() // frees its memory
  */
 export async function loadModel(model: string, options: LocalModelOptions = {}): Promise<LocalModel> {
   const { slots, tokensPerCall, prefillChunk, ...given } = parseOptions('load model', schema, options)

@@ -23,12 +23,19 @@ export const MINI_LABELS: Record<string, string> = Object.fromEntries(
   MINI_DATASETS.map((name) => [name, name.replace('mini-', '').replace('wikimultihopqa', 'wiki')]),
 )
 
+/** Name of a mini set. */
 export type MiniDataset = (typeof MINI_DATASETS)[number]
+/** Part of the mini world. No entity of `validation` or `test` occurs in a training question. */
 export type Split = 'train' | 'validation' | 'test'
 
 const file = (name: string): string => fileURLToPath(new URL(`../../data/mini/${name}`, import.meta.url))
 
-/** Questions of a mini set. Only the in-domain sets have a training split. */
+/**
+ * Questions of a mini set. Only the in-domain sets have a training split.
+ * @throws where the set has no such split
+ * @example
+ * const questions = await zs.mini.questions('mini-nq', 'train')
+ */
 export function miniQuestions(dataset: MiniDataset, split: Split): Promise<Question[]> {
   return readQuestions(
     file(`${dataset}-${split}.jsonl`),
@@ -37,12 +44,31 @@ export function miniQuestions(dataset: MiniDataset, split: Split): Promise<Quest
   )
 }
 
-/** The documents that the real engine searches for questions of a split. */
-export function miniDocuments(split: Split): Promise<{ id: string; title: string; text: string }[]> {
+/** A document of the mini world. */
+export interface MiniDocument {
+  /** Unique in its split. */
+  id: string
+  /** The entity that it is about. */
+  title: string
+  /** What it says. */
+  text: string
+}
+
+/**
+ * The documents that the real engine searches for questions of a split.
+ * @example
+ * const engine = await zs.createBm25Engine(await zs.mini.documents('test'))
+ */
+export function miniDocuments(split: Split): Promise<MiniDocument[]> {
   return readJsonl(file(`documents-${split}.jsonl`), z.object({ id: z.string(), title: z.string(), text: z.string() }))
 }
 
-/** Folder of a shipped checkpoint. */
+/**
+ * Folder of a shipped checkpoint: the policy before training, the simulator, or the ceiling, a policy that was trained on
+ * perfect trajectories.
+ * @example
+ * const policy = await zs.loadModel(zs.mini.checkpoint('policy'))
+ */
 export function miniCheckpoint(name: 'policy' | 'simulator' | 'ceiling'): string {
   return file(`checkpoints/${name}`)
 }

@@ -8,6 +8,7 @@ import { unsupportedFeature } from './family/features.js'
 
 /** The architecture of a decoder, as its config.json tells. */
 export interface ModelConfig extends Architecture {
+  /** `model_type` of the checkpoint, such as `qwen2`. */
   family: ModelFamily
 }
 

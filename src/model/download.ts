@@ -12,15 +12,17 @@ import type { RemoteFile, Send } from './fetch-file.js'
 import { cachedSnapshot, cachePlaces, linkBlob, shardNames, writeRef } from './hub-cache.js'
 import type { CachePlaces } from './hub-cache.js'
 
+/** Options of `resolveModel`. */
 export interface ResolveModelOptions {
-  /** Default: the cache that Python's libraries use (`HF_HUB_CACHE`, `HF_HOME`, or in the home folder). */
+  /** Folder of the cache. Default: the one that Python's libraries use (`HF_HUB_CACHE`, `HF_HOME`, or in the home folder). */
   cacheDir?: string
-  /** Default https://huggingface.co. */
+  /** Address of the hub. Default https://huggingface.co. */
   hubUrl?: string
   /** Branch, tag or commit; default 'main'. */
   revision?: string
   /** Needed for private and gated models; sent to the hub only. */
   token?: string
+  /** Told how far the download is. */
   onProgress?: (progress: DownloadProgress) => void
   /** Shows bytes and the time left. Default: true, unless `onProgress` is given. */
   progress?: boolean
@@ -39,11 +41,13 @@ const inputSchema = z.strictObject({
   signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
 })
 
+/** How far a download is. */
 export interface DownloadProgress {
   /** The file that is being fetched. */
   file: string
   /** Bytes on the disk, of all files. */
   bytes: number
+  /** Bytes of all files. */
   totalBytes: number
 }
 
@@ -70,6 +74,9 @@ const PROGRESS_EVERY_MS = 100
  * fetched from the hub where it is not there whole. A cut download goes on where it was cut.
  * @throws where there is no such model, access is refused, its architecture is not supported, the network or the disk
  * fails, or a checksum is wrong; no message holds the token
+ * @example
+ * const folder = await zs.resolveModel('Qwen/Qwen2.5-0.5B-Instruct')
+ * const tokenizer = await zs.loadTokenizer(folder)
  */
 export async function resolveModel(nameOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
   parseOptions('resolve model', inputSchema, { ...options, model: nameOrFolder })

@@ -14,6 +14,7 @@ interface Row {
   failed?: number
 }
 
+/** Options of `comparison`. */
 export interface ComparisonFigureOptions {
   /** Short names of sets, such as `zs.mini.labels`; default the sets' names. */
   labels?: Readonly<Record<string, string>>
@@ -23,6 +24,8 @@ export interface ComparisonFigureOptions {
  * Exact match of every method on every set as bars with 95 % intervals, in-domain sets before the others. Where questions
  * failed, the method's name and the bar's tooltip say how many.
  * @param table As `comparisonTable` makes it. Averages are left to the table.
+ * @example
+ * await zs.display(zs.plot.comparison(zs.comparisonTable(scores), { labels: zs.mini.labels }))
  */
 export function comparison(table: ColumnTable, options: ComparisonFigureOptions = {}): Figure {
   const { labels = {} } = options

@@ -1,6 +1,8 @@
 /** A Plotly figure as plain JSON: traces and layout. Without a width it takes that of the page. */
 export interface Figure {
+  /** Plotly's traces. */
   data: Record<string, unknown>[]
+  /** Plotly's layout: titles, axes, size. */
   layout: Record<string, unknown>
 }
 

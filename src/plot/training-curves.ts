@@ -27,6 +27,8 @@ const PANELS: Panel[] = [
 /**
  * What a training run did, update by update, as four small panels.
  * @param table As `trainingTable` makes it. Columns that hold no finite number are left out.
+ * @example
+ * await zs.display(zs.plot.trainingCurves(zs.trainingTable(records)))
  */
 export function trainingCurves(table: ColumnTable): Figure {
   const updates = [...table.array('update')]

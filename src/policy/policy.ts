@@ -2,9 +2,9 @@ import type { Tokenizer } from '../tokenizer/tokenizer.js'
 
 /** How tokens are drawn. */
 export interface Sampling {
-  /** 0 is greedy; log-probabilities are then those of temperature 1. */
+  /** 0 is greedy, else at least 0.001; log-probabilities of greedy tokens are those of temperature 1. */
   temperature: number
-  /** Nucleus: smallest set of tokens whose probability reaches this; 1 keeps all. */
+  /** Nucleus: smallest set of tokens whose probability reaches this, in (0, 1]; 1 keeps all. */
   topP: number
   /** The k likeliest tokens; 0 keeps all. */
   topK: number
@@ -12,6 +12,7 @@ export interface Sampling {
 
 /** What one call of `Conversation.generate` may produce. */
 export interface GenerationLimits {
+  /** Most tokens that are sampled. */
   maxTokens: number
   /** Generation ends with the token that completes one of these strings; that token is kept whole. */
   stop: string[]
@@ -19,7 +20,9 @@ export interface GenerationLimits {
 
 /** Tokens as they were sampled, with their log-probabilities under the sampling distribution. */
 export interface Generation {
+  /** The sampled tokens. */
   ids: number[]
+  /** One for each id, natural logarithm. */
   logprobs: number[]
   /** `ids` decoded, special tokens kept, end-of-text token dropped. */
   text: string
@@ -47,11 +50,14 @@ export interface Conversation {
  * wait for one another's searches.
  */
 export interface Policy {
+  /** Shown in tables and messages. */
   readonly name: string
+  /** Text to ids and back. */
   readonly tokenizer: Tokenizer
   /** Most ids (prompt, observations and answers together) that a conversation can hold. */
   readonly contextLength: number
   /**
+   * Begins a conversation; where too many run already, it waits for one to end.
    * @param sampling How tokens are drawn.
    * @param seed Draws depend on (seed, position) alone, not on what else runs.
    */

@@ -1,7 +1,11 @@
 /** ASCII punctuation, as Python's `string.punctuation` lists it: Unicode punctuation stays. */
 const PUNCTUATION = /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]/g
 
-/** SQuAD's normalisation: lower case, no ASCII punctuation, no articles, single spaces. */
+/**
+ * SQuAD's normalisation: lower case, no ASCII punctuation, no articles, single spaces.
+ * @example
+ * zs.normalizeAnswer('The  Golden Gate!') // 'golden gate'
+ */
 export function normalizeAnswer(text: string): string {
   return text
     .toLowerCase()
@@ -20,19 +24,31 @@ function comparable(text: string): string {
   return normalizeAnswer(text) || text.trim().toLowerCase()
 }
 
-/** 1 where the answer equals a gold answer after normalisation, else 0. No answer and an empty one are 0. */
+/**
+ * 1 where the answer equals a gold answer after normalisation, else 0. No answer and an empty one are 0.
+ * @example
+ * zs.exactMatch('The Lima.', ['Lima', 'Ciudad de los Reyes']) // 1
+ */
 export function exactMatch(answer: string | null, goldAnswers: readonly string[]): number {
   const given = comparable(answer ?? '')
   return given !== '' && goldAnswers.some((gold) => comparable(gold) === given) ? 1 : 0
 }
 
-/** 1 where the answer contains a gold answer after normalisation, else 0. The paper's code calls this exact match. */
+/**
+ * 1 where the answer contains a gold answer after normalisation, else 0. The paper's code calls this exact match.
+ * @example
+ * zs.coverExactMatch('Lima, Peru', ['Lima']) // 1
+ */
 export function coverExactMatch(answer: string | null, goldAnswers: readonly string[]): number {
   const given = comparable(answer ?? '')
   return goldAnswers.some((gold) => comparable(gold) !== '' && given.includes(comparable(gold))) ? 1 : 0
 }
 
-/** Bag-of-words F1 after normalisation, the best over gold answers; 0 where no word is shared. */
+/**
+ * Bag-of-words F1 after normalisation, in [0, 1], the best over gold answers; 0 where no word is shared.
+ * @example
+ * zs.f1('the city of Lima', ['Lima']) // 0.5
+ */
 export function f1(answer: string | null, goldAnswers: readonly string[]): number {
   const given = words(answer ?? '')
   return goldAnswers.reduce((best, gold) => Math.max(best, overlap(given, words(gold))), 0)

@@ -3,6 +3,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.js'
 
 /** How a policy and its search engine talk. */
 export interface Protocol {
+  /** Shown where a run is resumed with another one. */
   name: string
   /** The prompt's ids. */
   prompt(tokenizer: Tokenizer, question: string): number[]

@@ -27,6 +27,10 @@ class Failure extends Error {
 /**
  * Plays one question to its end. A failure of policy or engine is recorded in the trajectory, not thrown.
  * @throws where an option is not what it must be, and the signal's reason once it is given
+ * @example
+ * const trajectory = await zs.rollOut(policy, question, { searchEngine: simulator, seed: 1 })
+ * console.log(trajectory.answer, trajectory.searches, trajectory.failure)
+ * await zs.display(trajectory)
  */
 export async function rollOut(policy: Policy, question: Question, options: RolloutOptions): Promise<Trajectory> {
   const checked = parseRolloutOptions(options)
@@ -38,7 +42,12 @@ export async function rollOut(policy: Policy, question: Question, options: Rollo
 
 /**
  * Plays many questions side by side; one that waits holds up no other. The result has the order of the items.
+ * @param onTrajectory Given each trajectory as it ends.
  * @throws as `rollOut` does
+ * @example
+ * const items = questions.map((question, i) => ({ question, seed: i }))
+ * const trajectories = await zs.rollOutMany(policy, items, { searchEngine: simulator })
+ * await zs.display(trajectories)
  */
 export async function rollOutMany(
   policy: Policy,

@@ -10,18 +10,19 @@ import type { Protocol } from './protocol.js'
 
 /** How a policy plays, and with which search engine. */
 export interface RolloutOptions {
+  /** What answers searches: a simulator, BM25, or one of your own. */
   searchEngine: SearchEngine
   /** Documents per search; default 5. */
   topK?: number
-  /** Quality that a simulator is asked for, for each search (from 0) of a trajectory with its seed. */
+  /** Quality that a simulator is asked for, for each search (from 0) of a trajectory with its seed. Default useful. */
   quality?: (search: number, seed: number) => Quality
-  /** Default: ZeroSearch's. */
+  /** Prompt, tags and limits. Default: ZeroSearch's. */
   protocol?: Protocol
-  /** Default: temperature 1, nothing cut off. */
+  /** How the policy's tokens are drawn. Default: temperature 1, nothing cut off. */
   sampling?: Sampling
   /** Makes draws and noise repeat. Default 0. */
   seed?: number
-  /** Overrides the protocol's; 0 is closed book. */
+  /** Most searches; 0 is closed book. Default: the protocol's. */
   maxSearches?: number
   /**
    * Gives up at once, even where a search never answers: the rollout rejects with the signal's reason. Default: the stop

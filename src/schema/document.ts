@@ -1,6 +1,8 @@
 /** One search result. */
 export interface Document {
+  /** Where the engine has one. */
   title?: string
+  /** What the document says. */
   text: string
   /** Place in the result list, from 1. */
   rank: number

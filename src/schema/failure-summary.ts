@@ -14,6 +14,7 @@ export interface FailureSummary {
 export interface FailureCause {
   /** Boundary and message of the first of them: `search: HTTP 500`. */
   message: string
+  /** Number of failures. */
   count: number
 }
 

@@ -9,6 +9,7 @@ export interface Question {
   dataset: string
   /** That of the set; tables and figures order and average the sets by it. */
   domain?: Domain
+  /** The question itself. */
   question: string
   /** At least one accepted answer. */
   goldAnswers: string[]

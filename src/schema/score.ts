@@ -4,19 +4,23 @@ import type { Domain } from './question.js'
 export interface Score {
   /** The method, such as `direct`, `rag`, or the policy's name. */
   method: string
+  /** Name of the question's set. */
   dataset: string
   /** The question's, where it has one. */
   domain?: Domain
+  /** `id` of the question. */
   questionId: string
+  /** What was answered; null where nothing was. */
   answer: string | null
-  /** Equality with a gold answer after normalisation. */
+  /** Exact match: 1 where the answer equals a gold answer after normalisation, else 0. */
   em: number
-  /** A gold answer is contained in the answer after normalisation. */
+  /** 1 where the answer contains a gold answer after normalisation, else 0. */
   coverEm: number
   /** Bag-of-words F1, the best over gold answers. */
   f1: number
+  /** Number of searches made. */
   searches: number
-  /** 1 where an `<answer>` was given. */
+  /** 1 where an `<answer>` was given, else 0. */
   answered: number
   /** Why the rollout failed, where it did: its metrics are those of no answer. */
   failure?: string

@@ -3,12 +3,30 @@ import type { Question } from './question.js'
 
 /** What one policy message asks for. The first complete `<search>` or `<answer>` tag decides. */
 export type Action =
-  { kind: 'search'; query: string } | { kind: 'answer'; answer: string } | { kind: 'invalid'; cause: string }
+  | {
+      /** A search is wanted. */
+      kind: 'search'
+      /** What is searched for; never empty. */
+      query: string
+    }
+  | {
+      /** The question is answered. */
+      kind: 'answer'
+      /** The answer, trimmed. */
+      answer: string
+    }
+  | {
+      /** There is no complete tag, or an empty query. */
+      kind: 'invalid'
+      /** What is wrong. */
+      cause: string
+    }
 
 /** What is inserted after a policy message: documents, or the correction of an invalid action. */
 export interface Observation {
   /** The text as the policy sees it, tags included. */
   text: string
+  /** What the engine found; empty for a correction. */
   documents: Document[]
   /** The quality that was asked of a simulator; absent for real engines and corrections. */
   quality?: Quality
@@ -20,7 +38,9 @@ export interface Observation {
 export interface Turn {
   /** The policy's own text. */
   text: string
+  /** What the message asks for. */
   action: Action
+  /** What followed; absent after the last message. */
   observation?: Observation
 }
 
@@ -35,7 +55,9 @@ export type TrajectoryStopReason = 'answer' | 'maxTurns' | 'maxTokens' | 'failed
  * `lossMask` and `logprobs` are aligned with it.
  */
 export interface Trajectory {
+  /** The question that was asked. */
   question: Question
+  /** Messages of the policy, each with what followed. */
   turns: Turn[]
   /** Prompt, policy tokens and observations in order. */
   ids: number[]
@@ -47,9 +69,17 @@ export interface Trajectory {
   promptLength: number
   /** Text of the last `<answer>` that the policy itself wrote, or null. */
   answer: string | null
+  /** Why it ended. */
   stopReason: TrajectoryStopReason
-  failure?: { boundary: FailureBoundary; message: string }
+  /** What failed, where `stopReason` is `failed`. */
+  failure?: {
+    /** Where. */
+    boundary: FailureBoundary
+    /** Message of the error. */
+    message: string
+  }
   /** Number of searches made. */
   searches: number
+  /** The seed of its draws. */
   seed: number
 }

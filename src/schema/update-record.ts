@@ -33,6 +33,7 @@ export interface UpdateRecord {
   clipFraction: number
   /** Global norm of the gradient before clipping. */
   gradNorm: number
+  /** That of the optimizer step, warm-up and schedule included. */
   learningRate: number
   /** Number of groups that taught nothing: rewards all equal, or fewer than two trajectories that did not fail. */
   zeroVarianceGroups: number
@@ -48,5 +49,8 @@ export interface UpdateRecord {
   metrics?: Metrics
 }
 
-/** Measures of the user's own, by name. Any values: they are saved as far as `toJson` can express them. */
+/**
+ * Measures of the user's own, by name. Any values: what JSON cannot hold is saved in a form of its own, or as a text that
+ * describes it.
+ */
 export type Metrics = Record<string, unknown>

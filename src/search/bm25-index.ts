@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises'
 
 /** A document to be found, by the words of its title and its text. */
 export interface IndexedDocument {
+  /** Default none. */
   title?: string
+  /** What is searched, with the title. */
   text: string
 }
 

@@ -6,8 +6,9 @@ import { buildBm25Index, tokenize } from './bm25-index.js'
 import type { Bm25Index, IndexedDocument } from './bm25-index.js'
 import type { SearchEngine } from './search-engine.js'
 
+/** Options of `createBm25Engine`. */
 export interface Bm25Options {
-  /** Saturation of term frequency; default 1.5. */
+  /** Saturation of term frequency, at least 0; default 1.5. */
   k1?: number
   /** Correction for document length, in [0, 1]; default 0.75. */
   b?: number
@@ -28,6 +29,10 @@ const optionsSchema = z.strictObject({
  * BM25 over documents held in memory, in Lucene's variant as `bm25s` (PyPI) has it: scores of terms are computed when
  * the index is made. It is made in slices, so that nothing else waits for it. Documents that share no word with the
  * query are not found; ties go to the earlier document.
+ * @throws where there are no documents, one of them has no text, or an option is not what it must be
+ * @example
+ * const engine = await zs.createBm25Engine(await zs.mini.documents('test'))
+ * await zs.display(await engine.search('capital of Peru', { question, topK: 5 }))
  */
 export async function createBm25Engine(
   documents: readonly IndexedDocument[],

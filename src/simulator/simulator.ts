@@ -10,15 +10,17 @@ import { parseDocuments } from './parse-documents.js'
 import { zerosearchSimulatorPrompt } from './prompts.js'
 import type { SimulatorPrompt } from './prompts.js'
 
+/** Options of `createSimulator`. */
 export interface SimulatorOptions {
-  /** Default: the paper's. */
+  /** How the LLM is asked. Default: the paper's, `zerosearchSimulatorPrompt`. */
   prompt?: SimulatorPrompt
-  /** Default 0.8, as in the paper. */
+  /** Of the LLM's text; 0 is greedy. Default 0.8, as in the paper. */
   temperature?: number
 }
 
 /** What a simulator LLM wrote for a query, and the documents that were read in it. */
 export interface Simulation {
+  /** At most as many as were asked for, shuffled. */
   documents: Document[]
   /** The LLM's own text. */
   text: string
@@ -44,6 +46,11 @@ const LONGEST_BEGINNING = 200
  *
  * Text in which no documents can be read is an empty list, as where nothing was found. The context's `onUnread` is given
  * that text, and the first time a warning shows its beginning; `simulate` gives every text.
+ * @throws where an option is not what it must be; a search rejects where the model fails
+ * @example
+ * const simulator = zs.createSimulator(model)
+ * const documents = await simulator.search('capital of Peru', { question, topK: 5, quality: 'noisy', seed: 1 })
+ * await zs.display(documents)
  */
 export function createSimulator(model: LanguageModel, options: SimulatorOptions = {}): Simulator {
   const { prompt, temperature } = parseOptions('create simulator', schema, options)

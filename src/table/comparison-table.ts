@@ -7,6 +7,7 @@ import { meanInterval, wilsonInterval } from './wilson-interval.js'
 
 /** One row of the comparison. Metrics are means over questions, in [0, 1]. */
 export interface ComparisonRow {
+  /** Name of the method. */
   method: string
   /** The set's name; `average` for the unweighted mean over the sets of `domain`, as the paper averages. */
   dataset: string
@@ -16,13 +17,17 @@ export interface ComparisonRow {
   n: number
   /** Questions whose rollout failed. They count as wrong in every metric but `emWithoutFailed`. */
   failed: number
+  /** Exact match. */
   em: number
-  /** 95 % interval of `em`: Wilson for a set, MOVER over Wilson for an average. */
+  /** Lower end of the 95 % interval of `em`: Wilson for a set, MOVER over Wilson for an average. */
   emLow: number
+  /** Upper end of that interval. */
   emHigh: number
   /** Exact match over the questions that did not fail; null where all of them did. */
   emWithoutFailed: number | null
+  /** Share of answers that contain a gold answer. */
   coverEm: number
+  /** Bag-of-words F1. */
   f1: number
   /** Mean number of searches in a trajectory. */
   searches: number
@@ -42,6 +47,11 @@ const optionsSchema = z.strictObject({ inDomain: z.array(z.string()).optional() 
  * One row for each method and dataset, methods and datasets in the order in which they first appear (in-domain sets
  * first), then each method's averages: in-domain, out-of-domain, and over all sets. An average is left out where it
  * would be that of another row (`all` where all sets are in-domain, or all out-of-domain) or over sets that the method was not run on.
+ * Columns are the fields of `ComparisonRow`.
+ * @throws where the scores name two domains for one set
+ * @example
+ * const results = zs.comparisonTable(scores)
+ * await zs.display(results, { sort: '-em' })
  */
 export function comparisonTable(scores: readonly Score[], options: ComparisonOptions = {}): ColumnTable {
   const { inDomain } = parseOptions('comparison', optionsSchema, options)

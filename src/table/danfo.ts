@@ -6,6 +6,9 @@ import type { DataFrame } from 'danfojs-node'
  *
  * The one place that imports Danfo, and only when called: Danfo loads TensorFlow, which reading saved records and
  * drawing figures from them must not need.
+ * @example
+ * const frame = await zs.toDataFrame(zs.comparisonTable(scores))
+ * frame.loc({ columns: ['method', 'dataset', 'em'] }).head(7)
  */
 export async function toDataFrame(table: ColumnTable): Promise<DataFrame> {
   // First: it mends what Danfo's TensorFlow needs on newer Nodes.

@@ -1,7 +1,11 @@
 import { table, type ColumnTable } from 'arquero'
 import type { Score } from '../schema/score.js'
 
-/** One row for each score: method, dataset, questionId, answer, em, coverEm, f1, searches, answered, failure (null where none). */
+/**
+ * One row for each score: method, dataset, questionId, answer, em, coverEm, f1, searches, answered, failure (null where none).
+ * @example
+ * await zs.display(zs.scoreTable(scores), { sort: 'f1' })
+ */
 export function scoreTable(scores: readonly Score[]): ColumnTable {
   return table({
     method: scores.map((score) => score.method),

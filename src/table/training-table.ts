@@ -6,6 +6,9 @@ import type { UpdateRecord } from '../schema/update-record.js'
  * where an update has none, as do means and the step's measures where all rollouts failed. `failure` is the commonest
  * cause. Metrics that are numbers, texts or booleans have a column each under their own name, `validationEm` in any case;
  * those named as a field of the record are `metrics.<name>`.
+ * @example
+ * const table = zs.trainingTable(records)
+ * await zs.display(zs.plot.trainingCurves(table))
  */
 export function trainingTable(updates: readonly UpdateRecord[]): ColumnTable {
   const rows = [...updates].sort((a, b) => a.update - b.update)

@@ -16,7 +16,11 @@ const HuggingFaceTokenizer = UntypedTokenizer as unknown as new (definition: Jso
 /**
  * Loads the tokenizer of a model folder: tokenizer.json and tokenizer_config.json, the chat template (of its own file
  * or of the config), and the ids that end a generation.
+ * @param folder In Hugging Face's layout; `resolveModel` gives that of a model of the hub.
  * @throws where tokenizer.json is missing or broken, or other files of the folder belong to another tokenizer
+ * @example
+ * const tokenizer = await zs.loadTokenizer(zs.mini.checkpoint('policy'))
+ * console.log(tokenizer.decode(tokenizer.encode('Where is Lima?')))
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const definition = await readJson(folder, 'tokenizer.json')

@@ -1,6 +1,8 @@
 /** A chat message, as chat templates take it. */
 export interface Message {
+  /** Who speaks. */
   role: 'system' | 'user' | 'assistant'
+  /** What is said. */
   content: string
 }
 
@@ -10,14 +12,19 @@ export interface Tokenizer {
   readonly vocabSize: number
   /** Ids that end a generation (from generation_config.json, config.json or tokenizer_config.json). */
   readonly eosIds: readonly number[]
+  /** Id that fills rows up; where the model names none, one that ends a generation, else 0. */
   readonly padId: number
   /** Texts that are encoded as one id of special meaning, wherever they stand: `<|im_end|>`, `<tool_call>`. */
   readonly specialTokens: readonly string[]
   /** True where the checkpoint has a chat template. */
   readonly hasChatTemplate: boolean
-  /** No special tokens are added; tags that are added tokens are recognised. */
+  /** The ids of a text. No special tokens are added; tags that are added tokens are recognised. */
   encode(text: string): number[]
-  /** @param skipSpecial Drop special tokens; default false. */
+  /**
+   * The text of ids.
+   * @param skipSpecial Drop special tokens; default false.
+   * @throws where an id is not in the vocabulary
+   */
   decode(ids: readonly number[], skipSpecial?: boolean): string
   /** Messages as the model's prompt text, ending where the assistant speaks. Without a chat template: the contents, joined by blank lines. */
   renderPrompt(messages: readonly Message[]): string

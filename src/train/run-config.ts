@@ -9,16 +9,17 @@ import type { Trainable } from './loss-function.js'
 
 /** The settings of a training run that are plain data: what it does is decided by them, its inputs and the seed. */
 export interface RunConfig extends LearnerSettings, GrpoSettings {
+  /** How the policy learns from a batch. */
   algorithm: 'grpo'
   /** Batches of rollouts; one optimizer step each. */
   updates: number
   /** How the probability of noisy documents grows. */
   curriculum: Curriculum
-  /** Default 16. */
+  /** Questions of a batch. Default 16. */
   questionsPerUpdate: number
   /** Trajectories of each question, at least 2. Default 5, as in the paper. */
   groupSize: number
-  /** Default 1e-6, as in the paper. Tiny models want several hundred times as much. */
+  /** Full learning rate. Default 1e-6, as in the paper. Tiny models want several hundred times as much. */
   learningRate: number
   /**
    * Share of the updates over which the learning rate grows to its full value. Default 0.1 (the paper's 0.95 rarely

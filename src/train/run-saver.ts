@@ -1,7 +1,15 @@
 import { errorMessage } from '../file/write-error.js'
 
 /** When a run is saved: after so many minutes, at the end of the update under way, or after so many updates. */
-export type SaveEvery = { minutes: number } | { updates: number }
+export type SaveEvery =
+  | {
+      /** At least 0, where each update is saved. */
+      minutes: number
+    }
+  | {
+      /** At least 1. */
+      updates: number
+    }
 
 /** Saves a run while it goes on, so that a process that is killed loses little of it, and at its end. */
 export interface RunSaver {

@@ -13,11 +13,13 @@ import type { OptimizerSettings } from './optimizer.js'
 
 /** A sequence to imitate. */
 export interface Example {
+  /** The whole sequence. */
   ids: readonly number[]
   /** How much each token counts in the loss, one per id; the first token never does, for nothing predicts it. */
   tokenWeights: readonly number[]
 }
 
+/** Options of `trainSupervised`. */
 export interface SupervisedOptions extends Partial<OptimizerSettings> {
   /** Its weights are changed in place: a loaded policy, or a config, weights and the tokenizer that gave the ids. */
   policy: Trainable
@@ -39,11 +41,15 @@ export interface SupervisedOptions extends Partial<OptimizerSettings> {
   signal?: AbortSignal
 }
 
+/** What one step of supervised training measured. */
 export interface SupervisedRecord {
+  /** Number of the step, from 0. */
   step: number
   /** Weighted mean negative log-likelihood of the batch, in nats per token. */
   loss: number
+  /** Global norm of the gradient before clipping. */
   gradNorm: number
+  /** That of the step. */
   learningRate: number
   /** Ids of the batch, trained or not. */
   tokens: number
@@ -86,8 +92,13 @@ const stepSchema = (vocabulary: number) =>
   })
 
 /**
- * Supervised fine-tuning: the policy's weights are changed in place.
- * Throws when the loss is not finite, with the weights as they were before that step.
+ * Supervised fine-tuning: the policy's weights are changed in place, by AdamW without weight decay unless asked for.
+ * @throws where an option or an example is not what it must be, or the loss is not finite, with the weights as they were
+ * before that step
+ * @example
+ * const ids = policy.tokenizer.encode('Question: Where is Lima?<answer> Peru</answer>')
+ * const example = { ids, tokenWeights: ids.map(() => 1) }
+ * await zs.trainSupervised({ policy, steps: 100, learningRate: 1e-4, batch: () => [example] })
  */
 export async function trainSupervised(options: SupervisedOptions): Promise<void> {
   const settings = parseOptions('trainSupervised', optionsSchema, options)

@@ -17,13 +17,15 @@ import type { SaveEvery } from './run-saver.js'
 /** Settings that have no default. */
 type Needed = 'algorithm' | 'updates' | 'curriculum'
 
+/** Options of `train`: what a run is made of. Settings of `RunConfig` that have a default may be left out. */
 export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunConfig, Needed>> {
   /** Trained in place. */
   policy: LocalModel
   /** A simulator, for ZeroSearch; real engines ignore the curriculum. */
   searchEngine: SearchEngine
+  /** Drawn in an order that the seed decides, each once before any is drawn again. */
   questions: readonly Question[]
-  /** Default: ZeroSearch's. */
+  /** Prompt, tags and limits. Default: ZeroSearch's. */
   protocol?: Protocol
   /**
    * Reward of a trajectory; default F1 of its answer, as in the paper. Where it throws or gives no finite number, the

@@ -19,9 +19,18 @@ import { parseTrainOptions } from './train-options.js'
 import type { CheckedOptions, TrainOptions } from './train-options.js'
 
 /**
- * Trains a policy to search (arXiv 2505.04588): rollouts, rewards, one step of the algorithm; again.
+ * Trains a policy to search (arXiv 2505.04588): rollouts, rewards, one step of the algorithm; again. The policy's weights
+ * change in place. Settings default to the paper's where it names them; `RunConfig` lists each.
  * @returns one record for each update, those before a resumption included
  * @throws {TrainingStopped} as soon as `signal` aborts
+ * @throws where an option is not what it must be, more than `maxFailedShare` of a batch's rollouts fail, loss or gradient is
+ * not finite, or the run cannot be saved at its end; the policy keeps what it has learned before
+ * @example
+ * const records = await zs.train({
+ *   algorithm: 'grpo', policy, searchEngine: simulator, questions,
+ *   curriculum: { start: 0, end: 0.5 }, updates: 200, saveTo: 'runs/first',
+ * })
+ * await zs.display(zs.plot.trainingCurves(zs.trainingTable(records)))
  */
 export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
   const checked = parseTrainOptions(options)
@@ -51,8 +60,10 @@ interface Progress {
 
 /** What a stopped training rejects with: how far it came, and how to go on. */
 export class TrainingStopped extends Error {
+  /** Tells it from errors. */
   override name = 'TrainingStopped'
 
+  /** @internal */
   constructor(progress: Progress, options: Pick<CheckedOptions, 'updates' | 'saveTo' | 'resume'>) {
     super(`Stopped in update ${progress.update} of ${options.updates}. ${whatRemains(progress, options)}`)
     // It's no fault, so its place says nothing.

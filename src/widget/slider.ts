@@ -1,20 +1,30 @@
 import { Widget } from './widget.js'
 
+/** Options of `slider`. */
 export interface SliderOptions {
+  /** Smallest value. */
   min: number
+  /** Largest value. */
   max: number
-  /** Distance of neighbouring values; default 1. */
+  /** Distance of neighbouring values, above 0; default 1. */
   step?: number
-  /** Default `min`. */
+  /** Where it stands at first. Default `min`. */
   value?: number
+  /** Text before it. Default none. */
   label?: string
 }
 
+/** What a slider and the page share: names for `get`, `set` and `on`. */
 export interface SliderState {
+  /** Smallest value. */
   min: number
+  /** Largest value. */
   max: number
+  /** Distance of neighbouring values. */
   step: number
+  /** Where it stands. */
   value: number
+  /** Text before it. */
   label: string
 }
 
@@ -52,8 +62,13 @@ const CSS = `
 `
 
 /**
- * A slider for a number: `slider.get('value')`, `slider.set('value', 3)`, `slider.on('change:value', (value) => …)`.
- * @throws {Error} where `value` is not from `min` to `max`, or `step` is not above 0; outside of the notebook's kernel
+ * A slider for a number. Its value is read with `get`, set with `set`, and followed with `on`.
+ * @throws {Error} where `min` is not below `max`, `value` is not from `min` to `max`, or `step` is not above 0; outside of
+ * the notebook's kernel
+ * @example
+ * const noise = zs.slider({ min: 0, max: 1, step: 0.1, value: 0.5, label: 'noise' })
+ * noise.on('change:value', (value) => console.log(value))
+ * await zs.display(noise)
  */
 export function slider({ min, max, step = 1, value = min, label = '' }: SliderOptions): Widget<SliderState> {
   if (!(Number.isFinite(min) && Number.isFinite(max) && min < max))

@@ -21,10 +21,11 @@ const PROTOCOL_VERSION = '2.1.0'
 const MODEL = { model_module: 'anywidget', model_name: 'AnyModel', model_module_version: '*' }
 const VIEW = { _view_module: 'anywidget', _view_name: 'AnyView', _view_module_version: '*', _view_count: null }
 
+/** Options of `widget`. */
 export interface WidgetOptions<State extends object> {
   /** An ES module as text: `export default { render({ model, el }) { … } }`, see anywidget.dev. */
   esm: string
-  /** Style sheet as text. */
+  /** Style sheet as text. Default none. */
   css?: string
   /** What the notebook and the page share: JSON, and bytes as typed arrays. */
   state: State
@@ -71,6 +72,7 @@ export class Widget<State extends object> {
     widgets.set(this.#comm.id, () => this.#whole())
   }
 
+  /** A value of the state, as it is now. */
   get<K extends Name<State>>(name: K): State[K] {
     return this.#state[name]
   }
@@ -110,11 +112,13 @@ export class Widget<State extends object> {
     this.#closed()
   }
 
+  /** @internal */
   [DISPLAY](): Record<string, unknown> {
     const view = { version_major: 2, version_minor: 1, model_id: this.#comm.id }
     return { 'application/vnd.jupyter.widget-view+json': view, 'text/plain': this[inspect.custom]() }
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return `Widget ${inspect(this.#state)}`
   }
@@ -159,7 +163,11 @@ export class Widget<State extends object> {
 
 /**
  * Makes a widget from an anywidget module.
- * @throws {Error} outside of the notebook's kernel
+ * @throws {Error} outside of the notebook's kernel, and where a name of the state begins with `_`
+ * @example
+ * const esm = "export default { render({ model, el }) { el.textContent = model.get('text') } }"
+ * const note = zs.widget({ esm, state: { text: 'training' } })
+ * note.set('text', 'done')
  */
 export function widget<State extends object>(options: WidgetOptions<State>): Widget<State> {
   return new Widget(options)

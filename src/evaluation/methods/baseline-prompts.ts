@@ -2,8 +2,12 @@ import type { Message } from '../../tokenizer/tokenizer.js'
 
 /** Prompts of the methods that do not search on their own: a text to continue, or messages. The answer is to be in `<answer>` tags. */
 export interface BaselinePrompts {
+  /** The question alone. */
   direct(question: string): string | Message[]
-  /** @param observation Documents between `<information>` tags. */
+  /**
+   * The question with documents.
+   * @param observation Documents between `<information>` tags.
+   */
   rag(question: string, observation: string): string | Message[]
 }
 

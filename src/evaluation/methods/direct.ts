@@ -5,7 +5,12 @@ import type { Method } from '../method.js'
 import { ask, baselineSchema } from './one-message.js'
 import type { BaselineOptions } from './one-message.js'
 
-/** The model without any documents: what it knows by itself. */
+/**
+ * The model without any documents: what it knows by itself. Its name is `direct`.
+ * @throws if an option is not what it must be
+ * @example
+ * const scores = await zs.evaluate({ methods: [zs.directMethod(model)], questions })
+ */
 export function directMethod(model: LanguageModel, options: BaselineOptions = {}): Method {
   const { prompts, ...rest } = parseOptions('direct method', baselineSchema, options)
   parseLimits('direct method', rest.protocol)

@@ -18,12 +18,13 @@ import type { BaselinePrompts } from './baseline-prompts.js'
 
 // What methods share that ask a language model once.
 
+/** Options of `directMethod`. */
 export interface BaselineOptions {
   /** Limits, and how documents are shown; default ZeroSearch's. */
   protocol?: Protocol
-  /** Default: for instruction-tuned and base models. */
+  /** How the question is asked. Default: for instruction-tuned and base models, `zerosearchBaselinePrompts`. */
   prompts?: BaselinePrompts
-  /** Default greedy. */
+  /** How tokens are drawn. Default greedy. */
   sampling?: Sampling
 }
 

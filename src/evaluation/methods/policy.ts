@@ -6,8 +6,11 @@ import { GREEDY } from '../method.js'
 import type { Method } from '../method.js'
 
 /**
- * A policy that may search. Sampling defaults to greedy.
- * @throws where an option is not what it must be
+ * A policy that may search. Sampling defaults to greedy, all else as in `rollOut`.
+ * @throws if an option is not what it must be
+ * @example
+ * const method = zs.policyMethod('trained', policy, { searchEngine: engine })
+ * const scores = await zs.evaluate({ methods: [method], questions })
  */
 export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed' | 'signal'>): Method {
   // Now, not at the first question.

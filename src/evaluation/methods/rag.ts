@@ -9,7 +9,9 @@ import type { Method } from '../method.js'
 import { ask, baselineSchema, failed } from './one-message.js'
 import type { BaselineOptions } from './one-message.js'
 
+/** Options of `ragMethod`. */
 export interface RagOptions extends BaselineOptions {
+  /** Where documents come from. */
   searchEngine: SearchEngine
   /** Documents that are retrieved; default 5. */
   topK?: number
@@ -23,7 +25,13 @@ const ragSchema = baselineSchema.extend({
 /** Where a model cannot tell: fewer than most texts have. */
 const CHARACTERS_PER_TOKEN = 4
 
-/** The model with the documents of one search for the question itself. */
+/**
+ * The model with the documents of one search for the question itself. Its name is `rag`.
+ * @throws if an option is not what it must be
+ * @example
+ * const method = zs.ragMethod(model, { searchEngine: engine, topK: 3 })
+ * const scores = await zs.evaluate({ methods: [method], questions })
+ */
 export function ragMethod(model: LanguageModel, options: RagOptions): Method {
   const { searchEngine, topK, protocol, prompts, sampling } = parseOptions('rag method', ragSchema, options)
   parseLimits('rag method', protocol)

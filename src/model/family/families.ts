@@ -8,6 +8,7 @@ import { qwen3 } from './qwen3.js'
 /** By `model_type` in config.json. */
 export const families = { qwen2, qwen3, llama, gemma2, gemma3_text: gemma3 } satisfies Record<string, Family>
 
+/** `model_type` of the checkpoints that are read. */
 export type ModelFamily = keyof typeof families
 
 export function isFamily(name: string): name is ModelFamily {
