@@ -3,8 +3,8 @@ import type { View } from './bundle.js'
 import { svgToPng } from '../plot/static-figure.js'
 
 /**
- * HTML for `display`, or for a cell to end with. **It is shown as it is**: what you give is yours to trust, scripts
- * included, and nothing is taken out of it. For texts that are not yours use it as a template, which escapes what is put
+ * HTML for `display`, or for a cell to end with. **It is shown as it is**: nothing is taken out of it, and scripts
+ * run. Give only HTML that you trust. For texts that are not yours use it as a template, which escapes what is put
  * in: zs.html`<b>${trajectory.answer}</b>`.
  * @example
  * await zs.display(zs.html('<b>done</b>'))

@@ -15,7 +15,7 @@ export interface PairedComparison {
 }
 
 /**
- * Compares two methods question by question: far sharper than comparing their means.
+ * Compares two methods question by question: it shows smaller differences than comparing their means does.
  * @throws where a question was scored twice, or by one of the methods alone
  * @example
  * const of = (name: string) => scores.filter(({ method }) => method === name)

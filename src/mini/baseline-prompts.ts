@@ -2,8 +2,8 @@ import type { BaselinePrompts } from '../evaluation/methods/baseline-prompts.js'
 import { policyPrompt } from './prompts.js'
 
 /**
- * For the mini world's models, which know their own protocol alone: what they would have written before they answer
- * without a search, or had they searched for the question itself, is put into the prompt.
+ * For the mini world's models. They know only their own protocol, so the prompt already holds their first words: a thought
+ * for `direct`, a search for the question for `rag`.
  */
 export const miniBaselinePrompts: BaselinePrompts = {
   direct: (question) => `${policyPrompt(question)}<think> I know this.</think>`,

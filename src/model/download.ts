@@ -71,7 +71,7 @@ const PROGRESS_EVERY_MS = 100
 
 /**
  * The folder of a model: a folder is taken as it is; a name (`Qwen/Qwen2.5-0.5B`) is looked for in the cache, and
- * fetched from the hub where it is not there whole. A cut download goes on where it was cut.
+ * downloaded from the hub if it is missing or incomplete. An interrupted download continues.
  * @throws where there is no such model, access is refused, its architecture is not supported, the network or the disk
  * fails, or a checksum is wrong; no message holds the token
  * @example

@@ -23,7 +23,7 @@ export interface ComparisonFigureOptions {
 /**
  * Exact match of every method on every set as bars with 95 % intervals, in-domain sets before the others. Where questions
  * failed, the method's name and the bar's tooltip say how many.
- * @param table As `comparisonTable` makes it. Averages are left to the table.
+ * @param table As `comparisonTable` makes it. Averages are not plotted.
  * @example
  * await zs.display(zs.plot.comparison(zs.comparisonTable(scores), { labels: zs.mini.labels }))
  */

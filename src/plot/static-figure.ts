@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Figure } from './figure.js'
 import type { Answer, Drawing } from './figure-worker.js'
 
+/** Options of drawings without a browser. */
 export interface DrawOptions {
   /** After this time the drawing is given up. Default 30 seconds; starting the drawing thread does not count. */
   timeLimitMs?: number
@@ -15,13 +16,19 @@ const NEEDS_BROWSER =
  * A figure as SVG, drawn without a browser. Takes about a second the first time. Nothing is loaded for it: pictures that
  * the figure names by an address or a path are left out.
  * @throws {Error} for traces that only a browser can draw (3D, WebGL, maps), for what Plotly refuses, and after the limit
+ * @example
+ * const svg = await zs.figureToSvg(zs.plot.comparison(zs.comparisonTable(scores)))
  */
 export async function figureToSvg(figure: Figure, options: DrawOptions = {}): Promise<string> {
   checkTraces('figureToSvg', figure)
   return (await draw({ figure, format: 'svg' }, 'figureToSvg', options)) as string
 }
 
-/** A figure as PNG, for viewers that show pictures alone. Rules and errors are those of `figureToSvg`. */
+/**
+ * A figure as PNG, for viewers that show pictures alone. Rules and errors are those of `figureToSvg`.
+ * @example
+ * await zs.display(zs.png(await zs.figureToPng(zs.plot.comparison(zs.comparisonTable(scores)))))
+ */
 export async function figureToPng(figure: Figure, options: DrawOptions = {}): Promise<Uint8Array> {
   checkTraces('figureToPng', figure)
   return (await draw({ figure, format: 'png', scale: 1.5 }, 'figureToPng', options)) as Uint8Array

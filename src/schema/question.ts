@@ -1,4 +1,4 @@
-/** Whether training draws its questions from the set's kind: the paper trains on NQ and HotpotQA alone. */
+/** Whether training uses questions of this kind of set (in-domain). The paper trains on NQ and HotpotQA alone. */
 export type Domain = 'in-domain' | 'out-of-domain'
 
 /** One item of a QA set. `goldAnswers` are all strings that count as right. */

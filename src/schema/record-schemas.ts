@@ -15,6 +15,7 @@ const quality: z.ZodType<Quality> = z.enum(['useful', 'noisy'])
 
 export const domainSchema: z.ZodType<Domain> = z.enum(['in-domain', 'out-of-domain'])
 
+/** Checks questions that are read from a file: `zs.readJsonl('questions.jsonl', zs.questionSchema)`. */
 export const questionSchema: z.ZodType<Question> = z.object({
   id: text,
   dataset: text,
@@ -49,6 +50,7 @@ const turn: z.ZodType<Turn> = z.object({ text: z.string(), action, observation: 
 const boundary: z.ZodType<FailureBoundary> = z.enum(['policy', 'search', 'parse', 'reward'])
 const stopReason: z.ZodType<TrajectoryStopReason> = z.enum(['answer', 'maxTurns', 'maxTokens', 'failed'])
 
+/** Checks saved trajectories: `zs.readJsonl('trajectories.jsonl', zs.trajectorySchema)`. */
 export const trajectorySchema: z.ZodType<Trajectory> = z
   .object({
     question: questionSchema,
@@ -72,6 +74,7 @@ export const trajectorySchema: z.ZodType<Trajectory> = z
     if (early >= 0) add('lossMask', `must be 0 on the prompt's ${promptLength} ids, is 1 at ${early}`)
   })
 
+/** Checks saved scores: `zs.readJsonl('scores.jsonl', zs.scoreSchema)`. */
 export const scoreSchema: z.ZodType<Score> = z.object({
   method: text,
   dataset: text,

@@ -26,9 +26,9 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * BM25 over documents held in memory, in Lucene's variant as `bm25s` (PyPI) has it: scores of terms are computed when
- * the index is made. It is made in slices, so that nothing else waits for it. Documents that share no word with the
- * query are not found; ties go to the earlier document.
+ * BM25 over documents held in memory, in the Lucene variant, like the Python package `bm25s`. Term scores are computed
+ * when the index is made. The index is made in small steps, so that other work can run meanwhile. Documents that share no
+ * word with the query are not found; ties go to the earlier document.
  * @throws where there are no documents, one of them has no text, or an option is not what it must be
  * @example
  * const engine = await zs.createBm25Engine(await zs.mini.documents('test'))

@@ -9,8 +9,8 @@ const NUMBER = /^[ \t]{0,8}(?:[-*#]{1,6}[ \t]{1,4})?[*_[(]{0,4}(\d{1,3})[*_]{0,2
 
 /**
  * Documents of an LLM's text, in its order: each begins with "Doc i:" and reaches to the next one. Where there is no
- * such beginning, a list that is numbered from 1 is read instead. What stands before the first, in a thought, or after the
- * closing tag is dropped, as is a document without letters or digits.
+ * such beginning, a list that is numbered from 1 is read instead. Dropped are: text before the first document, thoughts, text
+ * after the closing tag, and documents without letters or digits.
  * @example
  * zs.parseDocuments('Doc 1: Lima is the capital of Peru. Doc 2: Cusco lies higher.') // two documents
  */

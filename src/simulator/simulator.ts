@@ -42,7 +42,7 @@ const LONGEST_BEGINNING = 200
 
 /**
  * An LLM that plays the search engine: it writes documents for a query, useful or noisy as the context asks (default
- * useful). The same context and seed give the same documents. Their order is shuffled, so that place tells nothing.
+ * useful). The same context and seed give the same documents. Their order is shuffled, so that the place of a document gives no hint.
  *
  * Text in which no documents can be read is an empty list, as where nothing was found. The context's `onUnread` is given
  * that text, and the first time a warning shows its beginning; `simulate` gives every text.

@@ -45,8 +45,8 @@ const optionsSchema = z.strictObject({ inDomain: z.array(z.string()).optional() 
 
 /**
  * One row for each method and dataset, methods and datasets in the order in which they first appear (in-domain sets
- * first), then each method's averages: in-domain, out-of-domain, and over all sets. An average is left out where it
- * would be that of another row (`all` where all sets are in-domain, or all out-of-domain) or over sets that the method was not run on.
+ * first), then each method's averages: in-domain, out-of-domain, and over all sets. An average is left out
+ * if another row already shows it (`all`, if every set is in-domain), or if the method was not run on all of its sets.
  * Columns are the fields of `ComparisonRow`.
  * @throws where the scores name two domains for one set
  * @example

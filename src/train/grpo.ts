@@ -15,8 +15,8 @@ import { createOptimizer } from './optimizer.js'
 /** Settings of GRPO (arXiv 2402.03300) beside those of every learner. */
 export interface GrpoSettings {
   /**
-   * The probability ratio is clipped to 1 ± this. It has no effect while a batch is one optimizer step: the policy that
-   * learns is the one that sampled, so the ratio is 1. Default 0.2.
+   * The probability ratio is clipped to 1 ± this. It has no effect yet: each batch is used for exactly one optimizer step,
+   * so the policy that learns is the one that sampled, and the ratio is always 1. Default 0.2.
    */
   clip: number
   /** Weight of the divergence from the starting policy (k3) in the loss. Default 0.001, as in the paper. */

@@ -59,8 +59,8 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
   /** True replaces the run that is in `saveTo`; default false: it is refused. */
   overwrite?: boolean
   /**
-   * What a resumed run may have otherwise than before, such as `['engine']` or `['learningRate']`: it then goes on with
-   * the new value, and is no longer what an unbroken run would have been. Default none.
+   * Settings that may differ from the saved run's on `resume`, such as `['engine']` or `['learningRate']`. The result then
+   * differs from that of a run that was never interrupted. Default none.
    */
   allowChanges?: readonly (keyof RunManifest)[]
   /** Shows a bar with the time left, in a notebook with curves. Default true. */

@@ -37,8 +37,8 @@ type Name<State> = keyof State & string
 const widgets = new Map<string, () => Record<string, unknown>>()
 
 /**
- * A part of the page that shares its state with the notebook, in the terms of anywidget: what the module's `model` has on
- * the page (`get`, `set`, `on`, `send`), the widget has here. It shows itself where a cell ends with it.
+ * A part of the page that shares its state with the notebook. It works like anywidget: this object has the same methods
+ * (`get`, `set`, `on`, `send`) as the module's `model` has on the page. It shows itself where a cell ends with it.
  */
 export class Widget<State extends object> {
   readonly #state: State
