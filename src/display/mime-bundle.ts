@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { staticOutputs } from '../schema/settings.js'
-import type { MimeBundle, View } from './bundle.js'
+import type { Bundle, MimeBundle, ShowContext, View } from './bundle.js'
 import { isHtml, styled, unstyled } from './html.js'
 import { isRecord } from './shape.js'
 import { showShape } from './shapes.js'
@@ -37,11 +37,21 @@ export async function knownBundle(value: unknown, options: ShowOptions = {}): Pr
   const isStatic = options.static ?? staticOutputs()
   const style = isStatic ? unstyled : styled
   const context = { isStatic, style, ...(options.sort !== undefined && { sort: options.sort }) }
-  const bundle = await (isView(value) ? value.toView(isStatic) : showShape(value, context))
+  const bundle = await (isView(value) ? value.toView(isStatic) : recordBundle(value, context))
   if (!bundle) return undefined
   // Markup of anybody else, another copy of this package or a file, does not pass.
   const entries = Object.entries(bundle).filter(([type, data]) => type !== 'text/html' || isHtml(data))
   return Object.fromEntries(entries.map(([type, data]) => [type, isHtml(data) ? String(data) : data]))
+}
+
+/** A record that was read from a file may hold anything: one that its view cannot read shows as Node prints it. */
+async function recordBundle(value: unknown, context: ShowContext): Promise<Bundle | undefined> {
+  try {
+    return await showShape(value, context)
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
 }
 
 function isView(value: unknown): value is View {

@@ -21,7 +21,7 @@ const block = (kind: Kind, content: Html, style: Style): Html =>
 const said = (kind: Kind, text: string, style: Style): Html => block(kind, html`<b>${kind}</b> ${text}`, style)
 
 /** Opens on a click. The label is in its first line, where it stays. */
-const folded = (kind: Kind, title: string, body: Html, style: Style): Html =>
+const folded = (kind: Kind, title: Html | string, body: Html, style: Style): Html =>
   block(
     kind,
     html`<details>
@@ -59,8 +59,8 @@ function observationBlocks({ action, observation }: Turn, style: Style): Html[] 
     return [folded('information', 'no documents could be read in this text', asWritten(unread, style), style)]
   if (documents.length === 0) return [folded('information', 'no documents', inserted, style)]
   const title = `${documents.length} document${documents.length === 1 ? '' : 's'}`
-  const asked = quality === undefined ? '' : `, ${quality}`
-  return [folded('information', `${title}${asked}`, documentsHtml(documents, style), style)]
+  const asked = quality === undefined ? '' : html`, ${quality}`
+  return [folded('information', html`${title}${asked}`, documentsHtml(documents, style), style)]
 }
 
 function messageBlocks(text: string, style: Style): Html[] {

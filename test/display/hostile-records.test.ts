@@ -9,7 +9,7 @@ import { records } from './records.js'
 const ATTACK = `"' onmouseover='alert(1)'><img src=x onerror=alert(1)><script>alert(1)</script>`
 
 /** The record with each of its strings, numbers and nulls in turn replaced, and with all of them replaced. */
-function hostile(record: unknown, attack: string): { where: string; value: unknown }[] {
+function hostile(record: unknown, attack: unknown): { where: string; value: unknown }[] {
   const paths: (string | number)[][] = []
   const walk = (value: unknown, path: (string | number)[]): void => {
     if (typeof value === 'object' && value !== null)
@@ -25,7 +25,7 @@ function hostile(record: unknown, attack: string): { where: string; value: unkno
   ]
 }
 
-function replaceAt(value: unknown, [key, ...rest]: (string | number)[], attack: string): unknown {
+function replaceAt(value: unknown, [key, ...rest]: (string | number)[], attack: unknown): unknown {
   if (key === undefined) return attack
   const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) }) as Record<string, unknown>
   copy[key] = replaceAt(copy[key], rest, attack)
@@ -47,6 +47,16 @@ it.each(Object.entries(records))('a %s shows as text: alone, in an array, live a
         checkBundle(await toMimeBundle(shown, { static: isStatic }), `${kind} ${where}`)
   for (const shown of [record, [record]]) expect((await toMimeBundle(shown))['text/html'], kind).toBeDefined()
 })
+
+it.each(Object.entries(records))(
+  'a %s shows whatever object a file holds where a text or number belongs',
+  async (kind, record) => {
+    const noText: unknown = JSON.parse('{"toString": "x", "valueOf": 1}')
+    for (const { where, value } of hostile(record, noText))
+      for (const isStatic of [false, true])
+        checkBundle(await toMimeBundle(value, { static: isStatic }), `${kind} ${where}`)
+  },
+)
 
 describe('the curves of a training', () => {
   const curves = (value: unknown): Promise<MimeBundle> => toMimeBundle(trainingView(ATTACK, 0.5, [value] as never[]))
