@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { z } from 'zod'
 import type { Protocol } from '../rollout/protocol.js'
 import type { Question } from '../schema/question.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
@@ -86,7 +87,8 @@ export function checkResumable(
 ): void {
   for (const key of MANIFEST_KEYS) {
     if (allowed.includes(key)) continue
-    const difference = firstDifference(key, saved[key], now[key])
+    // A run that was saved before a setting existed had its default.
+    const difference = firstDifference(key, saved[key] ?? defaultOf(key), now[key])
     if (!difference) continue
     const reason = key === 'updates' ? dependsOnUpdates(now, Number(saved[key]), made) : ''
     if (reason === undefined) continue
@@ -96,6 +98,11 @@ export function checkResumable(
         `give the same, allow it with allowChanges: ['${key}'], or \`overwrite: true\` instead of \`resume\` begins anew`,
     )
   }
+}
+
+function defaultOf(key: string): unknown {
+  const result = (runConfigShape as Record<string, z.ZodType>)[key]?.safeParse(undefined)
+  return result?.success ? result.data : undefined
 }
 
 /** Where two values differ, and how, as JSON. */

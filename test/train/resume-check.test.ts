@@ -1,5 +1,5 @@
 // A resumed run is the saved one: what has changed is refused by name, or allowed by name.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
@@ -160,4 +160,16 @@ describe('a run stopped in its first update', () => {
     )
     expect(await run(await load(), { saveTo, resume: true })).toHaveLength(2)
   })
+})
+
+it('takes a setting that did not exist when the run was saved for its default', async () => {
+  const saveTo = join(folder, 'older')
+  await run(await load(), { saveTo, updates: 1 })
+  const path = join(saveTo, 'run.json')
+  const file = JSON.parse(readFileSync(path, 'utf8')) as { manifest: Record<string, unknown> }
+  delete file.manifest['maxGradNorm']
+  writeFileSync(path, JSON.stringify(file))
+  const resume = { saveTo, updates: 1, resume: true }
+  await expect(run(await load(), { ...resume, maxGradNorm: 2 })).rejects.toThrow('maxGradNorm is 1 in')
+  expect(await run(await load(), resume)).toHaveLength(1)
 })
