@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { parseOptions } from '../schema/parse-options.js'
 import { html as template, vouchedHtml } from './html.js'
 import type { View } from './bundle.js'
 import { svgToPng } from '../plot/static-figure.js'
@@ -10,6 +12,7 @@ import { svgToPng } from '../plot/static-figure.js'
  * await zs.display(zs.html('<b>done</b>'))
  */
 export function html(markup: string | TemplateStringsArray, ...values: unknown[]): View {
+  if (!Array.isArray(markup)) checkText('html', 'markup', markup)
   const made = typeof markup === 'string' ? vouchedHtml(markup) : template(markup, ...values)
   return { toView: () => ({ 'text/html': made, 'text/plain': String(made) }) }
 }
@@ -21,7 +24,13 @@ export function html(markup: string | TemplateStringsArray, ...values: unknown[]
  * await zs.display(zs.markdown('**EM** rose from `0.16` to `0.89`'))
  */
 export function markdown(text: string): View {
+  checkText('markdown', 'text', text)
   return { toView: () => ({ 'text/markdown': text, 'text/plain': text }) }
+}
+
+/** Not all cells are type-checked, and a value read from a file may be anything. */
+function checkText(operation: string, name: string, text: unknown): void {
+  parseOptions(operation, z.object({ [name]: z.string() }), { [name]: text })
 }
 
 const PNG_SIGNATURE = '89504e470d0a1a0a'
@@ -35,6 +44,9 @@ const PNG_SIGNATURE = '89504e470d0a1a0a'
  * await zs.display(zs.png(await readFile('curve.png')))
  */
 export function png(bytes: Uint8Array): View {
+  parseOptions('png', z.object({ bytes: z.instanceof(Uint8Array, { error: 'must be the bytes of a PNG file' }) }), {
+    bytes,
+  })
   const buffer = Buffer.from(bytes)
   if (buffer.subarray(0, 8).toString('hex') !== PNG_SIGNATURE)
     throw new Error(`png: the bytes must be a PNG file, got ${buffer.length} bytes that do not begin like one`)
@@ -50,6 +62,7 @@ export function png(bytes: Uint8Array): View {
  * await zs.display(zs.svg('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><circle r="20" /></svg>'))
  */
 export function svg(text: string): View {
+  checkText('svg', 'text', text)
   if (!/<([\w-]+:)?svg[\s>]/.test(text))
     throw new Error(`svg: the text must hold an svg element, got ${text.slice(0, 60)}`)
   return {

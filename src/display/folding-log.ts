@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { parseOptions } from '../schema/parse-options.js'
 import { cut } from './cut.js'
 import { html } from './html.js'
 import type { View } from './bundle.js'
@@ -26,6 +28,7 @@ const LONGEST_LINE = 2000
  * await log.flush()
  */
 export function foldingLog(title: string): FoldingLog {
+  parseOptions('folding log', z.object({ title: z.string() }), { title })
   const live = liveDisplay()
   const first: string[] = []
   const last: string[] = []

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { parseOptions } from '../schema/parse-options.js'
 import { readJsonl } from '../file/jsonl.js'
 import type { Question } from '../schema/question.js'
 import { readQuestions } from '../dataset/read-questions.js'
@@ -28,6 +29,8 @@ export type MiniDataset = (typeof MINI_DATASETS)[number]
 /** Part of the mini world. No entity of `validation` or `test` occurs in a training question. */
 export type Split = 'train' | 'validation' | 'test'
 
+const splitSchema = z.enum(['train', 'validation', 'test'])
+
 const file = (name: string): string => fileURLToPath(new URL(`../../data/mini/${name}`, import.meta.url))
 
 /**
@@ -36,7 +39,8 @@ const file = (name: string): string => fileURLToPath(new URL(`../../data/mini/${
  * @example
  * const questions = await zs.mini.questions('mini-nq', 'train')
  */
-export function miniQuestions(dataset: MiniDataset, split: Split): Promise<Question[]> {
+export async function miniQuestions(dataset: MiniDataset, split: Split): Promise<Question[]> {
+  parseOptions('mini questions', z.object({ dataset: z.enum(MINI_DATASETS), split: splitSchema }), { dataset, split })
   return readQuestions(
     file(`${dataset}-${split}.jsonl`),
     dataset,
@@ -59,7 +63,8 @@ export interface MiniDocument {
  * @example
  * const engine = await zs.createBm25Engine(await zs.mini.documents('test'))
  */
-export function miniDocuments(split: Split): Promise<MiniDocument[]> {
+export async function miniDocuments(split: Split): Promise<MiniDocument[]> {
+  parseOptions('mini documents', z.object({ split: splitSchema }), { split })
   return readJsonl(file(`documents-${split}.jsonl`), z.object({ id: z.string(), title: z.string(), text: z.string() }))
 }
 
@@ -70,5 +75,6 @@ export function miniDocuments(split: Split): Promise<MiniDocument[]> {
  * const policy = await zs.loadModel(zs.mini.checkpoint('policy'))
  */
 export function miniCheckpoint(name: 'policy' | 'simulator' | 'ceiling'): string {
+  parseOptions('mini checkpoint', z.object({ name: z.enum(['policy', 'simulator', 'ceiling']) }), { name })
   return file(`checkpoints/${name}`)
 }
