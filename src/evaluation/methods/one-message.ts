@@ -54,7 +54,7 @@ export async function ask(
     const action = parseAction(text)
     const full = completion.finishReason === 'length'
     return {
-      ...untold(question, seed),
+      ...textOnlyTrajectory(question, seed),
       turns: [{ text, action }],
       answer: extractAnswer([text]),
       stopReason: action.kind === 'answer' ? 'answer' : full ? 'maxTokens' : 'maxTurns',
@@ -79,13 +79,13 @@ export const failed = (
   boundary: FailureBoundary,
   error: unknown,
 ): Trajectory => ({
-  ...untold(question, seed),
+  ...textOnlyTrajectory(question, seed),
   stopReason: 'failed',
   failure: { boundary, message: error instanceof Error ? error.message : String(error) },
 })
 
 /** A trajectory of a model that does not tell its tokens. */
-const untold = (question: Question, seed: number): Trajectory => ({
+const textOnlyTrajectory = (question: Question, seed: number): Trajectory => ({
   question,
   turns: [],
   ids: [],
