@@ -10,7 +10,7 @@ import { Lab, missing } from './lab.js'
 import type { NotebookPage } from './notebook-page.js'
 
 const SOURCE = join(import.meta.dirname, '..', '..', 'notebooks', '01-quickstart.ipynb')
-const RUN_SECONDS = 400
+const RUN_SECONDS = 900
 
 interface NotebookFile {
   metadata: Record<string, unknown>
