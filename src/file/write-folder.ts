@@ -48,7 +48,7 @@ export async function openFolder(
   const places = placesOf(target)
   const subject = `${kind.operation}: ${target}`
   // Twice: nothing is put beside a folder that is refused, and another writer may have ended before the lock was ours.
-  await checkTarget(target, kind, overwrite || (await isLeft(places)))
+  await checkUnlessWritten(places, kind, overwrite)
   const lock = await explained(kind, target, async () => {
     await mkdir(dirname(target), { recursive: true })
     return takeLock(places.lock, subject)
@@ -67,6 +67,21 @@ export async function openFolder(
     folder: target,
     write: (fill) => explained(kind, target, () => replace(places, lock, kind, keepPreviousAs, fill)),
     close: () => lock.release(),
+  }
+}
+
+/** How often a check that failed is made again: what it saw may have been another writer's, between two renames. */
+const CHECKS = 3
+
+/** Checks the target before the lock is taken. While another writer holds it, the lock says so, and the check comes after it. */
+async function checkUnlessWritten(places: FolderPlaces, kind: FolderKind, overwrite: boolean): Promise<void> {
+  for (let left = CHECKS - 1; ; left--) {
+    try {
+      return await checkTarget(places.target, kind, overwrite || (await isLeft(places)))
+    } catch (error) {
+      if (await isLocked(places.lock)) return
+      if (left === 0) throw error
+    }
   }
 }
 
