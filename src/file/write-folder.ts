@@ -79,7 +79,7 @@ async function checkUnlessWritten(places: FolderPlaces, kind: FolderKind, overwr
     try {
       return await checkTarget(places.target, kind, overwrite || (await isLeft(places)))
     } catch (error) {
-      if (await isLocked(places.lock)) return
+      if (await isLocked(places.lock).catch(() => false)) return
       if (left === 0) throw error
     }
   }
