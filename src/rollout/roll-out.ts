@@ -11,6 +11,7 @@ import type { FailureBoundary, Trajectory, TrajectoryStopReason, Turn } from '..
 import { abortable } from '../signal/abortable.js'
 import { neutralize } from '../search/neutralize.js'
 import { answerAction } from './answer-action.js'
+import { newTrajectory } from './new-trajectory.js'
 import { ACTION_ENDS, parseAction } from './parse-action.js'
 import { parseRolloutOptions } from './rollout-options.js'
 import type { CheckedOptions, RolloutOptions } from './rollout-options.js'
@@ -81,18 +82,7 @@ async function playQuestion(
   report?: Report,
 ): Promise<Trajectory> {
   const { sampling, seed, signal } = options
-  const trajectory: Trajectory = {
-    question,
-    turns: [],
-    ids: [],
-    lossMask: [],
-    logprobs: [],
-    promptLength: 0,
-    answer: null,
-    stopReason: 'maxTurns',
-    searches: 0,
-    seed,
-  }
+  const trajectory = newTrajectory(question, seed)
   let starting: Promise<Conversation> | undefined
   try {
     signal?.throwIfAborted()

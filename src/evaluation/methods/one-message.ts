@@ -3,6 +3,7 @@ import type { Completion, LanguageModel } from '../../language-model/language-mo
 import type { Sampling } from '../../policy/policy.js'
 import { samplingSchema } from '../../policy/sampling-options.js'
 import { extractAnswer } from '../../reward/extract-answer.js'
+import { newTrajectory } from '../../rollout/new-trajectory.js'
 import { ACTION_ENDS, parseAction } from '../../rollout/parse-action.js'
 import { zerosearchProtocol } from '../../rollout/protocol.js'
 import type { Protocol } from '../../rollout/protocol.js'
@@ -54,7 +55,7 @@ export async function ask(
     const action = parseAction(text)
     const full = completion.finishReason === 'length'
     return {
-      ...textOnlyTrajectory(question, seed),
+      ...newTrajectory(question, seed),
       turns: [{ text, action }],
       answer: extractAnswer([text]),
       stopReason: action.kind === 'answer' ? 'answer' : full ? 'maxTokens' : 'maxTurns',
@@ -79,21 +80,7 @@ export const failed = (
   boundary: FailureBoundary,
   error: unknown,
 ): Trajectory => ({
-  ...textOnlyTrajectory(question, seed),
+  ...newTrajectory(question, seed),
   stopReason: 'failed',
   failure: { boundary, message: error instanceof Error ? error.message : String(error) },
-})
-
-/** A trajectory of a model that does not tell its tokens. */
-const textOnlyTrajectory = (question: Question, seed: number): Trajectory => ({
-  question,
-  turns: [],
-  ids: [],
-  lossMask: [],
-  logprobs: [],
-  promptLength: 0,
-  answer: null,
-  stopReason: 'maxTurns',
-  searches: 0,
-  seed,
 })
