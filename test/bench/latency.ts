@@ -1,5 +1,7 @@
 // Plays two-hop questions with late engines, aborts and few slots, and compares every rollout with one played alone in
 // time: neither ids nor log-probabilities may depend on when documents come.
+// A text that the simulator samples may differ where the drawn number lies within a millionth of the border between two
+// tokens, for float32 sums depend on how many rows a call has: once in 30,000 tokens.
 // Run: npx tsx test/bench/latency.ts [minutes, default 3] [seed, default the time]
 import { hash, uniform } from '../../src/random/seeded-random.js'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
