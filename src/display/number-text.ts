@@ -12,25 +12,15 @@ export const decimals = (value: unknown, digits: number): string =>
 export const count = (value: unknown): string => (typeof value === 'number' ? value.toLocaleString('en') : asIs(value))
 
 /** With the unit that fits: 1.6 M, 3.1 B. */
-export function roughly(value: number): string {
-  for (const [size, unit] of [
-    [1e9, 'B'],
-    [1e6, 'M'],
-    [1e3, 'k'],
-  ] as const)
-    if (value >= size) return `${(value / size).toPrecision(3)} ${unit}`
-  return String(value)
-}
+export const roughly = (value: number): string => withUnit(value, ['B', 'M', 'k'], '')
 
 /** Bytes with the unit that fits: 6.6 MB. */
-export function bytes(value: number): string {
-  for (const [size, unit] of [
-    [1e9, 'GB'],
-    [1e6, 'MB'],
-    [1e3, 'kB'],
-  ] as const)
-    if (value >= size) return `${(value / size).toPrecision(3)} ${unit}`
-  return `${value} bytes`
+export const bytes = (value: number): string => withUnit(value, ['GB', 'MB', 'kB'], ' bytes')
+
+/** @param units of a thousand millions, of a million, of a thousand; smaller numbers have `rest` */
+function withUnit(value: number, units: readonly string[], rest: string): string {
+  const power = units.findIndex((_, i) => value >= 1000 ** (3 - i))
+  return power < 0 ? `${value}${rest}` : `${(value / 1000 ** (3 - power)).toPrecision(3)} ${units[power]}`
 }
 
 /** 23.4 s, 4 min 5 s, 2 h 10 min. */

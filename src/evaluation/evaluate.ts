@@ -4,7 +4,7 @@ import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
 import { abortable } from '../signal/abortable.js'
 import { interruptSignal } from '../host/jupyter.js'
 import { summarizeFailures } from '../schema/failure-summary.js'
-import { aFunction, parseOptions } from '../schema/parse-options.js'
+import { aFunction, anAbortSignal, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
 import { questionSchema } from '../schema/record-schemas.js'
 import type { Score } from '../schema/score.js'
@@ -49,7 +49,7 @@ const optionsSchema = z.strictObject({
   progress: z.boolean().optional(),
   onProgress: aFunction<NonNullable<EvaluateOptions['onProgress']>>().optional(),
   onTrajectory: aFunction<NonNullable<EvaluateOptions['onTrajectory']>>().optional(),
-  signal: z.instanceof(AbortSignal, { message: 'must be an AbortSignal' }).optional(),
+  signal: anAbortSignal().optional(),
 })
 
 /** Characters of a cause that a message shows. */

@@ -8,7 +8,7 @@ import {
   topKSchema,
   topPSchema,
 } from '../policy/sampling-options.js'
-import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
+import { aFunction, anAbortSignal, parseOptions } from '../schema/parse-options.js'
 import type { Message } from '../tokenizer/tokenizer.js'
 import type { CompletionOptions } from './language-model.js'
 
@@ -24,7 +24,7 @@ const optionsSchema = z.strictObject({
   stop: stopSchema.default([]),
   seed: seedSchema.default(0),
   onText: aFunction<NonNullable<CompletionOptions['onText']>>().exactOptional(),
-  signal: anObject<AbortSignal>('an AbortSignal').exactOptional(),
+  signal: anAbortSignal().exactOptional(),
 })
 
 const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })

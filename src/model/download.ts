@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
 import { recoverFolder } from '../file/write-folder.js'
 import { writeError } from '../file/write-error.js'
-import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
+import { aFunction, anAbortSignal, parseOptions } from '../schema/parse-options.js'
 import { readModelConfig } from './config.js'
 import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
 import type { RemoteFile, Send } from './fetch-file.js'
@@ -38,7 +38,7 @@ const inputSchema = z.strictObject({
   revision: z.string().exactOptional(),
   token: z.string().exactOptional(),
   onProgress: aFunction<NonNullable<ResolveModelOptions['onProgress']>>().exactOptional(),
-  signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
+  signal: anAbortSignal().exactOptional(),
 })
 
 /** How far a download is. */

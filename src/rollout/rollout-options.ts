@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { samplingSchema, positiveInteger, seedSchema } from '../policy/sampling-options.js'
 import type { Sampling } from '../policy/policy.js'
-import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
+import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/parse-options.js'
 import type { Quality } from '../schema/document.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { interruptSignal } from '../host/jupyter.js'
@@ -47,7 +47,7 @@ const options = z.strictObject({
   sampling: samplingSchema.default({ temperature: 1, topP: 1, topK: 0 }),
   seed: seedSchema.default(0),
   maxSearches: count.exactOptional(),
-  signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
+  signal: anAbortSignal().exactOptional(),
   progress: z.boolean().exactOptional(),
 })
 

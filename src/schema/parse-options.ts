@@ -43,6 +43,10 @@ export const anObject = <T>(what = 'an object', methods: readonly (keyof T & str
     `must be ${what}`,
   )
 
+/** A signal that stops work: handed on as it is. */
+export const anAbortSignal = (): ZodType<AbortSignal> =>
+  z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'must be an AbortSignal')
+
 /** A function: handed on as it is. */
 export const aFunction = <T>(): ZodType<T> => z.custom<T>((value) => typeof value === 'function', 'must be a function')
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
 import type { Report } from '../host/progress.js'
-import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
+import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/parse-options.js'
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Traced } from '../tensor/compile.js'
@@ -68,7 +68,7 @@ const optionsSchema = z.strictObject({
   bfloat16: z.boolean().default(true),
   onStep: aFunction<NonNullable<SupervisedOptions['onStep']>>().exactOptional(),
   progress: z.boolean().exactOptional(),
-  signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
+  signal: anAbortSignal().exactOptional(),
   ...optimizerSettings,
 })
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { LocalModel } from '../language-model/local-model.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
-import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
+import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
 import { questionSchema } from '../schema/record-schemas.js'
 import type { Trajectory } from '../schema/trajectory.js'
@@ -102,7 +102,7 @@ const schema: z.ZodType<CheckedOptions, unknown> = z
     overwrite: z.boolean().default(false),
     allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
     progress: z.boolean().default(true),
-    signal: anObject<AbortSignal>('an AbortSignal', ['addEventListener', 'throwIfAborted']).exactOptional(),
+    signal: anAbortSignal().exactOptional(),
   })
   .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
     path: ['saveTo'],

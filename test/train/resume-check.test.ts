@@ -9,7 +9,7 @@ import type { UpdateRecord } from '../../src/schema/update-record.js'
 import type { RunManifest } from '../../src/train/run-manifest.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
-import { aQuestion, allWeights, tinyPolicy } from './tiny-policy.js'
+import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'resume-'))
 const open: LocalModel[] = []
@@ -20,11 +20,7 @@ afterAll(() => {
 
 /** Right and wrong by turns, begun anew for each policy; `onSay` is called before each message. */
 async function load(onSay: () => void = () => undefined): Promise<LocalModel> {
-  let message = 0
-  const policy = await tinyPolicy(() => {
-    onSay()
-    return message++ % 2 ? '<answer> Rome</answer>' : '<answer> Lima</answer>'
-  })
+  const policy = await alternatingPolicy(onSay)
   open.push(policy)
   return policy
 }

@@ -14,7 +14,7 @@ import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { TrainingStopped, train } from '../../src/train/train.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
-import { tinyPolicy } from './tiny-policy.js'
+import { alternatingPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
@@ -49,8 +49,7 @@ async function load(model = oneLayer): Promise<LocalModel> {
 
 /** A policy that is as good where it does not matter what it says. */
 async function tiny(): Promise<LocalModel> {
-  let message = 0
-  const policy = await tinyPolicy(() => (message++ % 2 ? '<answer> Rome</answer>' : '<answer> Lima</answer>'))
+  const policy = await alternatingPolicy()
   open.push(policy)
   return policy
 }

@@ -22,7 +22,7 @@ import { trainingTable } from '../../src/table/training-table.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
 import { runIn, startTrainee, trainWithKills } from './kill-training.js'
-import { aQuestion, allWeights, tinyPolicy } from './tiny-policy.js'
+import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'saving-'))
 const open: LocalModel[] = []
@@ -34,8 +34,7 @@ afterAll(() => {
 
 /** Right and wrong by turns, begun anew for each policy. */
 async function load(): Promise<LocalModel> {
-  let message = 0
-  const policy = await tinyPolicy(() => (message++ % 2 ? '<answer> Rome</answer>' : '<answer> Lima</answer>'))
+  const policy = await alternatingPolicy()
   open.push(policy)
   return policy
 }

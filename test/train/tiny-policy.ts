@@ -40,6 +40,15 @@ export async function tinyPolicy(say: (turn: number, heard: string) => string): 
   }
 }
 
+/** Right and wrong by turns, begun anew for each policy; `onSay` is called before each message. */
+export async function alternatingPolicy(onSay: () => void = () => undefined): Promise<LocalModel> {
+  let message = 0
+  return tinyPolicy(() => {
+    onSay()
+    return message++ % 2 ? '<answer> Rome</answer>' : '<answer> Lima</answer>'
+  })
+}
+
 export const aQuestion = (i: number): Question => ({
   id: `x-${i}`,
   dataset: 'x',
