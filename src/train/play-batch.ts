@@ -1,4 +1,4 @@
-import { hasVariance } from '../algorithm/advantage.js'
+import { hasVariance } from '../algorithm/group-advantage.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { rollOutMany } from '../rollout/roll-out.js'
 import { summarizeFailures } from '../schema/failure-summary.js'
