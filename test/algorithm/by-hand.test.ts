@@ -7,7 +7,7 @@ import { importanceWeights, samplerMismatch } from '../../src/algorithm/importan
 import { klEstimates } from '../../src/algorithm/kl-estimate.js'
 import { leaveOneOutAdvantages } from '../../src/algorithm/leave-one-out.js'
 import { lossShares } from '../../src/algorithm/loss-share.js'
-import { overlongPenalty } from '../../src/algorithm/overlong-penalty.js'
+import { overlongPenalty } from '../../src/reward/overlong-penalty.js'
 import {
   discountedReturns,
   reinforceAdvantages,

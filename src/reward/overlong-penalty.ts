@@ -1,3 +1,4 @@
+/** When a response is too long. */
 export interface OverlongOptions {
   /** From this length on the penalty is whole. */
   maxLength: number
@@ -13,6 +14,8 @@ export interface OverlongOptions {
  *
  * As `get_soft_overlong_punishment` of TRL 1.16.0 and the paper; in verl 0.9.1 the line goes on below −factor.
  * @param length Tokens of the response.
+ * @example
+ * zs.overlongPenalty(90, { maxLength: 100, buffer: 20 }) // -0.5
  */
 export function overlongPenalty(length: number, { maxLength, buffer, factor = 1 }: OverlongOptions): number {
   const excess = length - (maxLength - buffer)
