@@ -100,6 +100,15 @@ export function argMax(values: Tensor): Tensor {
   return op('ArgMax', attributes, [values, tf.scalar(-1, 'int32')])[0]!
 }
 
+/**
+ * A tensor of one value, made by the device at each call. The value is an input of the function: what TensorFlow can
+ * work out beforehand, `tf.zeros` or a fill of a constant, it keeps as a constant of the graph.
+ */
+export function fill(shape: readonly number[], value: Tensor): Tensor {
+  const attributes = [attribute.type('T', value.dtype as 'float32'), attribute.type('index_type', 'int32')]
+  return op('Fill', attributes, [tf.tensor1d([...shape], 'int32'), value])[0]!
+}
+
 /** Of all values, in one pass without a copy. Without a gradient. */
 export function sumOfSquares(values: Tensor): Tensor {
   return op('L2Loss', [attribute.type('T', 'float32')], [values])[0]!.mul(2)
