@@ -108,6 +108,7 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   entropy: z.number().exactOptional(),
   clipFraction: share,
   gradNorm: z.number().min(0),
+  measures: z.record(text, z.number()).exactOptional(),
   learningRate: z.number().min(0),
   zeroVarianceGroups: count,
   answered: share,

@@ -36,6 +36,8 @@ export interface TargetOutputs {
   logprobs: Tensor
   /** Hidden states that predict them [targets, hidden], after the final norm: what a value head reads. */
   hidden: Tensor
+  /** All weights, and the gradients of those that learn. */
+  state: TrainedWeights
 }
 
 export interface LogprobOptions {
@@ -63,24 +65,33 @@ function targetOutputs(
     return targetLogprobs(temperature === 1 ? logits : logits.div(temperature), targets)
   })
   const headKey = config.tieWordEmbeddings ? 'embed' : 'lmHead'
-  return { logprobs: head(onlyWeight(state, headKey), hidden, { targets: inputs.targets }), hidden }
+  return { logprobs: head(onlyWeight(state, headKey), hidden, { targets: inputs.targets }), hidden, state }
 }
 
-/** Log-probabilities of the trained tokens, without gradients. */
-export function compileTargetLogprobs(
+/** Compiles what is read of a model at the trained tokens, without gradients. */
+export function compileTargets<R extends Record<string, Tensor>>(
+  name: string,
   model: Trainable,
   { temperature, bfloat16 }: LogprobOptions,
-): Compiled<TargetInputs, ModelWeights, { logprobs: Tensor }> {
+  read: (outputs: TargetOutputs) => R,
+): Compiled<TargetInputs, ModelWeights, R> {
   return compile(
-    'logprobs',
+    name,
     (inputs: Traced<TargetInputs>, { trainable, frozen }: ModelWeights) => {
       const state = { weights: { ...trainable, ...frozen }, gradients: {} }
       const embedded = embedTokens(model.config, state, inputs.ids)
-      return { logprobs: targetOutputs(model, temperature, state, embedded, inputs).logprobs }
+      return read(targetOutputs(model, temperature, state, embedded, inputs))
     },
     { bfloat16 },
   )
 }
+
+/** Log-probabilities of the trained tokens, without gradients. */
+export const compileTargetLogprobs = (
+  model: Trainable,
+  options: LogprobOptions,
+): Compiled<TargetInputs, ModelWeights, { logprobs: Tensor }> =>
+  compileTargets('logprobs', model, options, ({ logprobs }) => ({ logprobs }))
 
 /**
  * Compiles one accumulation step: loss and metrics of a microbatch, its gradient added to `state.gradients`.
