@@ -32,7 +32,7 @@ export const onTokens = (
 }
 
 /** The weight of a divergence in the reward, which may adapt, and the rewards with it. */
-export function createRewardShaping({ klIn, klCoef, klEstimator, adaptiveKl }: UpdaterSettings) {
+export function createRewardShaping({ klIn, klCoef, klEstimator, klClamp, adaptiveKl }: UpdaterSettings) {
   const inReward = klIn === 'reward' && (klCoef > 0 || adaptiveKl !== undefined)
   return {
     klCoef,
@@ -44,7 +44,9 @@ export function createRewardShaping({ klIn, klCoef, klEstimator, adaptiveKl }: U
       diverged: boolean,
     ): BatchRewards & { kl: number[][] } {
       const kl = oldLogprobs.map((row, i) =>
-        inReward && diverged ? klEstimates(row, refLogprobs[i]!, { estimator: klEstimator }) : row.map(() => 0),
+        inReward && diverged
+          ? klEstimates(row, refLogprobs[i]!, { estimator: klEstimator, clamp: klClamp })
+          : row.map(() => 0),
       )
       const tokens = kl.map((row, i) => tokenRewards(sequences[i]!.reward, row, this.klCoef))
       // Without a policy token there is no place for the reward; its group still has it.

@@ -22,6 +22,8 @@ export interface PolicySettings {
    * `KlEstimator`.
    */
   klEstimator: KlEstimator
+  /** Largest `k3` of a token, as in verl and the paper's code; 1e9 is as good as none, which is what TRL has. Default 10. */
+  klClamp: number
   /** Whether the divergence is part of the `loss` or of the `reward`. Default `loss`; PPO, RLOO and REINFORCE++ `reward`. */
   klIn: 'loss' | 'reward'
   /** Lets the weight of a divergence in the reward follow a target. Default: it stays. */
@@ -59,6 +61,7 @@ export function policySettings(defaults: Partial<PolicySettings> = {}) {
     klEstimator: z
       .enum(['k1', 'k2', 'k3', 'k1+', 'k3+'])
       .default(defaults.klEstimator ?? (klIn === 'loss' ? 'k3' : 'k1')),
+    klClamp: positive.default(10),
     klIn: z.enum(['loss', 'reward']).default(klIn),
     adaptiveKl: z.strictObject({ target: positive, horizon: positive }).exactOptional(),
     lossAggregation: z.enum(['token', 'sequence', 'constant']).default(defaults.lossAggregation ?? 'token'),

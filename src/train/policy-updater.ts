@@ -102,9 +102,10 @@ export async function createPolicyUpdater(
     ratio,
     klCoef: klIn === 'loss' ? klCoef : 0,
     estimator: klEstimator,
+    clamp: settings.klClamp,
   }
   const accumulate = compileLoss('policy loss', policy, settings, (outputs, inputs: Traced<LossInputs>) => {
-    const sequences = inputs.ids.shape[0]!
+    const sequences = inputs.ids.shape[0]
     const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs: outputs.logprobs }, lossOptions, sequences)
     if (!shared) return { loss, metrics: { ...metrics, valueLoss: tf.scalar(0), valueClipped: tf.scalar(0) } }
     const { oldValues, returns, share } = inputs as Required<typeof inputs>
@@ -152,7 +153,7 @@ export async function createPolicyUpdater(
         ...(ratio !== 'token' && { sequence: int32(Array.from(logitRows.data, (i) => Math.floor(i / ids.shape[1]!))) }),
         ...(shared && { oldValues: row(oldValues!), returns: row(returns!) }),
       }
-      const result = await accumulate(inputs as Required<LossInputs>, { ...model, gradients: optimizer.gradients })
+      const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
       for (const key of SUMMED) sums[key] += result[key].data[0]!
       sums.maxRatio = Math.max(sums.maxRatio, result.maxRatio.data[0]!)
       sums.minRatio = Math.min(sums.minRatio, result.minRatio.data[0]!)
