@@ -12,6 +12,9 @@ const MATRIX_PRODUCTS = new Set(['BatchMatMulV2', 'BatchMatMul', 'MatMul'])
 /** Ops that draw random numbers from a state of their own. */
 const STATEFUL_RANDOM = /^(Random|TruncatedNormal|Multinomial|ParameterizedTruncatedNormal)/
 
+/** Ops whose caller tells the shape of the result (`setShape`). */
+const SHAPED_BY_CALLER = new Set(['ReadVariableOp', 'CachedAttention'])
+
 /** Ops on a variable that leave it as it is. All others change it. */
 const VARIABLE_READS = new Set(['ReadVariableOp', 'ResourceGather', 'ResourceGatherNd', 'VariableShape'])
 
@@ -116,6 +119,13 @@ export class Trace {
     symbol.shape = shape
   }
 
+  /** Says that the op which made symbol `id` has changed a variable in place. */
+  changed(variable: VariableHandle, id: number): void {
+    const [op] = this.symbol(id, 'changed').output
+    this.accesses.set(this.variable(variable), { lastWrite: op, readsSince: [] })
+    this.effects.add(op)
+  }
+
   private addPlaceholder(dtype: number, shape: number[], list: number[]): number {
     const attributes = [
       { name: 'dtype', type: native.TF_ATTR_TYPE, value: dtype },
@@ -207,7 +217,7 @@ export class Trace {
         dtype = dtypeNumber.float32
       }
       const known = shape ?? []
-      if ((shape === null || known.includes(-1)) && name !== 'ReadVariableOp') {
+      if ((shape === null || known.includes(-1)) && !SHAPED_BY_CALLER.has(name)) {
         throw new Error(`trace: the shape of the result of ${name} depends on values (${JSON.stringify(shape)})`)
       }
       return { id: this.define(output, dtype, known), dtype, shape: known }
@@ -303,5 +313,6 @@ export const attribute = {
     value: dtypeNumber[dtype],
   }),
   int: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_INT, value }),
+  float: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_FLOAT, value }),
   bool: (name: string, value: boolean): OpAttribute => ({ name, type: native.TF_ATTR_BOOL, value }),
 }
