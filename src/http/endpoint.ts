@@ -7,11 +7,13 @@ const FAULTS_TO_BREAK = 5
 
 /** One server, and what is known about how it does. */
 export class Endpoint {
-  inFlight = 0
   /** Number of the request that it got last. */
   lastUsed = 0
   /** Why its last failed request failed. */
   lastFailure: RequestFailure | undefined
+  private inFlight = 0
+  /** Whether one request finds out whether it works again. */
+  private probing = false
   private readonly breaker: CircuitBreakerPolicy
   /** When it may be asked again, where its circuit is open. */
   private probeAt = 0
@@ -56,11 +58,26 @@ export class Endpoint {
 
   /** When it can take a request, were it not busy; undefined while one request finds out whether it works again. */
   readyAt(): number | undefined {
-    if (this.breaker.state === CircuitState.HalfOpen) return undefined
-    return Math.max(this.restsUntil, this.breaker.state === CircuitState.Open ? this.probeAt : 0)
+    if (this.probing) return undefined
+    return Math.max(this.restsUntil, this.isBroken ? this.probeAt : 0)
   }
 
-  /** Makes one request. What it throws may change when the next one is possible. */
+  /** Takes a request. @returns to be called at its end */
+  take(number: number): () => void {
+    const probes = this.isBroken
+    if (probes) this.probing = true
+    this.inFlight++
+    this.lastUsed = number
+    return () => {
+      this.inFlight--
+      if (probes) this.probing = false
+    }
+  }
+
+  /**
+   * Makes one request. What it throws may change when the next one is possible.
+   * @throws {BrokenCircuitError} where others have failed since it was taken
+   */
   async ask<T>(work: () => Promise<T>, longestRestMs: number): Promise<T> {
     const result = await this.breaker.execute(() =>
       work().catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BrokenCircuitError } from 'cockatiel'
 import { abortable } from '../signal/abortable.js'
 import { Endpoint } from './endpoint.js'
 import { RateLimit } from './rate-limit.js'
@@ -49,6 +50,8 @@ interface Waiting {
 interface Place {
   endpoint: Endpoint
   share: Share
+  /** Gives the server back. */
+  end: () => void
 }
 
 const FIRST_PAUSE_MS = 500
@@ -93,23 +96,25 @@ export class Endpoints {
     }
     const tried = new Set<Endpoint>()
     const started = Date.now()
-    let failed = 0
     for (let attempts = 1; ; attempts++) {
-      const { endpoint, share } = await this.acquire(tokens, tried, signal)
+      const { endpoint, share, end } = await this.acquire(tokens, tried, signal)
       try {
         return await this.ask(endpoint, share, work, signal)
       } catch (error) {
         signal?.throwIfAborted()
+        if (error instanceof BrokenCircuitError) {
+          attempts--
+          continue
+        }
         if (!(error instanceof RequestFailure)) throw error
         this.failures++
         if (error.kind === 'refused')
           throw new Error(`${operation}: ${endpoint.address} ${error.message}`, { cause: error })
-        if (error.kind === 'fault') failed++
         tried.add(endpoint)
         const late = Date.now() - started >= giveUpAfterMs
-        if (failed > retries || late) throw this.givenUp(attempts, Date.now() - started)
+        if (attempts > retries || late) throw this.givenUp(attempts, Date.now() - started)
       } finally {
-        endpoint.inFlight--
+        end()
         this.serve()
       }
       if (tried.size < this.endpoints.length) continue
@@ -197,9 +202,8 @@ export class Endpoints {
         if (wait > 0) next = now + wait
         break
       }
-      endpoint.inFlight++
-      endpoint.lastUsed = ++this.requests
-      waiting.start({ endpoint, share: this.limit.take(now, waiting.tokens) })
+      const end = endpoint.take(++this.requests)
+      waiting.start({ endpoint, share: this.limit.take(now, waiting.tokens), end })
     }
     if (this.waiting.size === 0) return
     for (const endpoint of this.endpoints) {

@@ -61,12 +61,7 @@ function limitedFetch(url: string, request: FetchRequest, limits: FetchLimits): 
       const stop = (): void => clearTimeout(timer)
       socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', stop).once('close', stop)
     })
-    sent.on('error', (error: NodeJS.ErrnoException) => {
-      // The server had closed a connection that was held open: nothing was asked yet.
-      if (sent.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '') && !request.signal?.aborted) {
-        resolve(limitedFetch(url, request, limits))
-      } else reject(error)
-    })
+    sent.on('error', reject)
     sent.on('response', (message) => resolve(responseOf(message, limits.maxBytes)))
     sent.end(request.body)
   })

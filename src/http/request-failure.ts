@@ -59,8 +59,9 @@ export function statusFailure(status: number, body: string, headers: Headers): R
 function saidIn(body: string): string {
   try {
     const { error, message = error, detail = message } = JSON.parse(body) as Record<string, unknown>
-    const said = (detail as { message?: unknown } | undefined)?.message ?? detail
-    if (said !== undefined) return excerpt(typeof said === 'string' ? said : JSON.stringify(said))
+    const { message: text = detail, code } = (detail ?? {}) as { message?: unknown; code?: unknown }
+    const said = typeof text === 'string' ? text : JSON.stringify(text ?? JSON.parse(body))
+    return excerpt(typeof code === 'string' && !said.includes(code) ? `${said} (${code})` : said)
   } catch {
     // It is no JSON, or no object.
   }
@@ -100,7 +101,7 @@ export function networkFailure(error: unknown): RequestFailure {
   const known = causes.find((cause): cause is RequestFailure => cause instanceof RequestFailure)
   if (known) return known
   for (const { code, message: said } of causes as NodeJS.ErrnoException[]) {
-    if (code === undefined) continue
+    if (typeof code !== 'string') continue
     // What is wrong with a certificate or with the request itself stays wrong.
     const lasting = /CERT|TLS|SSL|^ERR_INVALID|^HPE_/.test(code) && code !== 'HPE_INVALID_EOF_STATE'
     const message = CODES[code] ?? `failed: ${excerpt(said)} (${code})`

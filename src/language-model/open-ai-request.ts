@@ -1,22 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import type { OpenAI } from 'openai'
 import { z } from 'zod'
 import { networkFailure, RequestFailure, excerpt } from '../http/request-failure.js'
 import type { CheckedCompletionOptions } from './completion-options.js'
 import type { Completion } from './language-model.js'
+import { openAiClient } from './open-ai-client.js'
+import type { Server } from './open-ai-client.js'
 import type { Message } from '../tokenizer/tokenizer.js'
 import { TextStream } from './text-stream.js'
 import { estimateTokens } from './usage.js'
 
 /** Whom to ask. */
-export interface Target {
+export interface Target extends Server {
   model: string
   chatOnly: boolean
   /** Whether it is OpenAI's server, which has a word of its own for `max_tokens`. */
   hosted: boolean
   extraBody: Readonly<Record<string, unknown>>
-  /** The key, which no message may show. */
-  secret: string | undefined
 }
 
 type Request = CheckedCompletionOptions & { prompt: string | readonly Message[] }
@@ -47,10 +46,12 @@ const answer = z.object({
 type Answer = z.infer<typeof answer>
 
 /** One request, read to its end. @throws {RequestFailure} */
-export async function askOpenAi(client: OpenAI, target: Target, request: Request): Promise<Completion> {
+export async function askOpenAi(target: Target, request: Request): Promise<Completion> {
   const id = `zs-${randomUUID()}`
   const gathered = new Gathered(request, id)
+  let failed: RequestFailure | undefined
   try {
+    const client = await openAiClient(target, (failure) => (failed = failure))
     const body = bodyOf(target, request)
     const path = 'messages' in body ? '/chat/completions' : '/completions'
     const options = {
@@ -66,7 +67,7 @@ export async function askOpenAi(client: OpenAI, target: Target, request: Request
   } catch (error) {
     request.signal?.throwIfAborted()
     if (gathered.failure) throw gathered.failure.error
-    const failure = failureOf(error, target)
+    const failure = failureOf(failed ?? error, target)
     if (!gathered.hasSpoken) throw failure
     throw new RequestFailure(`broke off in the middle of a text, which cannot be taken back: it ${failure.message}`, {
       kind: 'refused',
@@ -190,11 +191,11 @@ const REMEDIES: [RegExp, string][] = [
   [/\b(temperature|top_p|stop|stream_options)\b/, 'a field can be left out with extraBody: { <field>: undefined }'],
 ]
 
-function failureOf(error: unknown, { model, secret }: Target): RequestFailure {
+function failureOf(error: unknown, { model, apiKey }: Target): RequestFailure {
   const failure = error instanceof SyntaxError ? unreadable(error) : networkFailure(error)
   const { kind, waitMs, status } = failure
   // A server may repeat the key in what it says.
-  const message = secret ? failure.message.replaceAll(secret, '[key]') : failure.message
+  const message = apiKey ? failure.message.replaceAll(apiKey, '[key]') : failure.message
   const refuse = (remedy: string): RequestFailure =>
     new RequestFailure(`${message}; ${remedy}`, { kind: 'refused', status })
   if (status === 401 || status === 403) return refuse('give the right key as apiKey, or as OPENAI_API_KEY')

@@ -7,7 +7,6 @@ import { openAiKey } from '../schema/settings.js'
 import type { Message } from '../tokenizer/tokenizer.js'
 import { parseCompletion } from './completion-options.js'
 import type { Completion, CompletionOptions, LanguageModel } from './language-model.js'
-import { openAiClients } from './open-ai-client.js'
 import { askOpenAi } from './open-ai-request.js'
 import { estimateTokens, UsageCount } from './usage.js'
 import type { Price, Usage } from './usage.js'
@@ -88,9 +87,8 @@ export function openAi(options: OpenAiOptions): OpenAiModel {
   const { apiKey, ...rest } = withoutSecrets(options)
   const { model, extraBody, ...given } = parseOptions('openAi', schema, rest)
   const baseUrls = given.baseUrls ?? [given.baseUrl ?? OPENAI]
-  const key = apiKey ?? openAiKey()
   const endpoints = new Endpoints({ operation: `openAi (${model})`, addresses: baseUrls, ...given })
-  const clientOf = openAiClients(key, given.connectTimeoutMs)
+  const common = { model, extraBody, apiKey: apiKey ?? openAiKey(), connectTimeoutMs: given.connectTimeoutMs }
   const usage = new UsageCount(given.price)
 
   async function complete(prompt: string | readonly Message[], asked?: CompletionOptions): Promise<Completion> {
@@ -99,8 +97,8 @@ export function openAi(options: OpenAiOptions): OpenAiModel {
     const completion = await endpoints.run(
       async ({ address, signal, spent }) => {
         const hosted = address === OPENAI
-        const target = { model, extraBody, chatOnly: given.chatOnly ?? hosted, hosted, secret: key }
-        const answer = await askOpenAi(await clientOf(address), target, { ...request, signal })
+        const target = { ...common, address, hosted, chatOnly: given.chatOnly ?? hosted }
+        const answer = await askOpenAi(target, { ...request, signal })
         spent(answer.promptTokens + answer.completionTokens)
         return answer
       },
