@@ -103,6 +103,7 @@ export class Endpoints {
       } catch (error) {
         signal?.throwIfAborted()
         if (error instanceof BrokenCircuitError) {
+          this.limit.giveBack(share)
           attempts--
           continue
         }

@@ -39,4 +39,9 @@ export class RateLimit {
     this.shares.push(share)
     return share
   }
+
+  /** Gives back what was taken for a request that was not made. */
+  giveBack(share: Share): void {
+    this.shares = this.shares.filter((each) => each !== share)
+  }
 }
