@@ -2,7 +2,7 @@ import http from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { ReadableStream } from 'node:stream/web'
-import { RequestFailure, statusFailure } from './request-failure.js'
+import { RequestFailure } from './request-failure.js'
 
 /** What is fetched, and how much of it. */
 export interface FetchLimits {
@@ -18,6 +18,8 @@ export interface FetchRequest {
   headers?: Headers
   body?: string | undefined
   signal?: AbortSignal | null | undefined
+  /** What no message may show, though the server repeats it. */
+  secret?: string | undefined
 }
 
 const MODULES = { 'http:': http, 'https:': https }
@@ -27,22 +29,11 @@ const AGENTS = {
 }
 
 /**
- * A successful answer.
- * @throws {RequestFailure} for any other status; an error of the network, which `networkFailure` reads
- */
-export async function fetchChecked(url: string, request: FetchRequest, limits: FetchLimits): Promise<Response> {
-  const response = await limitedFetch(url, request, limits)
-  if (response.ok) return response
-  const body = await response.text().catch(() => '')
-  throw statusFailure(response.status, body, response.headers)
-}
-
-/**
  * `fetch` over `node:http`: Node's own limits neither how long a connection may take, nor lets an answer take longer than
  * five minutes to begin.
  * @throws {RequestFailure} or an error of the network
  */
-function limitedFetch(url: string, request: FetchRequest, limits: FetchLimits): Promise<Response> {
+export function limitedFetch(url: string, request: FetchRequest, limits: FetchLimits): Promise<Response> {
   const target = new URL(url)
   const protocol = target.protocol as keyof typeof MODULES
   return new Promise((resolve, reject) => {

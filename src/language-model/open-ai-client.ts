@@ -1,7 +1,8 @@
 import type { OpenAI } from 'openai'
-import { fetchChecked } from '../http/fetch.js'
+import { fetchChecked, fetchJson } from '../http/fetch-checked.js'
 import type { FetchRequest } from '../http/fetch.js'
-import { excerpt, networkFailure, RequestFailure } from '../http/request-failure.js'
+import { networkFailure } from '../http/request-failure.js'
+import type { RequestFailure } from '../http/request-failure.js'
 
 /** Where a client sends its requests. */
 export interface Server {
@@ -16,17 +17,22 @@ const MAX_BYTES = 64 * 2 ** 20
 /**
  * A client of OpenAI's package for one request. Retries, time limits and settings of the environment are ours, and it is to
  * write no log.
- * @param onFailure given what went wrong until the answer began, which the package would put into words of its own
+ * @param stream whether its answer is read in pieces
+ * @param onFailure given what went wrong until then, which the package would put into words of its own
  */
 export async function openAiClient(
   { address, apiKey, connectTimeoutMs }: Server,
+  stream: boolean,
   onFailure: (failure: RequestFailure) => void,
 ): Promise<OpenAI> {
   const { OpenAI } = await import('openai')
+  const limits = { connectTimeoutMs, maxBytes: MAX_BYTES }
   const fetchCompletion = async (url: unknown, request: unknown): Promise<Response> => {
+    const sent = { ...(request as FetchRequest), secret: apiKey }
     try {
-      const limits = { connectTimeoutMs, maxBytes: MAX_BYTES }
-      return await refusePages(await fetchChecked(url as string, request as FetchRequest, limits))
+      if (stream) return await fetchChecked(url as string, sent, limits)
+      const value = await fetchJson(url as string, sent, limits)
+      return new Response(JSON.stringify(value), { headers: { 'content-type': 'application/json' } })
     } catch (error) {
       onFailure(networkFailure(error))
       throw error
@@ -45,11 +51,4 @@ export async function openAiClient(
     ...(apiKey === undefined && { defaultHeaders: { authorization: null } }),
     fetch: fetchCompletion,
   })
-}
-
-/** Behind a proxy that fails, a page may come with status 200; as a stream it would be read as an empty one. */
-async function refusePages(response: Response): Promise<Response> {
-  if (!response.headers.get('content-type')?.includes('text/html')) return response
-  const page = await response.text().catch(() => '')
-  throw new RequestFailure(`answered with a page of HTML: ${excerpt(page)}`, { kind: 'fault' })
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { hide } from '../http/fetch-checked.js'
 import { networkFailure, RequestFailure, excerpt } from '../http/request-failure.js'
 import type { CheckedCompletionOptions } from './completion-options.js'
 import type { Completion } from './language-model.js'
@@ -51,7 +52,7 @@ export async function askOpenAi(target: Target, request: Request): Promise<Compl
   const gathered = new Gathered(request, id)
   let failed: RequestFailure | undefined
   try {
-    const client = await openAiClient(target, (failure) => (failed = failure))
+    const client = await openAiClient(target, request.onText !== undefined, (failure) => (failed = failure))
     const body = bodyOf(target, request)
     const path = 'messages' in body ? '/chat/completions' : '/completions'
     const options = {
@@ -61,8 +62,9 @@ export async function askOpenAi(target: Target, request: Request): Promise<Compl
       headers: { 'X-Request-Id': id },
     }
     const answered: unknown = await client.post(path, options)
-    if (request.onText) for await (const piece of answered as AsyncIterable<unknown>) gathered.add(parseAnswer(piece))
-    else gathered.add(parseAnswer(answered))
+    if (request.onText)
+      for await (const piece of answered as AsyncIterable<unknown>) gathered.add(parseAnswer(piece, target))
+    else gathered.add(parseAnswer(answered, target))
     return gathered.end()
   } catch (error) {
     request.signal?.throwIfAborted()
@@ -92,11 +94,11 @@ function bodyOf({ model, chatOnly, hosted, extraBody }: Target, request: Request
   }
 }
 
-function parseAnswer(value: unknown): Answer {
+function parseAnswer(value: unknown, { apiKey }: Target): Answer {
   const { success, data } = answer.safeParse(value)
   if (success) return data
-  const shown = typeof value === 'string' ? value : JSON.stringify(value)
-  throw new RequestFailure(`answered with something that is no completion: ${excerpt(String(shown))}`, {
+  const shown = hide(JSON.stringify(value), apiKey)
+  throw new RequestFailure(`answered with something that is no completion: ${excerpt(shown)}`, {
     kind: 'fault',
   })
 }
@@ -192,10 +194,9 @@ const REMEDIES: [RegExp, string][] = [
 ]
 
 function failureOf(error: unknown, { model, apiKey }: Target): RequestFailure {
-  const failure = error instanceof SyntaxError ? unreadable(error) : networkFailure(error)
+  const failure = error instanceof SyntaxError ? unreadable() : networkFailure(error)
   const { kind, waitMs, status } = failure
-  // A server may repeat the key in what it says.
-  const message = apiKey ? failure.message.replaceAll(apiKey, '[key]') : failure.message
+  const message = hide(failure.message, apiKey)
   const refuse = (remedy: string): RequestFailure =>
     new RequestFailure(`${message}; ${remedy}`, { kind: 'refused', status })
   if (status === 401 || status === 403) return refuse('give the right key as apiKey, or as OPENAI_API_KEY')
@@ -205,5 +206,5 @@ function failureOf(error: unknown, { model, apiKey }: Target): RequestFailure {
   return remedy ? refuse(remedy[1]) : new RequestFailure(message, { kind, waitMs, status })
 }
 
-const unreadable = (error: SyntaxError): RequestFailure =>
-  new RequestFailure(`answered with broken JSON: ${excerpt(error.message)}`, { kind: 'fault' })
+/** What the engine says of it would hold a part of the text. */
+const unreadable = (): RequestFailure => new RequestFailure('answered with broken JSON', { kind: 'fault' })

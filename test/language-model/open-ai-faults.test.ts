@@ -1,7 +1,7 @@
 // What servers do wrong, each fault injected into a server on 127.0.0.1.
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openAi } from '../../src/language-model/open-ai.js'
 import type { OpenAiOptions } from '../../src/language-model/open-ai.js'
 import type { Answer, StandIn } from '../http/stand-in.js'
@@ -15,16 +15,16 @@ beforeAll(async () => {
   server = await startServer(right)
   other = await startServer(right)
 })
-let warn: ReturnType<typeof vi.spyOn>
+const warn = vi.spyOn(console, 'warn')
 beforeEach(() => {
-  warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  warn.mockReset().mockReturnValue()
   for (const each of [server, other]) {
     each.answer = right
     each.received.length = 0
     each.mostInFlight = 0
   }
 })
-afterEach(() => vi.restoreAllMocks())
+afterAll(() => warn.mockRestore())
 
 const modelOf = (options: Partial<OpenAiOptions> = {}) =>
   openAi({ ...(options.baseUrls ? {} : { baseUrl: `${server.url}/v1` }), model: 'tiny', retries: 1, ...options })
@@ -51,12 +51,12 @@ const passing: [string, Answer, string][] = [
   [
     'a text that is no JSON',
     (_, response) => void response.writeHead(200).end('hello'),
-    'answered with something that is no completion: hello',
+    'answered with something that is no JSON: hello',
   ],
   [
     'broken JSON',
     (_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"choices": ['),
-    'answered with broken JSON',
+    'answered with something that is no JSON: {"choices": [',
   ],
   ['JSON of another kind', () => ({ result: [] }), 'answered with something that is no completion: {"result":[]}'],
   [

@@ -17,7 +17,7 @@ import { completionOf } from './open-ai-answers.js'
 
 const KEY = 'sk-planted-7f3a9c51d2'
 /** Any part of it that would help a thief. */
-const PART = 'planted-7f3a'
+const PART = 'planted'
 
 let server: StandIn
 const folder = mkdtempSync(join(tmpdir(), 'secrets-'))
@@ -61,6 +61,10 @@ const echoes: Record<string, Answer> = {
     sendJson(response, 401, { error: { message: `bad ${headers.authorization}` } }),
   'a status 400': ({ headers }, response) => sendJson(response, 400, { detail: headers }),
   'a status 500': ({ headers }, response) => void response.writeHead(500).end(JSON.stringify(headers)),
+  'a long page, cut in the middle of it': ({ headers }, response) =>
+    void response.writeHead(500).end(`${'x'.repeat(280)} ${headers.authorization}`),
+  'a piece that is no JSON': ({ headers }, response) =>
+    void response.writeHead(200).end(`data: ${headers.authorization}\n\n`),
   'a page': ({ headers }, response) =>
     void response.writeHead(200, { 'content-type': 'text/html' }).end(`<html>${headers.authorization}`),
   'broken JSON': ({ headers }, response) =>

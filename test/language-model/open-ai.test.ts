@@ -221,5 +221,5 @@ test.each([
   [{ timeoutMs: 0 }, 'timeoutMs must be a positive integer, got 0'],
   [{ concurrency: 1.5 }, 'concurrency must be a positive integer, got 1.5'],
 ])('%j is refused', (options, message) => {
-  expect(() => openAi({ model: 'tiny', ...options } as OpenAiOptions)).toThrow(`openAi: ${message}`)
+  expect(() => openAi({ model: 'tiny', ...options })).toThrow(`openAi: ${message}`)
 })
