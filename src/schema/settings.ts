@@ -19,3 +19,8 @@ export function returnTensorFlowMemory(): void {
 export function staticOutputs(): boolean {
   return process.env['ZEROSEARCH_STATIC'] === '1'
 }
+
+/** The key for servers that speak OpenAI's protocol, where none is given. */
+export function openAiKey(): string | undefined {
+  return process.env['OPENAI_API_KEY']?.trim() || undefined
+}
