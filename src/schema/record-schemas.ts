@@ -20,6 +20,7 @@ export const questionSchema: z.ZodType<Question> = z.object({
   id: text,
   dataset: text,
   domain: domainSchema.exactOptional(),
+  split: text.exactOptional(),
   question: text,
   goldAnswers: z.array(text).min(1),
   supportingFacts: z.array(text).exactOptional(),

@@ -7,6 +7,7 @@ const question: Required<Question> = {
   id: 'mini-nq-test-1',
   dataset: 'mini-nq',
   domain: 'in-domain',
+  split: 'test',
   question: 'Capital of Peru?',
   goldAnswers: ['Lima', 'City of Lima'],
   supportingFacts: ['The capital of Peru is Lima.'],
