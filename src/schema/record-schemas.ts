@@ -96,6 +96,7 @@ const metrics = z.custom<Metrics>((value) => typeof value === 'object' && value 
 export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   update: z.int().min(1),
   reward: z.number(),
+  rewardParts: z.record(text, z.number()).exactOptional(),
   em: share,
   noiseThreshold: share,
   searchesPerQuestion: z.number().min(0),
