@@ -37,13 +37,19 @@ const attention = ({ cap = 0, window = 0 }: Shape) =>
 function conversation({ heads, kvHeads, headDim }: Shape, length: number, seed: number) {
   const random = createRandom(seed)
   const make = (count: number): number[][][] =>
-    Array.from({ length }, () => Array.from({ length: count }, () => Array.from({ length: headDim }, () => 4 * random() - 2)))
+    Array.from({ length }, () =>
+      Array.from({ length: count }, () => Array.from({ length: headDim }, () => 4 * random() - 2)),
+    )
   return { q: make(heads), k: make(kvHeads), v: make(kvHeads) }
 }
 type Conversation = ReturnType<typeof conversation>
 
 /** Attention of one token by definition, in float64. */
-function byDefinition({ heads, kvHeads, headDim, cap, window }: Shape, { q, k, v }: Conversation, token: number): number[] {
+function byDefinition(
+  { heads, kvHeads, headDim, cap, window }: Shape,
+  { q, k, v }: Conversation,
+  token: number,
+): number[] {
   return Array.from({ length: heads }, (_, head) => {
     const kv = Math.floor(head / (heads / kvHeads))
     const first = window ? Math.max(0, token + 1 - window) : 0
@@ -54,7 +60,10 @@ function byDefinition({ heads, kvHeads, headDim, cap, window }: Shape, { q, k, v
     const highest = Math.max(...scores)
     const mass = scores.map((score) => Math.exp(score - highest))
     const total = mass.reduce((a, b) => a + b)
-    return Array.from({ length: headDim }, (__, d) => mass.reduce((sum, m, i) => sum + m * v[first + i]![kv]![d]!, 0) / total)
+    return Array.from(
+      { length: headDim },
+      (__, d) => mass.reduce((sum, m, i) => sum + m * v[first + i]![kv]![d]!, 0) / total,
+    )
   }).flat()
 }
 
