@@ -10,11 +10,14 @@ type Tensor = TensorFlow.Tensor
 /** Weights by key (see weight-names.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
 export type WeightTensors = Record<string, Tensor>
 
-/** How the tokens of one call lie in their sequences, and what they see. */
-export interface Layout {
-  /** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
+/** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
+export interface Rotation {
   cos: Tensor
   sin: Tensor
+}
+
+/** How the tokens of one call lie in their sequences, and what they see. */
+export interface Layout extends Rotation {
   /** Added to attention scores, 0 or a large negative number, broadcast against [batch, kvHeads, group, time, keys]. */
   mask: Tensor
 }
@@ -25,12 +28,11 @@ export interface ByKind<T> {
   sliding?: T
 }
 
-/**
- * Puts the new keys and values of a layer into a cache.
- * @param k [batch, kvHeads, time, headDim]; `v` likewise
- * @returns all keys and values that are seen, [batch, kvHeads, keys, headDim]
- */
-export type Remember = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor }
+/** Queries [batch, heads, time, headDim], keys and values [batch, kvHeads, time or more, headDim]. */
+export type QueriesKeysValues = Record<'q' | 'k' | 'v', Tensor>
+
+/** What tokens get from those that they see, [batch, time, heads * headDim]. */
+export type Attention = (qkv: QueriesKeysValues) => Tensor
 
 /** Large enough to make a softmax weight 0, small enough to stay finite in bfloat16. */
 export const MASKED = -1e9
@@ -44,7 +46,7 @@ export function byKind<T>(config: ModelConfig, make: (rope: Rope, window: number
 /**
  * All layers over new tokens: the one loop of training and decoding.
  * @param ids int32 [batch, time]
- * @param remember Default: tokens see those of this call only.
+ * @param attention That of a layer; default: tokens see those of this call only.
  * @returns hidden states after the final norm [batch, time, hidden]
  */
 export function runLayers(
@@ -52,12 +54,12 @@ export function runLayers(
   weights: WeightTensors,
   ids: Tensor,
   layouts: ByKind<Layout>,
-  remember: Remember = (_, k, v) => ({ k, v }),
+  attention = (_layer: number, qkv: QueriesKeysValues, { mask }: Layout): Tensor => attend(config, qkv, mask),
 ): Tensor {
   let x = embed(config, weights, ids)
   for (let i = 0; i < config.layers; i++) {
     const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
-    x = runLayer(config, ofLayer(weights, i), x, layout, (k, v) => remember(i, k, v))
+    x = runLayer(config, ofLayer(weights, i), x, layout, (qkv) => attention(i, qkv, layout))
   }
   return norm(config, weights, 'finalNorm', x)
 }
@@ -73,19 +75,17 @@ export function ofLayer<T>(weights: Record<string, T>, index: number): Record<st
  * One layer.
  * @param weights Of this layer alone (see `ofLayer`)
  * @param x [batch, time, hidden]
- * @param remember As that of `runLayers`
  * @returns [batch, time, hidden]
  */
 export function runLayer(
   config: ModelConfig,
   weights: WeightTensors,
   x: Tensor,
-  layout: Layout,
-  remember: (k: Tensor, v: Tensor) => { k: Tensor; v: Tensor } = (k, v) => ({ k, v }),
+  rotation: Rotation,
+  attention: Attention,
 ): Tensor {
-  const { q, k, v } = project(config, weights, norm(config, weights, 'inputNorm', x), layout)
-  const seen = remember(k, v)
-  return finishLayer(config, weights, x, attend(config, q, seen.k, seen.v, layout.mask))
+  const qkv = project(config, weights, norm(config, weights, 'inputNorm', x), rotation)
+  return finishLayer(config, weights, x, attention(qkv))
 }
 
 /** Token embeddings [...ids, hidden]. */
@@ -107,7 +107,7 @@ export function norm(config: ModelConfig, weights: WeightTensors, key: string, x
   return x.mul(tf.rsqrt(x.square().mean(-1, true).add(config.rmsNormEps))).mul(weight)
 }
 
-function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
+function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
   const [first, second] = tf.split(x, 2, -1)
   return x.mul(cos).add(tf.concat([second!.neg(), first!], -1).mul(sin))
 }
@@ -117,7 +117,7 @@ function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
  * @param x [batch, time, hidden], normalised
  * @returns q [batch, heads, time, headDim]; k, v [batch, kvHeads, time, headDim]
  */
-function project(config: ModelConfig, weights: WeightTensors, x: Tensor, layout: Layout) {
+function project(config: ModelConfig, weights: WeightTensors, x: Tensor, rotation: Rotation) {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
   const split = (part: string, heads: number): Tensor =>
@@ -125,8 +125,8 @@ function project(config: ModelConfig, weights: WeightTensors, x: Tensor, layout:
   const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, part, y) : y)
   const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
   return {
-    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), layout),
-    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), layout),
+    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), rotation),
+    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), rotation),
     v: heads(split('v', config.kvHeads)),
   }
 }
@@ -142,7 +142,7 @@ function softCap(x: Tensor, cap: number | undefined): Tensor {
  * @param k [batch, kvHeads, keys, headDim], `v` likewise
  * @returns [batch, time, heads * headDim]
  */
-function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+export function attend(config: ModelConfig, { q, k, v }: QueriesKeysValues, mask: Tensor): Tensor {
   const [batch, heads, time] = q.shape as [number, number, number]
   const { kvHeads, headDim } = config
   const group = heads / kvHeads

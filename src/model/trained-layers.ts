@@ -3,7 +3,7 @@ import { graphFunction } from '../tensor/graph-function.js'
 import { scatterAddRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import type { ModelConfig } from './config.js'
-import { embed, norm, ofLayer, runLayer } from './forward.js'
+import { attend, embed, norm, ofLayer, runLayer } from './forward.js'
 import type { ByKind, Layout } from './forward.js'
 import { readWeights } from './weights.js'
 import type { Weights } from './weights.js'
@@ -30,7 +30,9 @@ export function runTrainedLayers(
   x: Tensor,
   layouts: ByKind<Layout>,
 ): Tensor {
-  const layer = trained('layer', (values, input, layout: Layout) => runLayer(config, values, input, layout))
+  const layer = trained('layer', (values, input, layout: Layout) =>
+    runLayer(config, values, input, layout, (qkv) => attend(config, qkv, layout.mask)),
+  )
   const finalNorm = trained('final norm', (values, input) => norm(config, values, 'finalNorm', input))
   for (let i = 0; i < config.layers; i++) {
     const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
