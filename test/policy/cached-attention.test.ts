@@ -24,7 +24,10 @@ interface Cache {
 
 const SCALE = 0.3
 async function makeCache({ kvHeads, headDim }: Shape, slots: number, width: number): Promise<Cache> {
-  const { keys, values } = await createCache({ ...tinyConfig, layers: 1, kvHeads, headDim }, slots, width)
+  const { keys, values } = await createCache(
+    { ...tinyConfig, layers: 1, kvHeads, headDim },
+    { slots, width, anyWidth: true },
+  )
   return { keys: keys[0]!, values: values[0]! }
 }
 
@@ -37,13 +40,19 @@ const attention = ({ cap = 0, window = 0 }: Shape) =>
 function conversation({ heads, kvHeads, headDim }: Shape, length: number, seed: number) {
   const random = createRandom(seed)
   const make = (count: number): number[][][] =>
-    Array.from({ length }, () => Array.from({ length: count }, () => Array.from({ length: headDim }, () => 4 * random() - 2)))
+    Array.from({ length }, () =>
+      Array.from({ length: count }, () => Array.from({ length: headDim }, () => 4 * random() - 2)),
+    )
   return { q: make(heads), k: make(kvHeads), v: make(kvHeads) }
 }
 type Conversation = ReturnType<typeof conversation>
 
 /** Attention of one token by definition, in float64. */
-function byDefinition({ heads, kvHeads, headDim, cap, window }: Shape, { q, k, v }: Conversation, token: number): number[] {
+function byDefinition(
+  { heads, kvHeads, headDim, cap, window }: Shape,
+  { q, k, v }: Conversation,
+  token: number,
+): number[] {
   return Array.from({ length: heads }, (_, head) => {
     const kv = Math.floor(head / (heads / kvHeads))
     const first = window ? Math.max(0, token + 1 - window) : 0
@@ -54,7 +63,10 @@ function byDefinition({ heads, kvHeads, headDim, cap, window }: Shape, { q, k, v
     const highest = Math.max(...scores)
     const mass = scores.map((score) => Math.exp(score - highest))
     const total = mass.reduce((a, b) => a + b)
-    return Array.from({ length: headDim }, (__, d) => mass.reduce((sum, m, i) => sum + m * v[first + i]![kv]![d]!, 0) / total)
+    return Array.from(
+      { length: headDim },
+      (__, d) => mass.reduce((sum, m, i) => sum + m * v[first + i]![kv]![d]!, 0) / total,
+    )
   }).flat()
 }
 
