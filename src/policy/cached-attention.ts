@@ -9,18 +9,11 @@ type Tensor = TensorFlow.Tensor
 export const CACHE_BLOCK = 64
 
 /**
- * Runs of tokens in one call that follow one another in a conversation, int32 [segments]. They are of different slots. What
- * a token of no segment gets means nothing.
+ * Runs of tokens in one call that follow one another in a conversation, int32 [segments] each: `slot`; `position` of the first
+ * token in its conversation; `start`, its place in the call; `count` of tokens, 0 for no segment. Their slots differ. What a
+ * token of no segment gets means nothing.
  */
-export interface Segments {
-  slot: Tensor
-  /** Place of the first token in its conversation. */
-  position: Tensor
-  /** Place of the first token in the call. */
-  start: Tensor
-  /** Number of tokens; 0 leaves the segment out. */
-  count: Tensor
-}
+export type Segments = Record<'slot' | 'position' | 'start' | 'count', Tensor>
 
 /**
  * Puts new keys and values into a cache, in place, and attends over what is there then: src/tensor/native/attention.h, for

@@ -12,7 +12,7 @@ export class Variable {
   private handle: number | undefined
 
   /**
-   * @param shape Fixed.
+   * @param shape Fixed; a dimension of -1 may be any, and only ops that are given the value's id may use it.
    * @param dtype Default float32.
    * @param name Shown in errors.
    */
@@ -51,6 +51,13 @@ export class Variable {
   assign(value: TensorFlow.Tensor): void {
     this.check(value, 'assign')
     runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), value], 0)
+  }
+
+  /** Sets the value to what an op has made (see `runOp`), whose shape need not be known. */
+  replace(id: number): void {
+    const symbol = this.symbol()
+    currentTrace()?.setShape(id, [...this.shape])
+    runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [symbol, id], 0)
   }
 
   /** Adds to the value. Throws on another shape. */

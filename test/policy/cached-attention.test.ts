@@ -24,7 +24,10 @@ interface Cache {
 
 const SCALE = 0.3
 async function makeCache({ kvHeads, headDim }: Shape, slots: number, width: number): Promise<Cache> {
-  const { keys, values } = await createCache({ ...tinyConfig, layers: 1, kvHeads, headDim }, slots, width)
+  const { keys, values } = await createCache(
+    { ...tinyConfig, layers: 1, kvHeads, headDim },
+    { slots, width, anyWidth: true },
+  )
   return { keys: keys[0]!, values: values[0]! }
 }
 
