@@ -89,7 +89,7 @@ export async function zeroWeights(weights: Weights): Promise<Weights> {
 
 /** Sets all to zero. */
 export async function clearWeights(weights: Weights): Promise<void> {
-  for (const variable of Object.values(weights)) await fillWith({ value: 0 }, variable)
+  await Promise.all(Object.values(weights).map((variable) => fillWith({ value: 0 }, variable)))
 }
 
 /** Variables of the same shapes, without a value yet. */

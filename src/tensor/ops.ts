@@ -1,6 +1,6 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { tf } from './runtime.js'
-import { attribute, op, runOp } from './trace.js'
+import { backend, tf } from './runtime.js'
+import { attribute, currentTrace, op, runOp } from './trace.js'
 import type { Variable } from './variable.js'
 
 type Tensor = TensorFlow.Tensor
@@ -68,6 +68,21 @@ export function targetLogprobs(logits: Tensor, targets: Tensor): Tensor {
 export function scatterRows(values: Tensor, indices: Tensor, updates: Tensor): Tensor {
   const attributes = [attribute.type('T', values.dtype as 'float32'), attribute.type('Tindices', 'int32')]
   return op('TensorScatterUpdate', attributes, [values, indices, updates])[0]!
+}
+
+/** Rows of a float32 variable, as `gatherRows` gives those of a tensor, without reading the rest. Without a gradient. */
+export function gatherVariable(variable: Variable, ids: Tensor): Tensor {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  const [info] = runOp('ResourceGather', attributes, [variable.symbol(), ids], 1)
+  const shape = [...ids.shape, ...variable.shape.slice(1)]
+  currentTrace()?.setShape(info!.id, shape)
+  return backend.createOutputTensor({ ...info!, shape })
+}
+
+/** Writes rows of a float32 variable in place: `variable[ids[i]] = values[i]`. Ids must not repeat. */
+export function scatterVariable(variable: Variable, ids: Tensor, values: Tensor): void {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  runOp('ResourceScatterUpdate', attributes, [variable.symbol(), ids, values], 0)
 }
 
 /** Index of the largest value on the last axis, int32; the first one among equals. */

@@ -102,4 +102,4 @@ export const backend: NodeBackend = tf.backend() as unknown as NodeBackend
 export const native: Binding = backend.binding
 
 /** TensorFlow's dtype numbers (tensorflow/core/framework/types.proto). */
-export const dtypeNumber = { float32: 1, int32: 3, bool: 10, bfloat16: 14, resource: 20 } as const
+export const dtypeNumber = { float32: 1, int32: 3, uint8: 4, int8: 6, bool: 10, bfloat16: 14, resource: 20 } as const

@@ -207,7 +207,7 @@ export class Trace {
         dtype = dtypeNumber.float32
       }
       const known = shape ?? []
-      if ((shape === null || known.includes(-1)) && name !== 'ReadVariableOp') {
+      if ((shape === null || known.includes(-1)) && !VARIABLE_READS.has(name)) {
         throw new Error(`trace: the shape of the result of ${name} depends on values (${JSON.stringify(shape)})`)
       }
       return { id: this.define(output, dtype, known), dtype, shape: known }

@@ -41,7 +41,7 @@ export interface Learner {
 }
 
 /** Settings of every learner. */
-export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay'> {
+export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay' | 'optimizerStates'> {
   /** Temperature that trajectories are sampled at; log-probabilities are taken at it too. Default 1. */
   temperature: number
   /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
@@ -57,6 +57,7 @@ export const learnerSettings = {
   temperature: z.number().positive().default(1),
   maxGradNorm: optimizerSettings.maxGradNorm,
   weightDecay: optimizerSettings.weightDecay,
+  optimizerStates: optimizerSettings.optimizerStates,
   microbatchTokens: z.int().min(1).default(4096),
   bfloat16: z.boolean().default(false),
 }

@@ -27,6 +27,7 @@ const SETTINGS = {
   bfloat16: false,
   maxGradNorm: 1,
   weightDecay: 0,
+  optimizerStates: 'float32',
 } as const
 const folder = mkdtempSync(join(tmpdir(), 'padded-'))
 const open: LocalModel[] = []

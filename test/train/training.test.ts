@@ -44,6 +44,7 @@ const OPTIONS = {
   bfloat16: false,
   maxGradNorm: 1,
   weightDecay: 0,
+  optimizerStates: 'float32',
 } as const
 
 async function trajectory(text: string, promptLength: number): Promise<Trajectory> {
