@@ -85,6 +85,26 @@ export function scatterVariable(variable: Variable, ids: Tensor, values: Tensor)
   runOp('ResourceScatterUpdate', attributes, [variable.symbol(), ids, values], 0)
 }
 
+/**
+ * Adds rows to those of a variable. Rows for the same place are summed first, so that the result does not depend on the
+ * order in which TensorFlow's threads add.
+ * @param variable [rows, ...rest]
+ * @param ids int32 [n], may repeat
+ * @param values [n, ...rest]
+ */
+export function scatterAddRows(variable: Variable, ids: Tensor, values: Tensor): void {
+  const n = ids.shape[0]
+  const places = op('Unique', [attribute.type('T', 'int32'), attribute.type('out_idx', 'int32')], [ids], 2)[1]!
+  const types = [attribute.type('Tindices', 'int32'), attribute.type('Tnumsegments', 'int32')]
+  const segments = (name: string, data: Tensor): Tensor =>
+    op(name, [attribute.type('T', data.dtype as 'int32'), ...types], [data, places, tf.scalar(n, 'int32')])[0]!
+  const summed = segments('UnsortedSegmentSum', values)
+  // There are fewer different ids than n: what is over adds zeros to row 0.
+  const rows = tf.maximum(segments('UnsortedSegmentMax', ids), tf.scalar(0, 'int32'))
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  runOp('ResourceScatterAdd', attributes, [variable.symbol(), rows, summed], 0)
+}
+
 /** Index of the largest value on the last axis, int32; the first one among equals. */
 export function argMax(values: Tensor): Tensor {
   const attributes = [
