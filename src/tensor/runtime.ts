@@ -58,8 +58,8 @@ export interface Binding {
   call(name: string, inputs: number[], outputs: number, xla: boolean): Promise<NativeResult[]>
   upload(dtype: number, shape: number[], values: ArrayBufferView): number
   deviceName(): string
-  /** Gives the system back what was freed (glibc). */
-  releaseMemory(): void
+  /** Gives the system back what was freed, where that is more than this share of what is used (glibc). */
+  releaseMemory(share: number): Promise<void>
   opList(): Uint8Array
   readonly TF_ATTR_STRING: number
   readonly TF_ATTR_INT: number

@@ -11,6 +11,7 @@ import type { TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import type { Microbatch } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
+import { samplingDifferences } from './sampling-difference.js'
 
 /** Settings of GRPO (arXiv 2402.03300) beside those of every learner. */
 export interface GrpoSettings {
@@ -43,9 +44,10 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
   const reference = { trainable: await cloneWeights(model.trainable), frozen: model.frozen }
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
-  const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) =>
-    clippedPolicyLoss({ ...inputs, logprobs }, settings),
-  )
+  const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) => {
+    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs }, settings)
+    return { loss, metrics: { ...metrics, logprobs } }
+  })
 
   /** What the loss needs of one microbatch; `share` and `advantage` are given for each sequence. */
   async function lossInputs(batch: Microbatch, sequences: readonly TrainedSequence[], shares: readonly number[]) {
@@ -78,11 +80,14 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
       const lengths = sequences.map(({ trained }) => trained.length)
       const shares = tokenShares(lengths, lossAggregation)
       const total: LearnerStep = { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0 }
+      const differences = samplingDifferences()
       for (const batch of toMicrobatches(sequences, microbatchTokens)) {
         const inputs = await lossInputs(batch, sequences, shares)
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         for (const key of ['loss', 'kl', 'clipFraction'] as const) total[key] += result[key].data[0]!
+        differences.add(batch, result.logprobs, sequences)
       }
+      Object.assign(total, differences.result())
       if (!Number.isFinite(total.loss)) {
         await optimizer.clear()
         throw new Error(

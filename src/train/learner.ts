@@ -3,6 +3,7 @@ import type { Weights } from '../model/weights.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import type { SamplingDifference } from './sampling-difference.js'
 import { optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
 
@@ -16,7 +17,8 @@ export interface Group {
 }
 
 /** What one step measured, by the names that the record of an update has. */
-export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped'>
+export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped'> &
+  SamplingDifference
 
 /** What a saved run keeps of a learner besides the policy. */
 export interface LearnerState {

@@ -4,6 +4,7 @@ import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
 import { sumOfSquares } from '../tensor/ops.js'
+import { releaseIdleMemory } from '../tensor/release-memory.js'
 import { tf } from '../tensor/runtime.js'
 import type { Variable } from '../tensor/variable.js'
 import { eightBitState, float32State } from './adam-state.js'
@@ -122,6 +123,7 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
         ]),
       )
       await clearWeights(gradients)
+      await releaseIdleMemory()
       optimizer.steps = steps
       return norm
     },

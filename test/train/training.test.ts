@@ -149,6 +149,28 @@ describe('GRPO', () => {
     grpo.dispose()
   })
 
+  it('says how far the sampler’s log-probabilities are from its own, also in bfloat16', async () => {
+    const batch = [await trajectory('2+2=four', 4), await trajectory('2+2=fish and chips', 4)]
+    const steps = []
+    for (const bfloat16 of [false, true]) {
+      const grpo = await createGrpo(policy(), { ...OPTIONS, bfloat16 })
+      steps.push(await grpo.step([group(batch, [1, 0])], 0))
+      grpo.dispose()
+    }
+    const [exact, rounded] = steps
+    expect(exact!.samplingLogprobDifferenceMax).toBeLessThan(1e-4)
+    expect(rounded!.samplingLogprobDifferenceMax).toBeGreaterThan(1e-4)
+    expect(rounded!.samplingLogprobDifferenceMax).toBeLessThan(0.2)
+    expect(rounded!.samplingLogprobDifferenceMean).toBeLessThan(rounded!.samplingLogprobDifferenceMax!)
+    // A token that the sampler reported wrongly stands out.
+    batch[0]!.logprobs[5]! += 3
+    const grpo = await createGrpo(policy(), OPTIONS)
+    const wrong = await grpo.step([group(batch, [1, 0])], 0)
+    expect(wrong.samplingLogprobDifferenceMax).toBeCloseTo(3, 3)
+    expect(wrong.samplingLogprobDifferenceMean).toBeCloseTo(3 / (4 + 14), 3)
+    grpo.dispose()
+  })
+
   it('does the same in one microbatch and in several', async () => {
     const batch = await Promise.all(['a=one', 'b=two and more', 'c=three?'].map((text) => trajectory(text, 2)))
     const start = await cloneWeights(weights)
