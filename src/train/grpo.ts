@@ -27,12 +27,18 @@ export interface GrpoSettings {
    * Default `token`.
    */
   lossAggregation: 'token' | 'sequence'
+  /**
+   * How the reference policy's weights are kept: `bfloat16` takes half of the memory. The divergence then begins at that
+   * of the rounding, which is 0 for a model that was published in bfloat16. Default `float32`.
+   */
+  reference: 'float32' | 'bfloat16'
 }
 
 export const grpoSettings = {
   clip: z.number().positive().default(0.2),
   klCoef: z.number().min(0).default(0.001),
   lossAggregation: z.enum(['token', 'sequence']).default('token'),
+  reference: z.enum(['float32', 'bfloat16']).default('float32'),
 }
 
 type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advantages' | 'share', HostTensor>
@@ -41,7 +47,7 @@ type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advanta
 export async function createGrpo(policy: Trainable, settings: GrpoSettings & LearnerSettings): Promise<Learner> {
   const { klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
   const model = { trainable: policy.weights, frozen: {} }
-  const reference = { trainable: await cloneWeights(model.trainable), frozen: model.frozen }
+  const reference = { trainable: await cloneWeights(model.trainable, settings.reference), frozen: model.frozen }
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
   const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) => {

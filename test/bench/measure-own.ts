@@ -75,6 +75,7 @@ if (kind === 'grpo') {
     maxGradNorm: 1,
     weightDecay: 0,
     optimizerStates: 'float32',
+    reference: 'float32',
   })
   const times: number[] = []
   for (let repeat = 0; repeat < repeats + 1; repeat++) {

@@ -29,6 +29,7 @@ const SETTINGS = {
   maxGradNorm: 1,
   weightDecay: 0,
   optimizerStates: 'float32',
+  reference: 'float32',
 } as const
 const folder = mkdtempSync(join(tmpdir(), 'padded-'))
 const open: LocalModel[] = []

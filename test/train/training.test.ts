@@ -9,6 +9,7 @@ import type { Traced } from '../../src/tensor/compile.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 import { targetLogprobs } from '../../src/tensor/ops.js'
+import { storedBytes } from '../../src/tensor/variable.js'
 import { createGrpo, tokenShares } from '../../src/train/grpo.js'
 import type { Group } from '../../src/train/learner.js'
 import { createOptimizer } from '../../src/train/optimizer.js'
@@ -45,6 +46,7 @@ const OPTIONS = {
   maxGradNorm: 1,
   weightDecay: 0,
   optimizerStates: 'float32',
+  reference: 'float32',
 } as const
 
 async function trajectory(text: string, promptLength: number): Promise<Trajectory> {
@@ -169,6 +171,28 @@ describe('GRPO', () => {
     expect(wrong.samplingLogprobDifferenceMax).toBeCloseTo(3, 3)
     expect(wrong.samplingLogprobDifferenceMean).toBeCloseTo(3 / (4 + 14), 3)
     grpo.dispose()
+  })
+
+  it('keeps its reference in half of the memory where it is bfloat16, and measures nearly the same divergence', async () => {
+    const batch = [await trajectory('2+2=four', 4), await trajectory('2+2=fish', 4)]
+    const start = await cloneWeights(weights)
+    const found = []
+    for (const reference of ['float32', 'bfloat16'] as const) {
+      for (const [key, variable] of Object.entries(weights))
+        await setWeight(variable, await downloadWeight(start[key]!))
+      const grpo = await createGrpo(policy(), { ...OPTIONS, reference })
+      const kept = grpo.state().weights['reference']!
+      const bytes = Object.values(kept).reduce((sum, { dtype, size }) => sum + storedBytes[dtype] * size, 0)
+      for (let step = 0; step < 5; step++) await grpo.step([group(batch, [1, 0])], 1e-2)
+      const { kl } = await grpo.step([group(batch, [1, 0])], 0)
+      found.push({ bytes, kl })
+      grpo.dispose()
+    }
+    const [exact, rounded] = found
+    expect(rounded!.bytes).toBe(exact!.bytes / 2)
+    expect(exact!.kl).toBeGreaterThan(0.01)
+    expect(rounded!.kl / exact!.kl).toBeCloseTo(1, 1)
+    disposeWeights(start)
   })
 
   it('does the same in one microbatch and in several', async () => {
