@@ -108,6 +108,8 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   loss: z.number(),
   entropy: z.number().exactOptional(),
   clipFraction: share,
+  samplingLogprobDifferenceMean: z.number().min(0).exactOptional(),
+  samplingLogprobDifferenceMax: z.number().min(0).exactOptional(),
   gradNorm: z.number().min(0),
   learningRate: z.number().min(0),
   zeroVarianceGroups: count,

@@ -1,6 +1,6 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { tf } from './runtime.js'
-import { attribute, op, runOp } from './trace.js'
+import { backend, tf } from './runtime.js'
+import { attribute, currentTrace, op, runOp } from './trace.js'
 import type { Variable } from './variable.js'
 
 type Tensor = TensorFlow.Tensor
@@ -129,6 +129,21 @@ export function addRows(variable: Variable, from: Tensor, values: Tensor): void 
 function addAt(variable: Variable, rows: Tensor, values: Tensor): void {
   const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
   runOp('ResourceScatterAdd', attributes, [variable.symbol(), rows, values], 0)
+}
+
+/** Rows of a float32 variable, as `gatherRows` gives those of a tensor, without reading the rest. Without a gradient. */
+export function gatherVariable(variable: Variable, ids: Tensor): Tensor {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  const [info] = runOp('ResourceGather', attributes, [variable.symbol(), ids], 1)
+  const shape = [...ids.shape, ...variable.shape.slice(1)]
+  currentTrace()?.setShape(info!.id, shape)
+  return backend.createOutputTensor({ ...info!, shape })
+}
+
+/** Writes rows of a float32 variable in place: `variable[ids[i]] = values[i]`. Ids must not repeat. */
+export function scatterVariable(variable: Variable, ids: Tensor, values: Tensor): void {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  runOp('ResourceScatterUpdate', attributes, [variable.symbol(), ids, values], 0)
 }
 
 /**

@@ -12,6 +12,7 @@ import type { TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import type { Microbatch } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
+import { samplingDifferences } from './sampling-difference.js'
 
 /** Settings of GRPO (arXiv 2402.03300) beside those of every learner. */
 export interface GrpoSettings {
@@ -27,12 +28,18 @@ export interface GrpoSettings {
    * Default `token`.
    */
   lossAggregation: 'token' | 'sequence'
+  /**
+   * How the reference policy's weights are kept: `bfloat16` takes half of the memory. The divergence then begins at that
+   * of the rounding, which is 0 for a model that was published in bfloat16. Default `float32`.
+   */
+  reference: 'float32' | 'bfloat16'
 }
 
 export const grpoSettings = {
   clip: z.number().positive().default(0.2),
   klCoef: z.number().min(0).default(0.001),
   lossAggregation: z.enum(['token', 'sequence']).default('token'),
+  reference: z.enum(['float32', 'bfloat16']).default('float32'),
 }
 
 type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advantages' | 'share', HostTensor>
@@ -41,12 +48,13 @@ type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advanta
 export async function createGrpo(policy: Trainable, settings: GrpoSettings & LearnerSettings): Promise<Learner> {
   const { clip, klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
   const model = { trainable: policy.weights, frozen: {} }
-  const reference = { trainable: await cloneWeights(model.trainable), frozen: model.frozen }
+  const reference = { trainable: await cloneWeights(model.trainable, settings.reference), frozen: model.frozen }
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
-  const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) =>
-    clippedPolicyLoss({ ...inputs, logprobs }, { klCoef, clipLow: clip, clipHigh: clip }),
-  )
+  const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) => {
+    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs }, { klCoef, clipLow: clip, clipHigh: clip })
+    return { loss, metrics: { ...metrics, logprobs } }
+  })
 
   /** What the loss needs of one microbatch; `share` and `advantage` are given for each sequence. */
   async function lossInputs(batch: Microbatch, sequences: readonly TrainedSequence[], shares: readonly number[]) {
@@ -80,13 +88,16 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
       const tokens = lengths.reduce((a, b) => a + b, 0)
       const shares = lossShares(lengths, { aggregation: lossAggregation })
       const total: LearnerStep = { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0 }
+      const differences = samplingDifferences()
       for (const batch of toMicrobatches(sequences, microbatchTokens)) {
         const inputs = await lossInputs(batch, sequences, shares)
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         total.loss += result.loss.data[0]!
         total.kl += result.kl.data[0]! / Math.max(1, tokens)
         total.clipFraction += result.clipped.data[0]! / Math.max(1, tokens)
+        differences.add(batch, result.logprobs, sequences)
       }
+      Object.assign(total, differences.result())
       if (!Number.isFinite(total.loss)) {
         await optimizer.clear()
         throw new Error(

@@ -51,6 +51,7 @@ const update: Required<UpdateRecord> = {
   ...{ entropy: 1.5, clipFraction: 0, gradNorm: 0.3, learningRate: 1e-4, zeroVarianceGroups: 2, answered: 0.9 },
   ...{ tokensPerTrajectory: 80, rolloutSeconds: 4, updateSeconds: 2, metrics: { validationEm: 0.3 } },
   ...{ trajectories: 9, failed: 1, skipped: 'no advantage' },
+  ...{ samplingLogprobDifferenceMean: 2e-3, samplingLogprobDifferenceMax: 0.04 },
   failures: [{ message: 'search: no network', count: 1 }],
 }
 

@@ -28,6 +28,8 @@ const SETTINGS = {
   bfloat16: false,
   maxGradNorm: 1,
   weightDecay: 0,
+  optimizerStates: 'float32',
+  reference: 'float32',
 } as const
 const folder = mkdtempSync(join(tmpdir(), 'padded-'))
 const open: LocalModel[] = []
@@ -117,6 +119,8 @@ describe('512 rows of zeros below the mini policy’s embedding', () => {
       const step = await grpo.step(groups, 1e-9)
       expect(step.clipFraction).toBe(0)
       expect(step.kl).toBeCloseTo(0, 6)
+      expect(step.samplingLogprobDifferenceMax).toBeCloseTo(Math.max(...differences), 5)
+      expect(step.samplingLogprobDifferenceMax).toBeLessThan(1e-4)
       grpo.dispose()
     },
     300_000,
