@@ -85,6 +85,7 @@ export const scoreSchema: z.ZodType<Score> = z.object({
   em: share,
   coverEm: share,
   f1: share,
+  paperEm: share.exactOptional(),
   searches: count,
   answered: share,
   failure: z.string().exactOptional(),

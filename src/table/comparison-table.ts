@@ -29,6 +29,8 @@ export interface ComparisonRow {
   coverEm: number
   /** Bag-of-words F1. */
   f1: number
+  /** What the paper's code calls exact match; null where a score lacks it. */
+  paperEm: number | null
   /** Mean number of searches in a trajectory. */
   searches: number
   /** Share of questions that got an answer. */
@@ -104,6 +106,7 @@ function datasetRow(method: string, dataset: string, domain: Domain | null, scor
     emWithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.em)),
     coverEm: mean(scores.map((score) => score.coverEm)),
     f1: mean(scores.map((score) => score.f1)),
+    paperEm: meanOrNull(scores.map((score) => score.paperEm ?? null)),
     searches: mean(scores.map((score) => score.searches)),
     answered: mean(scores.map((score) => score.answered)),
   }
@@ -137,6 +140,7 @@ function averageRows(
         emWithoutFailed: meanOrNull(parts.map((row) => row.emWithoutFailed)),
         coverEm: mean(parts.map((row) => row.coverEm)),
         f1: mean(parts.map((row) => row.f1)),
+        paperEm: meanOrNull(parts.map((row) => row.paperEm)),
         searches: mean(parts.map((row) => row.searches)),
         answered: mean(parts.map((row) => row.answered)),
       },
@@ -158,6 +162,7 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
     emWithoutFailed: rows.map((row) => row.emWithoutFailed),
     coverEm: rows.map((row) => row.coverEm),
     f1: rows.map((row) => row.f1),
+    paperEm: rows.map((row) => row.paperEm),
     searches: rows.map((row) => row.searches),
     answered: rows.map((row) => row.answered),
   })
