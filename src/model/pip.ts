@@ -13,13 +13,15 @@ const PYTHONS = [fileURLToPath(new URL('../../.runtime/venv/bin/python', import.
 const QUIET = ['--disable-pip-version-check', '--no-input', '--no-color']
 const NO_OTHERS = ['--no-deps', '--only-binary=:all:']
 
+const UNREACHED = /NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|NameResolutionError|Max retries exceeded/
+
 /** The last lines of what a failed pip said. */
 const LINES = 3
 
 /** The pip of the first Python that has one. */
 export interface Pip {
-  /** Since 24.1 it can tell bytes to a program. */
-  tellsBytes: boolean
+  /** From version 25 on it tells bytes to a program, and the address of a wheel without fetching it. */
+  modern: boolean
   run(args: readonly string[], options?: RunOptions): Promise<string>
 }
 
@@ -34,8 +36,8 @@ export async function findPip(signal?: AbortSignal): Promise<Pip> {
     const pip: Pip['run'] = (args, options) => run(python, ['-m', 'pip', ...args], { signal, ...options })
     const said = await pip(['--version']).catch(() => undefined)
     signal?.throwIfAborted()
-    const [, major, minor] = /^pip (\d+)\.(\d+)/.exec(said ?? '') ?? []
-    if (major !== undefined) return { run: pip, tellsBytes: Number(major) + Number(minor) / 10 >= 24.1 }
+    const version = /^pip (\d+)/.exec(said ?? '')?.[1]
+    if (version !== undefined) return { run: pip, modern: Number(version) >= 25 }
   }
   throw new Error('no Python with pip was found: `npm run setup` makes one, or install python3 with pip')
 }
@@ -46,6 +48,7 @@ const report = z.object({
 
 /** The address of a package's wheel in the index that pip uses; undefined where pip is too old to tell. */
 export async function askWheelUrl(pip: Pip, requirement: string): Promise<string | undefined> {
+  if (!pip.modern) return undefined
   const args = ['install', '--dry-run', '--ignore-installed', '--quiet', '--report', '-', '--retries', '1']
   const said = await pip.run([...args, ...QUIET, ...NO_OTHERS, requirement])
   const parsed = report.safeParse(parseJson(said))
@@ -63,7 +66,7 @@ export async function downloadWheel(
     const done = /^Progress (\d+) of \d+/.exec(line)?.[1]
     if (done !== undefined) onBytes(Number(done))
   }
-  const bar = `--progress-bar=${pip.tellsBytes ? 'raw' : 'off'}`
+  const bar = `--progress-bar=${pip.modern ? 'raw' : 'off'}`
   await pip.run(['download', bar, '--dest', folder, ...QUIET, ...NO_OTHERS, requirement], { onLine })
   const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'))
   if (wheel === undefined) throw new Error(`pip left no wheel of ${requirement}`)
@@ -82,7 +85,9 @@ function run(command: string, args: readonly string[], { onLine, signal }: RunOp
       if (code === 0) return resolve(said.out)
       const lines = said.error.trim().split('\n')
       const errors = lines.filter((line) => line.startsWith('ERROR'))
-      reject(new Error((errors.length > 0 ? errors : lines).slice(-LINES).join('; ')))
+      // pip warns of the network and then says that there is no such package.
+      const unreached = UNREACHED.test(said.error) ? ['the package index was not reached'] : []
+      reject(new Error([...unreached, ...(errors.length > 0 ? errors : lines).slice(-LINES)].join('; ')))
     })
   })
 }
