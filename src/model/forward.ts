@@ -1,5 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { gatherRows } from '../tensor/ops.js'
+import { dropOut, gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import type { ModelConfig } from './config.js'
 import type { Activation, Rope } from './family/family.js'
@@ -7,7 +7,7 @@ import { ropeTables } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
 
-/** Weights by key (see weight-names.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
+/** Weights by key (see weight-names.ts and adapter.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
 export type WeightTensors = Record<string, Tensor>
 
 /** How the tokens of one call lie in their sequences, and what they see. */
@@ -71,11 +71,16 @@ function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor): Tensor
   return config.embeddingScale === 1 ? embedded : embedded.mul(config.embeddingScale)
 }
 
-/** y = x Wᵀ (+ b) for x [rows, in] and W [out, in]. */
-function linear(weights: WeightTensors, key: string, x: Tensor): Tensor {
-  const y = tf.matMul(x, weights[`${key}.weight`] as TensorFlow.Tensor2D, false, true)
+/** y = x Wᵀ (+ b) (+ s (x Aᵀ) Bᵀ) for x [rows, in], W [out, in], A [rank, in] and B [out, rank]. */
+function linear({ lora }: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
+  const times = (input: Tensor, part: string): Tensor => tf.matMul(input, weights[`${key}.${part}`]!, false, true)
+  const product = times(x, 'weight')
   const bias = weights[`${key}.bias`]
-  return bias ? y.add(bias) : y
+  const y = bias ? product.add(bias) : product
+  if (!lora || !(`${key}.loraA` in weights)) return y
+  const seed = weights[`${key}.dropoutSeed`]
+  const heard = seed ? dropOut(x, lora.dropout, seed) : x
+  return y.add(times(times(heard, 'loraA').mul(lora.scale), 'loraB'))
 }
 
 /** Root-mean-square norm over the last axis. */
@@ -98,7 +103,7 @@ function project(config: ModelConfig, weights: WeightTensors, layer: string, x: 
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
   const split = (part: string, heads: number): Tensor =>
-    linear(weights, `${layer}.${part}`, flat).reshape([batch, time, heads, config.headDim])
+    linear(config, weights, `${layer}.${part}`, flat).reshape([batch, time, heads, config.headDim])
   const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, `${layer}.${part}`, y) : y)
   const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
   return {
@@ -142,13 +147,13 @@ function finishLayer(config: ModelConfig, weights: WeightTensors, layer: string,
   const rows = batch * time
   const output = (y: Tensor, part: string): Tensor =>
     config.outputNorms ? norm(config, weights, `${layer}.${part}`, y) : y
-  const projected = linear(weights, `${layer}.o`, mixed.reshape([rows, mixed.shape[2]!]))
+  const projected = linear(config, weights, `${layer}.o`, mixed.reshape([rows, mixed.shape[2]!]))
   const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
   const normed = norm(config, weights, `${layer}.postNorm`, attended)
-  const gated = activate[config.activation](linear(weights, `${layer}.gate`, normed)).mul(
-    linear(weights, `${layer}.up`, normed),
+  const gated = activate[config.activation](linear(config, weights, `${layer}.gate`, normed)).mul(
+    linear(config, weights, `${layer}.up`, normed),
   )
-  const fed = output(linear(weights, `${layer}.down`, gated), 'feedForwardNorm')
+  const fed = output(linear(config, weights, `${layer}.down`, gated), 'feedForwardNorm')
   return attended.add(fed).reshape([batch, time, hidden])
 }
 

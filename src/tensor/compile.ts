@@ -30,7 +30,7 @@ export interface Compiled<I extends { [K in keyof I]: Input }, S, R> {
   /**
    * Runs in TensorFlow, off the main thread, after all earlier calls of any compiled function.
    * @param state Variables (in any nesting of arrays and records) that the body reads and changes. A call with other
-   * variables of the same shapes reuses the compiled function.
+   * variables of the same shapes in the same places reuses the compiled function.
    * @param signal Rejects at once when aborted; the step itself ends in the background.
    */
   (inputs: I, state: S, signal?: AbortSignal): Promise<Results<R>>
@@ -53,8 +53,8 @@ export function compileCount(): number {
 }
 
 /**
- * Turns an ordinary tfjs function, gradients included, into a TensorFlow function: one for each signature (shapes and
- * dtypes of inputs and state).
+ * Turns an ordinary tfjs function, gradients included, into a TensorFlow function: one for each signature (names, shapes
+ * and dtypes of inputs and state).
  *
  * The body runs once for each signature, to be traced: JavaScript numbers freeze into the trace, so whatever changes
  * between calls (learning rate, positions, random numbers) must be an input. It may return no tensors of state; it
@@ -72,8 +72,9 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
   const run = async (inputs: I, state: S): Promise<Results<R>> => {
     const names = Object.keys(inputs) as (keyof I & string)[]
     const values = names.map((key) => hostTensor(inputs[key]))
-    const variables = variablesOf(state)
-    const key = signature(names, values, variables)
+    const places = variablesOf(state)
+    const variables = [...places.keys()]
+    const key = signature(names, values, places)
     const known = entries.get(key)
     if (known) return execute(known, values, variables)
     // XLA compiles in the first call.
@@ -150,23 +151,28 @@ function hostTensor(value: HostTensor | number): HostTensor {
   return typeof value === 'number' ? float32([value], []) : value
 }
 
-function signature(names: string[], values: HostTensor[], variables: Variable[]): string {
-  const inputs = values.map((value, i) => `${names[i]}:${value.dtype}[${value.shape.join()}]`)
-  return [...inputs, ...variables.map((variable) => `${variable.dtype}[${variable.shape.join()}]`)].join(' ')
+function signature(names: string[], values: HostTensor[], places: ReadonlyMap<Variable, string>): string {
+  const described = (name: string, { dtype, shape }: HostTensor | Variable): string =>
+    `${name}:${dtype}[${shape.join()}]`
+  return [
+    ...values.map((value, i) => described(names[i]!, value)),
+    ...[...places].map(([variable, place]) => described(place, variable)),
+  ].join(' ')
 }
 
-/** All variables in a nesting of arrays and records, each once, in a fixed order. */
-export function variablesOf(state: unknown): Variable[] {
-  const found = new Set<Variable>()
-  const visit = (value: unknown): void => {
-    if (value instanceof Variable) found.add(value)
-    else if (Array.isArray(value)) value.forEach(visit)
+/** All variables in a nesting of arrays and records, each once, in a fixed order, with their places in it. */
+function variablesOf(state: unknown): Map<Variable, string> {
+  const found = new Map<Variable, string>()
+  const visit = (value: unknown, place: string): void => {
+    if (value instanceof Variable) {
+      if (!found.has(value)) found.set(value, place)
+    } else if (Array.isArray(value)) value.forEach((item, i) => visit(item, `${place}/${i}`))
     else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-      Object.values(value).forEach(visit)
+      for (const [key, item] of Object.entries(value)) visit(item, `${place}/${key}`)
     }
   }
-  visit(state)
-  return [...found]
+  visit(state, '')
+  return found
 }
 
 function fromNative(result: NativeResult): HostTensor {

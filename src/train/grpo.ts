@@ -6,7 +6,7 @@ import type { Traced } from '../tensor/compile.js'
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Learner, LearnerSettings, LearnerStep } from './learner.js'
-import { compileLoss, compileTargetLogprobs } from './loss-function.js'
+import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
 import type { TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import type { Microbatch } from './microbatch.js'
@@ -39,7 +39,7 @@ type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advanta
 /** Group-relative policy optimization: one optimizer step a batch. The policy of this moment becomes the reference. */
 export async function createGrpo(policy: Trainable, settings: GrpoSettings & LearnerSettings): Promise<Learner> {
   const { klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
-  const model = { trainable: policy.weights, frozen: {} }
+  const model = modelWeights(policy)
   const reference = { trainable: await cloneWeights(model.trainable), frozen: model.frozen }
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)

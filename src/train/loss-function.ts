@@ -14,12 +14,17 @@ import { tf } from '../tensor/runtime.js'
 type Tensor = TensorFlow.Tensor
 
 /** The parts of a local model that training needs. */
-export type Trainable = Pick<LocalModel, 'config' | 'weights' | 'tokenizer'>
+export type Trainable = Pick<LocalModel, 'config' | 'weights' | 'tokenizer' | 'adapter'>
 
 /** A model's weights in two parts: gradients are taken of the trainable ones alone. A key is in one of them. */
 export interface ModelWeights {
   trainable: Weights
   frozen: Weights
+}
+
+/** Which of a model's weights are trained: those of its adapter, or all where it has none. */
+export function modelWeights({ weights, adapter }: Trainable): ModelWeights {
+  return adapter ? { trainable: adapter.weights, frozen: weights } : { trainable: weights, frozen: {} }
 }
 
 /** What a compiled loss function reads, and the gradients that it adds to: one for each trainable weight. */

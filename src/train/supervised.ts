@@ -5,7 +5,7 @@ import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/pars
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Traced } from '../tensor/compile.js'
-import { compileLoss } from './loss-function.js'
+import { compileLoss, modelWeights } from './loss-function.js'
 import type { TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { createOptimizer, optimizerSettings } from './optimizer.js'
@@ -110,7 +110,7 @@ export async function trainSupervised(options: SupervisedOptions): Promise<void>
 
 async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<void> {
   const { policy, steps, batch, learningRate, microbatchTokens, bfloat16, onStep, signal } = settings
-  const model = { trainable: policy.weights, frozen: {} }
+  const model = modelWeights(policy)
   const schema = stepSchema(policy.tokenizer.vocabSize)
   const logprobOptions = { temperature: 1, bfloat16 }
   const accumulate = compileLoss('supervised loss', policy, logprobOptions, ({ logprobs }, i: Traced<LossInputs>) => ({
