@@ -1,6 +1,8 @@
 // Adapters of PEFT: what they compute, their gradients and one step, and their files.
-import { readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../src/language-model/local-model.js'
 import type { LocalModel } from '../../src/language-model/local-model.js'
@@ -31,6 +33,11 @@ interface Golden {
   stepped: Record<string, Encoded>
   parameters: number
 }
+
+/** A Python with what test/parity/requirements.txt names, where there is one. */
+const PYTHON = [process.env['ZEROSEARCH_PARITY_PYTHON'], '.parity/venv/bin/python'].find(
+  (python) => python !== undefined && existsSync(python),
+)
 
 const adapterFolder = (name: string): string => join(import.meta.dirname, '../parity/fixtures/lora', name)
 
@@ -150,6 +157,21 @@ describe.each(['llama3', 'qwen2', 'qwen3'])('an adapter of %s against PEFT', (na
       expect(largestDifference(await downloadWeight(variable), expected.data), key).toBeLessThan(1e-4)
     }
     expect(await values(policy.weights)).toEqual(before)
+  })
+
+  it.skipIf(!PYTHON)('is read by PEFT, and by transformers when merged', { timeout: 300_000 }, async () => {
+    const [adapter, merged, numbers] = ['written', 'whole', 'numbers.json'].map((file) => join(folder, file))
+    await policy.save(adapter!)
+    await policy.save(merged!, { merged: true })
+    const logits: Encoded[] = []
+    for (const ids of golden.sequences) {
+      const data = Buffer.from((await logitsOf(policy, ids)).buffer)
+      logits.push({ shape: [ids.length, policy.config.vocabSize], base64: data.toString('base64') })
+    }
+    writeFileSync(numbers!, JSON.stringify({ sequences: golden.sequences, logits }))
+    const script = join(import.meta.dirname, '../parity/check-lora.py')
+    const { stdout } = await promisify(execFile)(PYTHON!, [script, checkpointFolder(name), adapter!, merged!, numbers!])
+    expect(stdout.match(/agrees/g)).toHaveLength(3)
   })
 
   it('comes back from the folder that it is saved in', async () => {
