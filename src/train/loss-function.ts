@@ -1,4 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { withDropout } from '../model/adapter-dropout.js'
 import { hiddenStates, unembed } from '../model/forward.js'
 import type { WeightTensors } from '../model/forward.js'
 import { vocabularyMask } from '../model/vocabulary-mask.js'
@@ -35,6 +36,11 @@ export interface TrainingState extends ModelWeights {
 /** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
 export type TargetInputs = Record<'ids' | 'logitRows' | 'targets', HostTensor>
 
+/** With a seed (int32, no dimensions), inputs of the adapter are dropped. */
+export interface DropoutInputs {
+  dropoutSeed?: HostTensor
+}
+
 /** What the model says about the trained tokens. */
 export interface TargetOutputs {
   /** Log-probability of each [targets], at the temperature and over the tokenizer's ids, as the sampler has it. */
@@ -57,12 +63,10 @@ function targetOutputs(
   { config, tokenizer }: Trainable,
   temperature: number,
   weights: WeightTensors,
-  inputs: Traced<TargetInputs>,
+  inputs: Traced<TargetInputs & DropoutInputs>,
 ): TargetOutputs {
-  const hidden = gatherRows(
-    hiddenStates(config, weights, inputs.ids).reshape([-1, config.hiddenSize]),
-    inputs.logitRows,
-  )
+  const heard = inputs.dropoutSeed ? withDropout(weights, inputs.dropoutSeed) : weights
+  const hidden = gatherRows(hiddenStates(config, heard, inputs.ids).reshape([-1, config.hiddenSize]), inputs.logitRows)
   const masked = vocabularyMask(config.vocabSize, tokenizer.vocabSize)
   const logits = masked(unembed(config, weights, hidden))
   const scaled = temperature === 1 ? logits : logits.div(temperature)
