@@ -3,17 +3,18 @@ import { z } from 'zod'
 import { adapterScale, newAdapter } from '../model/adapter.js'
 import type { Adapter, AdapterOptions, AdapterSettings, AdapterSource } from '../model/adapter.js'
 import { baseOf, readAdapter, writeAdapter } from '../model/adapter-folder.js'
-import { readCheckpoint, writeCheckpoint } from '../model/checkpoint.js'
+import { writeCheckpoint } from '../model/checkpoint.js'
 import type { ModelConfig } from '../model/config.js'
 import type { LoraNumbers } from '../model/family/family.js'
 import { resolveModel } from '../model/download.js'
 import type { ResolveModelOptions } from '../model/download.js'
 import { mergedWeights } from '../model/merged-weights.js'
+import { openCheckpoint } from '../model/open-checkpoint.js'
 import { disposeWeights, downloadWeights, uploadCheckpoint } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
-import { loadTokenizer } from '../tokenizer/load-tokenizer.js'
+import { readTokenizer } from '../tokenizer/load-tokenizer.js'
 import { decoderFor } from '../policy/decoder.js'
 import type { Policy } from '../policy/policy.js'
 import { positiveInteger } from '../policy/sampling-options.js'
@@ -95,10 +96,10 @@ export interface LocalModel extends Policy, LanguageModel {
 }
 
 /**
- * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, or a name of the hub, which is
- * downloaded once. It can be asked (`chat`), trained (`train`), and written (`save`).
- * @param model A folder, or a name such as `Qwen/Qwen2.5-0.5B-Instruct`. The folder of an adapter stands for the model that
- * it names as its base, with this adapter.
+ * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, a GGUF
+ * file (not of Gemma), or a name of the hub, which is downloaded once. It can be asked (`chat`), trained (`train`), and written (`save`).
+ * @param model A folder, a GGUF file, or a name such as `Qwen/Qwen2.5-0.5B-Instruct`. The folder of an adapter stands for
+ * the model that it names as its base, with this adapter.
  * @throws where there is no such model, it is not supported, its tokenizer or the adapter does not fit, or an option is not
  * what it must be
  * @example
@@ -119,8 +120,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
     )
   }
   const base = named ?? model
-  const folder = await resolveModel(base, given.download)
-  const checkpoint = await readCheckpoint(folder)
+  const checkpoint = await openCheckpoint(await resolveModel(base, given.download))
   const source = await adapterSource(checkpoint.config, base, named === undefined ? given.adapter : model)
   const config = source ? { ...checkpoint.config, lora: loraNumbers(source.settings) } : checkpoint.config
   const { contextLength = Math.min(config.maxPositions, 4096) } = given
@@ -138,7 +138,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
       )
     }
   }
-  const tokenizer = await loadTokenizer(folder)
+  const tokenizer = await readTokenizer(checkpoint.texts)
   checkTokenizer(tokenizer, config)
   const weights = await uploadCheckpoint(checkpoint)
   const adapter = source && { ...source.settings, weights: await uploadAdapter(source, weights) }
@@ -170,7 +170,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
     save: (target, { dtype = 'float32', overwrite = false, merged = false } = {}) => {
       if (adapter && !merged) return writeAdapter(target, config, adapter, { base, dtype, overwrite })
       const tensors = adapter ? mergedWeights(weights, adapter) : downloadWeights(weights)
-      return writeCheckpoint(target, { sourceFolder: folder, tensors, dtype, overwrite })
+      return writeCheckpoint(target, { texts: checkpoint.texts, tensors, dtype, overwrite })
     },
     dispose() {
       scheduler.dispose()

@@ -4,15 +4,18 @@ import type { WeightTensors } from './forward.js'
 
 const MATRIX = '.loraA'
 
+/** More than a layer has linear weights. */
+const MODULES = 32
+
 /**
- * Weights under which the inputs of each adapted weight's low-rank matrices are dropped, by a seed of its own.
- * @param seed int32, no dimensions: the same one drops the same inputs
+ * Weights of a layer under which the inputs of each pair of low-rank matrices are dropped, by a seed of its own.
+ * @param layerSeed int32 [2], a seed and the layer's number: the same ones drop the same inputs
  */
-export function withDropout(weights: WeightTensors, seed: TensorFlow.Tensor): WeightTensors {
+export function withDropout(weights: WeightTensors, layerSeed: TensorFlow.Tensor): WeightTensors {
   const modules = Object.keys(weights).filter((key) => key.endsWith(MATRIX))
   const seeds = modules.map((key, i) => {
-    const module = key.slice(0, -MATRIX.length)
-    return [`${module}.dropoutSeed`, tf.stack([seed, tf.scalar(i, 'int32')])] as const
+    const seed = layerSeed.mul(tf.tensor1d([1, MODULES], 'int32')).add(tf.tensor1d([0, i], 'int32'))
+    return [`${key.slice(0, -MATRIX.length)}.dropoutSeed`, seed] as const
   })
   return { ...weights, ...Object.fromEntries(seeds) }
 }

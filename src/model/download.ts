@@ -7,6 +7,7 @@ import { recoverFolder } from '../file/write-folder.js'
 import { writeError } from '../file/write-error.js'
 import { aFunction, anAbortSignal, parseOptions } from '../schema/parse-options.js'
 import { readModelConfig } from './config.js'
+import { isGguf } from './gguf/header.js'
 import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
 import type { RemoteFile, Send } from './fetch-file.js'
 import { cachedSnapshot, cachePlaces, linkBlob, shardNames, writeRef } from './hub-cache.js'
@@ -70,7 +71,7 @@ const INDEX = 'model.safetensors.index.json'
 const PROGRESS_EVERY_MS = 100
 
 /**
- * The folder of a model: a folder is taken as it is; a name (`Qwen/Qwen2.5-0.5B`) is looked for in the cache, and
+ * The folder or the GGUF file of a model: either is taken as it is; a name (`Qwen/Qwen2.5-0.5B`) is looked for in the cache, and
  * downloaded from the hub if it is missing or incomplete. An interrupted download continues.
  * @throws where there is no such model, access is refused, its architecture is not supported, the network or the disk
  * fails, or a checksum is wrong; no message holds the token
@@ -82,8 +83,12 @@ export async function resolveModel(nameOrFolder: string, options: ResolveModelOp
   parseOptions('resolve model', inputSchema, { ...options, model: nameOrFolder })
   await recoverFolder(nameOrFolder)
   const there = await stat(nameOrFolder).catch(() => undefined)
-  if (there?.isDirectory()) return nameOrFolder
-  if (there) throw new Error(`resolve model: ${nameOrFolder} is a file; name the folder that holds config.json`)
+  if (there) {
+    if (there.isDirectory() || (await isGguf(nameOrFolder))) return nameOrFolder
+    throw new Error(
+      `resolve model: ${nameOrFolder} is a file and no GGUF; name a GGUF, or the folder that holds config.json`,
+    )
+  }
   if (!NAME.test(nameOrFolder)) {
     throw new Error(
       `resolve model: there is no folder ${nameOrFolder}, and a model of the hub is named like 'Qwen/Qwen2.5-0.5B'`,

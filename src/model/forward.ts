@@ -3,7 +3,7 @@ import { dropOut, gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import type { ModelConfig } from './config.js'
 import type { Activation, Rope } from './family/family.js'
-import { ropeTables } from './rope.js'
+import { ropeAt } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
 
@@ -56,17 +56,40 @@ export function runLayers(
 ): Tensor {
   let x = embed(config, weights, ids)
   for (let i = 0; i < config.layers; i++) {
-    const layer = `layers.${i}`
     const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
-    const { q, k, v } = project(config, weights, layer, norm(config, weights, `${layer}.inputNorm`, x), layout)
-    const seen = remember(i, k, v)
-    x = finishLayer(config, weights, layer, x, attend(config, q, seen.k, seen.v, layout.mask))
+    x = runLayer(config, ofLayer(weights, i), x, layout, (k, v) => remember(i, k, v))
   }
   return norm(config, weights, 'finalNorm', x)
 }
 
+/** Those weights that belong to layer `index`, by their keys without it. */
+export function ofLayer<T>(weights: Record<string, T>, index: number): Record<string, T> {
+  const prefix = `layers.${index}.`
+  const own = Object.entries(weights).filter(([key]) => key.startsWith(prefix))
+  return Object.fromEntries(own.map(([key, weight]) => [key.slice(prefix.length), weight]))
+}
+
+/**
+ * One layer.
+ * @param weights Of this layer alone (see `ofLayer`)
+ * @param x [batch, time, hidden]
+ * @param remember As that of `runLayers`
+ * @returns [batch, time, hidden]
+ */
+export function runLayer(
+  config: ModelConfig,
+  weights: WeightTensors,
+  x: Tensor,
+  layout: Layout,
+  remember: (k: Tensor, v: Tensor) => { k: Tensor; v: Tensor } = (k, v) => ({ k, v }),
+): Tensor {
+  const { q, k, v } = project(config, weights, norm(config, weights, 'inputNorm', x), layout)
+  const seen = remember(k, v)
+  return finishLayer(config, weights, x, attend(config, q, seen.k, seen.v, layout.mask))
+}
+
 /** Token embeddings [...ids, hidden]. */
-function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor): Tensor {
+export function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor): Tensor {
   const embedded = gatherRows(weights['embed']!, ids)
   return config.embeddingScale === 1 ? embedded : embedded.mul(config.embeddingScale)
 }
@@ -84,7 +107,7 @@ function linear({ lora }: ModelConfig, weights: WeightTensors, key: string, x: T
 }
 
 /** Root-mean-square norm over the last axis. */
-function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
+export function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
   const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
   return x.mul(tf.rsqrt(x.square().mean(-1, true).add(config.rmsNormEps))).mul(weight)
 }
@@ -99,12 +122,12 @@ function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
  * @param x [batch, time, hidden], normalised
  * @returns q [batch, heads, time, headDim]; k, v [batch, kvHeads, time, headDim]
  */
-function project(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, layout: Layout) {
+function project(config: ModelConfig, weights: WeightTensors, x: Tensor, layout: Layout) {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
   const split = (part: string, heads: number): Tensor =>
-    linear(config, weights, `${layer}.${part}`, flat).reshape([batch, time, heads, config.headDim])
-  const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, `${layer}.${part}`, y) : y)
+    linear(config, weights, part, flat).reshape([batch, time, heads, config.headDim])
+  const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, part, y) : y)
   const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
   return {
     q: rotate(heads(normed(split('q', config.heads), 'qNorm')), layout),
@@ -142,18 +165,17 @@ function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tens
  * @param x [batch, time, hidden], the layer's input
  * @param mixed [batch, time, heads * headDim]
  */
-function finishLayer(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, mixed: Tensor): Tensor {
+function finishLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, mixed: Tensor): Tensor {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
-  const output = (y: Tensor, part: string): Tensor =>
-    config.outputNorms ? norm(config, weights, `${layer}.${part}`, y) : y
-  const projected = linear(config, weights, `${layer}.o`, mixed.reshape([rows, mixed.shape[2]!]))
+  const output = (y: Tensor, part: string): Tensor => (config.outputNorms ? norm(config, weights, part, y) : y)
+  const projected = linear(config, weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
   const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
-  const normed = norm(config, weights, `${layer}.postNorm`, attended)
-  const gated = activate[config.activation](linear(config, weights, `${layer}.gate`, normed)).mul(
-    linear(config, weights, `${layer}.up`, normed),
+  const normed = norm(config, weights, 'postNorm', attended)
+  const gated = activate[config.activation](linear(config, weights, 'gate', normed)).mul(
+    linear(config, weights, 'up', normed),
   )
-  const fed = output(linear(config, weights, `${layer}.down`, gated), 'feedForwardNorm')
+  const fed = output(linear(config, weights, 'down', gated), 'feedForwardNorm')
   return attended.add(fed).reshape([batch, time, hidden])
 }
 
@@ -184,33 +206,23 @@ export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: T
   return runLayers(config, weights, ids, layouts)
 }
 
-function sequenceLayout(
+/** @param starts As those of `hiddenStates` */
+export function sequenceLayout(
   { headDim }: ModelConfig,
   rope: Rope,
   window: number,
   time: number,
-  starts: Tensor | undefined,
+  starts?: Tensor,
 ): Layout {
-  const tables = ropeTables(rope, headDim, time)
-  const cos = tf.tensor2d(tables.cos, [time, headDim])
-  const sin = tf.tensor2d(tables.sin, [time, headDim])
-  const hidden = new Float32Array(time * time)
-  for (let query = 0; query < time; query++) {
-    hidden.fill(MASKED, query * time, query * time + Math.max(0, query + 1 - window))
-    hidden.fill(MASKED, query * time + query + 1, (query + 1) * time)
-  }
-  const mask = tf.tensor(hidden, [1, 1, 1, time, time])
-  if (!starts) return { cos: cos.reshape([1, 1, time, -1]), sin: sin.reshape([1, 1, time, -1]), mask }
-  const columns = tf.range(0, time, 1, 'int32').reshape([1, time])
-  const batch = starts.shape[0]
-  const positions = tf.maximum(columns.sub(starts.reshape([batch, 1])), tf.scalar(0, 'int32'))
-  const padding = tf
-    .less(columns, starts.reshape([batch, 1]))
-    .toFloat()
-    .mul(MASKED)
-  return {
-    cos: gatherRows(cos, positions).expandDims(1),
-    sin: gatherRows(sin, positions).expandDims(1),
-    mask: mask.add(padding.reshape([batch, 1, 1, 1, time])),
-  }
+  const range = tf.range(0, time, 1, 'int32')
+  const columns = range.reshape([1, time])
+  const rows = range.reshape([time, 1])
+  const first = starts ? starts.reshape([starts.shape[0], 1]) : tf.zeros([1, 1], 'int32')
+  const positions = tf.maximum(columns.sub(first), tf.scalar(0, 'int32'))
+  const { cos, sin } = ropeAt(rope, headDim, positions)
+  let visible = tf.lessEqual(columns, rows)
+  if (window !== Infinity) visible = visible.logicalAnd(tf.greater(columns, rows.sub(tf.scalar(window, 'int32'))))
+  if (starts) visible = visible.logicalAnd(tf.greaterEqual(columns, first).expandDims(1))
+  const mask = tf.sub(1, visible.toFloat()).mul(MASKED)
+  return { cos: cos.expandDims(1), sin: sin.expandDims(1), mask: mask.reshape([-1, 1, 1, time, time]) }
 }

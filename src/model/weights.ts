@@ -2,6 +2,7 @@ import { withProgress } from '../host/progress.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
+import { fill } from '../tensor/ops.js'
 import { releaseMemory } from '../tensor/release-memory.js'
 import { Variable } from '../tensor/variable.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -22,8 +23,8 @@ const copy = compile('copy weights', (_: NoInputs, state: { from: Variable; to: 
   return {}
 })
 
-const clear = compile('clear weights', (_: NoInputs, variable: Variable) => {
-  variable.assign(variable.read().zerosLike())
+const fillWith = compile('fill weights', ({ value }: Traced<{ value: number }>, variable: Variable) => {
+  variable.assign(fill(variable.shape, value))
   return {}
 })
 
@@ -77,23 +78,27 @@ export async function* downloadWeights(
 
 /** A second, independent copy on the device: the frozen reference of a policy, for one. */
 export async function cloneWeights(weights: Weights): Promise<Weights> {
-  const clones = zeroWeights(weights)
-  for (const [key, from] of Object.entries(weights)) await copy({}, { from, to: (await clones)[key]! })
+  const clones = sameShapes(weights)
+  for (const [key, from] of Object.entries(weights)) await copy({}, { from, to: clones[key]! })
   return clones
 }
 
 /** Variables of the same shapes, filled with zeros: gradients and optimizer state. */
 export async function zeroWeights(weights: Weights): Promise<Weights> {
-  const zeros: Weights = {}
-  for (const [key, { shape, size, name }] of Object.entries(weights)) {
-    zeros[key] = await uploadWeight(name, shape, new Float32Array(size))
-  }
+  const zeros = sameShapes(weights)
+  await clearWeights(zeros)
   return zeros
 }
 
 /** Sets all to zero. */
 export async function clearWeights(weights: Weights): Promise<void> {
-  for (const variable of Object.values(weights)) await clear({}, variable)
+  for (const variable of Object.values(weights)) await fillWith({ value: 0 }, variable)
+}
+
+/** Variables of the same shapes, without a value yet. */
+function sameShapes(weights: Weights): Weights {
+  const entries = Object.entries(weights)
+  return Object.fromEntries(entries.map(([key, { shape, name }]) => [key, new Variable(shape, 'float32', name)]))
 }
 
 /** Frees the device memory; what the process no longer needs goes back to the system. */

@@ -2,14 +2,14 @@ import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import type { ModelConfig } from '../model/config.js'
 import { byKind, MASKED, runLayers, unembed } from '../model/forward.js'
 import type { ByKind, Layout, WeightTensors } from '../model/forward.js'
-import { ropeTables } from '../model/rope.js'
+import { ropeAt } from '../model/rope.js'
 import { vocabularyMask } from '../model/vocabulary-mask.js'
 import { readWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
 import type { Compiled } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import { gatherRows, gatherV2, scatterRows } from '../tensor/ops.js'
+import { gatherV2, scatterRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import { Variable } from '../tensor/variable.js'
 import { draw } from './sampling.js'
@@ -145,18 +145,16 @@ type LayoutsAt = (positions: Tensor) => ByKind<Layout>
 function cacheLayouts(config: ModelConfig, width: number): LayoutsAt {
   const columns = tf.range(0, width, 1, 'int32').reshape([1, 1, width])
   const layoutAt = byKind(config, (rope, window) => {
-    const tables = ropeTables(rope, config.headDim, width)
-    const cos = tf.tensor2d(tables.cos, [width, config.headDim])
-    const sin = tf.tensor2d(tables.sin, [width, config.headDim])
     return (positions: Tensor): Layout => {
       const [rows, time] = positions.shape as [number, number]
       const last = positions.expandDims(2)
       const before = tf.lessEqual(columns, last)
       const visible =
         window === Infinity ? before : before.logicalAnd(tf.greater(columns, last.sub(tf.scalar(window, 'int32'))))
+      const { cos, sin } = ropeAt(rope, config.headDim, positions)
       return {
-        cos: gatherRows(cos, positions).expandDims(1),
-        sin: gatherRows(sin, positions).expandDims(1),
+        cos: cos.expandDims(1),
+        sin: sin.expandDims(1),
         mask: tf.sub(1, visible.toFloat()).mul(MASKED).reshape([rows, 1, 1, time, width]),
       }
     }

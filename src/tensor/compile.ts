@@ -8,7 +8,8 @@ import { dtypeNumber, native } from './runtime.js'
 import type { NativeResult } from './runtime.js'
 import { Trace } from './trace.js'
 import type { VariableHandle } from './trace.js'
-import { Variable } from './variable.js'
+import { variablesOf } from './variable.js'
+import type { Variable } from './variable.js'
 
 export interface CompileOptions {
   /** Compile with XLA (seconds for each new signature, faster calls); default: a plain TensorFlow graph. */
@@ -30,7 +31,7 @@ export interface Compiled<I extends { [K in keyof I]: Input }, S, R> {
   /**
    * Runs in TensorFlow, off the main thread, after all earlier calls of any compiled function.
    * @param state Variables (in any nesting of arrays and records) that the body reads and changes. A call with other
-   * variables of the same shapes in the same places reuses the compiled function.
+   * variables of the same shapes reuses the compiled function.
    * @param signal Rejects at once when aborted; the step itself ends in the background.
    */
   (inputs: I, state: S, signal?: AbortSignal): Promise<Results<R>>
@@ -40,6 +41,8 @@ export interface Compiled<I extends { [K in keyof I]: Input }, S, R> {
 
 interface Entry {
   functionName: string
+  /** Functions that it calls (see graph-function.ts). */
+  parts: readonly string[]
   outputs: string[]
   /** Variables that the body uses without their being in `state`. */
   captured: VariableHandle[]
@@ -53,8 +56,8 @@ export function compileCount(): number {
 }
 
 /**
- * Turns an ordinary tfjs function, gradients included, into a TensorFlow function: one for each signature (names, shapes
- * and dtypes of inputs and state).
+ * Turns an ordinary tfjs function, gradients included, into a TensorFlow function: one for each signature (shapes and
+ * dtypes of inputs and state).
  *
  * The body runs once for each signature, to be traced: JavaScript numbers freeze into the trace, so whatever changes
  * between calls (learning rate, positions, random numbers) must be an input. It may return no tensors of state; it
@@ -73,7 +76,7 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     const names = Object.keys(inputs) as (keyof I & string)[]
     const values = names.map((key) => hostTensor(inputs[key]))
     const places = variablesOf(state)
-    const variables = [...places.keys()]
+    const variables = [...places.values()]
     const key = signature(names, values, places)
     const known = entries.get(key)
     if (known) return execute(known, values, variables)
@@ -110,7 +113,9 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     )
   return Object.assign(compiled, {
     dispose(): void {
-      for (const entry of entries.values()) native.removeFunction(entry.functionName)
+      for (const { functionName, parts } of entries.values()) {
+        for (const name of [functionName, ...parts]) native.removeFunction(name)
+      }
       entries.clear()
     },
   })
@@ -140,39 +145,20 @@ function trace<I extends { [K in keyof I]: Input }, S, R extends Record<string, 
       [...recording.inputs, ...recording.variableInputs],
       outputs.map((key) => recording.outputOf(results[key]!)),
       [...recording.effects],
-      options.xla ?? false,
+      options.xla ? ['_XlaMustCompile'] : [],
     )
   })
   compileCounter++
-  return { functionName, outputs, captured: recording.variables.slice(variables.length) }
+  return { functionName, parts: recording.functions, outputs, captured: recording.variables.slice(variables.length) }
 }
 
 function hostTensor(value: HostTensor | number): HostTensor {
   return typeof value === 'number' ? float32([value], []) : value
 }
 
-function signature(names: string[], values: HostTensor[], places: ReadonlyMap<Variable, string>): string {
-  const described = (name: string, { dtype, shape }: HostTensor | Variable): string =>
-    `${name}:${dtype}[${shape.join()}]`
-  return [
-    ...values.map((value, i) => described(names[i]!, value)),
-    ...[...places].map(([variable, place]) => described(place, variable)),
-  ].join(' ')
-}
-
-/** All variables in a nesting of arrays and records, each once, in a fixed order, with their places in it. */
-function variablesOf(state: unknown): Map<Variable, string> {
-  const found = new Map<Variable, string>()
-  const visit = (value: unknown, place: string): void => {
-    if (value instanceof Variable) {
-      if (!found.has(value)) found.set(value, place)
-    } else if (Array.isArray(value)) value.forEach((item, i) => visit(item, `${place}/${i}`))
-    else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-      for (const [key, item] of Object.entries(value)) visit(item, `${place}/${key}`)
-    }
-  }
-  visit(state, '')
-  return found
+function signature(names: string[], values: HostTensor[], variables: ReadonlyMap<string, Variable>): string {
+  const inputs = values.map((value, i) => [names[i], value] as const)
+  return [...inputs, ...variables].map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`).join(' ')
 }
 
 function fromNative(result: NativeResult): HostTensor {

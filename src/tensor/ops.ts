@@ -70,6 +70,26 @@ export function scatterRows(values: Tensor, indices: Tensor, updates: Tensor): T
   return op('TensorScatterUpdate', attributes, [values, indices, updates])[0]!
 }
 
+/**
+ * Adds rows to those of a variable. Rows for the same place are summed first, so that the result does not depend on the
+ * order in which TensorFlow's threads add.
+ * @param variable [rows, ...rest]
+ * @param ids int32 [n], may repeat
+ * @param values [n, ...rest]
+ */
+export function scatterAddRows(variable: Variable, ids: Tensor, values: Tensor): void {
+  const n = ids.shape[0]
+  const places = op('Unique', [attribute.type('T', 'int32'), attribute.type('out_idx', 'int32')], [ids], 2)[1]!
+  const types = [attribute.type('Tindices', 'int32'), attribute.type('Tnumsegments', 'int32')]
+  const segments = (name: string, data: Tensor): Tensor =>
+    op(name, [attribute.type('T', data.dtype as 'int32'), ...types], [data, places, tf.scalar(n, 'int32')])[0]!
+  const summed = segments('UnsortedSegmentSum', values)
+  // There are fewer different ids than n: what is over adds zeros to row 0.
+  const rows = tf.maximum(segments('UnsortedSegmentMax', ids), tf.scalar(0, 'int32'))
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  runOp('ResourceScatterAdd', attributes, [variable.symbol(), rows, summed], 0)
+}
+
 /** Index of the largest value on the last axis, int32; the first one among equals. */
 export function argMax(values: Tensor): Tensor {
   const attributes = [
@@ -78,6 +98,15 @@ export function argMax(values: Tensor): Tensor {
     attribute.type('output_type', 'int32'),
   ]
   return op('ArgMax', attributes, [values, tf.scalar(-1, 'int32')])[0]!
+}
+
+/**
+ * A tensor of one value, made by the device at each call. The value is an input of the function: what TensorFlow can
+ * work out beforehand, `tf.zeros` or a fill of a constant, it keeps as a constant of the graph.
+ */
+export function fill(shape: readonly number[], value: Tensor): Tensor {
+  const attributes = [attribute.type('T', value.dtype as 'float32'), attribute.type('index_type', 'int32')]
+  return op('Fill', attributes, [tf.tensor1d([...shape], 'int32'), value])[0]!
 }
 
 /** Of all values, in one pass without a copy. Without a gradient. */

@@ -51,7 +51,8 @@ export interface Binding {
     placeholders: number[],
     outputs: GraphOutput[],
     controlOutputs: number[],
-    xla: boolean,
+    /** Attributes of the function that are true. */
+    flags: string[],
   ): void
   removeFunction(name: string): void
   call(name: string, inputs: number[], outputs: number, xla: boolean): Promise<NativeResult[]>

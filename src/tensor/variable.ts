@@ -82,3 +82,24 @@ export class Variable {
     }
   }
 }
+
+/** All variables in a nesting of arrays and records, each once, by the path to its first place, in a fixed order. */
+export function variablesOf(state: unknown): Map<string, Variable> {
+  const found = new Map<string, Variable>()
+  const seen = new Set<Variable>()
+  const visit = (value: unknown, path: string): void => {
+    if (value instanceof Variable) {
+      if (!seen.has(value)) found.set(path, value)
+      seen.add(value)
+    } else if (isNesting(value)) {
+      Object.entries(value).forEach(([key, part]) => visit(part, `${path}/${key}`))
+    }
+  }
+  visit(state, '')
+  return found
+}
+
+function isNesting(value: unknown): value is object {
+  if (Array.isArray(value)) return true
+  return value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype
+}

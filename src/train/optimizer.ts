@@ -3,7 +3,7 @@ import { clearWeights, disposeWeights, zeroWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
-import { applyAdam, sumOfSquares } from '../tensor/ops.js'
+import { applyAdam, fill, sumOfSquares } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 /** AdamW (arXiv 1711.05101) with clipping of the global gradient norm. */
@@ -61,7 +61,7 @@ const gradientNorm = compile('gradient norm', (_: NoInputs, gradients: Weights) 
   return { norm: tf.sqrt(tf.addN(squares)) }
 })
 
-type Scalars = Record<'learningRate' | 'scale' | 'decay' | 'beta1' | 'beta2' | 'epsilon', number>
+type Scalars = Record<'learningRate' | 'scale' | 'decay' | 'beta1' | 'beta2' | 'epsilon' | 'zero', number>
 
 /** One pass over the state: TensorFlow's own fused kernel. */
 const compileUpdate = (decays: boolean) =>
@@ -70,7 +70,7 @@ const compileUpdate = (decays: boolean) =>
       const gradient = state.gradients[key]!
       if (decays && weight.shape.length > 1) weight.assign(weight.read().mul(s.decay))
       applyAdam(weight, state.first[key]!, state.second[key]!, gradient.read().mul(s.scale), s)
-      gradient.assign(tf.zeros([...weight.shape]))
+      gradient.assign(fill(weight.shape, s.zero))
     }
     return {}
   })
@@ -113,6 +113,7 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
         scale,
         beta1,
         beta2,
+        zero: 0,
       }
       await update(scalars, state)
       optimizer.steps = steps
