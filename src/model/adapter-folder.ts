@@ -16,7 +16,7 @@ const VALUES = 'adapter_model.safetensors'
 
 const KIND: FolderKind = {
   operation: 'write adapter',
-  what: 'adapter',
+  what: 'LoRA adapter',
   marker: CONFIG,
   owns: (name) => name === CONFIG || name === VALUES,
 }

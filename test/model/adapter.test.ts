@@ -229,11 +229,26 @@ describe('a saved adapter', () => {
     expect(upload).not.toHaveBeenCalled()
   })
 
+  it('whose values cannot be read leaves nothing on the device', async () => {
+    const { uploadCheckpoint: upload } = weightsModule
+    const dispose = vi.spyOn(weightsModule, 'disposeWeights')
+    let below: weightsModule.Weights = {}
+    vi.spyOn(weightsModule, 'uploadCheckpoint')
+      .mockImplementationOnce(async (checkpoint) => (below = await upload(checkpoint)))
+      .mockRejectedValueOnce(new Error('the disk is gone'))
+    const load = loadModel(checkpointFolder('llama3'), { adapter: ofPeft('llama3') })
+    await expect(load).rejects.toThrow('the disk is gone')
+    expect(dispose).toHaveBeenCalledWith(below)
+    expect(() => below['embed']!.id).toThrow('used after dispose')
+  })
+
   it('over a base of another name is used, with a warning', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const other = changed({ base_model_name_or_path: 'somebody/other-model' })
+    const upload = vi.spyOn(weightsModule, 'uploadCheckpoint')
     const policy = await loadModel(checkpointFolder('llama3'), { adapter: other })
     expect(warn.mock.calls.join()).toContain("says that it is of 'somebody/other-model', and is now used with")
+    expect(upload).toHaveBeenCalledTimes(2)
     policy.dispose()
     warn.mockClear()
     const right = await loadModel(checkpointFolder('llama3'), { adapter: ofPeft('llama3') })
@@ -269,7 +284,7 @@ describe('saving', () => {
     const again = await readAdapter(target, config)
     expect(again.settings).toEqual(source.settings)
     expect(await values(again)).toEqual(await values(source))
-    await expect(write({})).rejects.toThrow('adapter already; `overwrite: true` replaces it')
+    await expect(write({})).rejects.toThrow('holds a LoRA adapter already; `overwrite: true` replaces it')
     const [files, before] = [readdirSync(target), await values(source)]
     await write({ dtype: 'bfloat16', overwrite: true })
     expect(readdirSync(target)).toEqual(files)
@@ -282,7 +297,7 @@ describe('saving', () => {
     const policy: LocalModel = await loadModel(checkpointFolder('llama3'), { adapter: {} })
     const whole = join(folder, 'whole')
     await policy.save(whole, { merged: true })
-    await expect(policy.save(whole, { overwrite: true })).rejects.toThrow('holds files but no adapter')
+    await expect(policy.save(whole, { overwrite: true })).rejects.toThrow('holds files but no LoRA adapter')
     expect(existsSync(join(whole, 'model.safetensors'))).toBe(true)
     policy.dispose()
   })

@@ -6,9 +6,13 @@ import { loadModel } from '../../src/language-model/local-model.js'
 import type { LocalModel } from '../../src/language-model/local-model.js'
 import type { AdapterOptions } from '../../src/model/adapter.js'
 import { openSafetensors } from '../../src/model/safetensors.js'
-import { downloadWeight, setWeight } from '../../src/model/weights.js'
+import { disposeWeights, downloadWeight, setWeight, zeroWeights } from '../../src/model/weights.js'
 import type { Weights } from '../../src/model/weights.js'
 import { createGrpo } from '../../src/train/grpo.js'
+import { int32 } from '../../src/tensor/host-tensor.js'
+import { compileLoss, modelWeights } from '../../src/train/loss-function.js'
+import type { DropoutInputs, TargetInputs } from '../../src/train/loss-function.js'
+import { toMicrobatches } from '../../src/train/microbatch.js'
 import { createReference } from '../../src/train/reference.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import type { SupervisedRecord } from '../../src/train/supervised.js'
@@ -114,6 +118,45 @@ describe('supervised training of an adapter', () => {
     })
     expect(new Set(losses).size).toBe(3)
   })
+})
+
+it('the gradient of a step with dropout is that of what the same seed lets through', async () => {
+  const policy = await adapted({ rank: 4, dropout: 0.5 })
+  const model = modelWeights(policy)
+  for (const [key, variable] of Object.entries(model.trainable))
+    if (key.endsWith('loraB')) await setWeight(variable, new Float32Array(variable.size).fill(0.05))
+  const gradients = await zeroWeights(model.trainable)
+  type Inputs = TargetInputs & DropoutInputs
+  const compiled = compileLoss<Inputs, Record<string, never>>(
+    'loss',
+    policy,
+    { temperature: 1, bfloat16: false },
+    ({ logprobs }) => ({ loss: logprobs.mean().neg(), metrics: {} }),
+  )
+  const [batch] = toMicrobatches([{ ids, trained: ids.slice(1).map((_, i) => i + 1) }], 4096)
+  const { ids: padded, logitRows, targets } = batch!
+  const inputs = { ids: padded, logitRows, targets, dropoutSeed: int32([7], []) }
+  const lossNow = async (): Promise<number> => (await compiled(inputs, { ...model, gradients })).loss.data[0]!
+  await lossNow()
+  const exact = await values(gradients)
+  for (const key of ['layers.0.q.loraA', 'layers.0.down.loraB', 'layers.1.v.loraA', 'layers.1.gate.loraB']) {
+    const variable = model.trainable[key]!
+    const before = await downloadWeight(variable)
+    // The place with the largest gradient: a difference there is far above rounding.
+    const place = exact[key]!.reduce((best, g, i, all) => (Math.abs(g) > Math.abs(all[best]!) ? i : best), 0)
+    const at = async (change: number): Promise<number> => {
+      const moved = before.slice()
+      moved[place]! += change
+      await setWeight(variable, moved)
+      return lossNow()
+    }
+    const slope = ((await at(0.01)) - (await at(-0.01))) / 0.02
+    await setWeight(variable, before)
+    expect(Math.abs(exact[key]![place]!), key).toBeGreaterThan(1e-3)
+    expect(slope / exact[key]![place]!, key).toBeCloseTo(1, 1)
+  }
+  compiled.dispose()
+  disposeWeights(gradients)
 })
 
 describe('reinforcement learning of an adapter', () => {
