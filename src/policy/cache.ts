@@ -2,11 +2,15 @@ import type { ModelConfig } from '../model/config.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs } from '../tensor/compile.js'
 import { tf } from '../tensor/runtime.js'
+import { attribute, op } from '../tensor/trace.js'
 import { Variable } from '../tensor/variable.js'
 import type { Cache } from './decoder.js'
 
 const fill = compile('empty cache', (_: NoInputs, variable: Variable) => {
-  variable.assign(tf.zeros([...variable.shape]))
+  // Memory of its own for each variable: zeros that are a constant of the graph would be shared by all.
+  const shape = tf.tensor1d([...variable.shape], 'int32')
+  const [zeros] = op('Empty', [attribute.type('dtype', 'float32'), attribute.bool('init', true)], [shape])
+  variable.assign(zeros!)
   return {}
 })
 

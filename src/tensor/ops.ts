@@ -17,7 +17,7 @@ export function gatherRows(table: Tensor, ids: Tensor): Tensor {
     ;(save as (tensors: Tensor[]) => void)([])
     return {
       value: gatherV2(x as Tensor, ids, 0),
-      gradFunc: (dy: Tensor) => [segmentSum(dy, ids, table.shape[0])],
+      gradFunc: (dy: Tensor) => [unsortedSegmentSum(dy, ids, table.shape[0])],
     }
   })
   return gather(table)
@@ -30,8 +30,24 @@ export function gatherV2(values: Tensor, ids: Tensor, axis: number, batchDims = 
   return op('GatherV2', attributes, [values, ids, tf.scalar(axis, 'int32')])[0]!
 }
 
-/** The transpose of `gatherRows`: sums rows of `values` that have the same id. */
-function segmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
+/**
+ * The transpose of `gatherRows`: sums rows of `values` that have the same id.
+ * @param values [n, ...rest]
+ * @param ids int32 [n], each in [0, rows)
+ * @returns [rows, ...rest]
+ */
+export function segmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
+  const sum = tf.customGrad((x, save) => {
+    ;(save as (tensors: Tensor[]) => void)([])
+    return {
+      value: unsortedSegmentSum(x as Tensor, ids, rows),
+      gradFunc: (dy: Tensor) => [gatherV2(dy, ids, 0)],
+    }
+  })
+  return sum(values)
+}
+
+function unsortedSegmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
   const attributes = [
     attribute.type('T', 'float32'),
     attribute.type('Tindices', 'int32'),
@@ -68,6 +84,15 @@ export function targetLogprobs(logits: Tensor, targets: Tensor): Tensor {
 export function scatterRows(values: Tensor, indices: Tensor, updates: Tensor): Tensor {
   const attributes = [attribute.type('T', values.dtype as 'float32'), attribute.type('Tindices', 'int32')]
   return op('TensorScatterUpdate', attributes, [values, indices, updates])[0]!
+}
+
+/** The value without its gradient. */
+export function stopGradient(values: Tensor): Tensor {
+  const stopped = tf.customGrad((x, save) => {
+    ;(save as (tensors: Tensor[]) => void)([])
+    return { value: (x as Tensor).clone(), gradFunc: (dy: Tensor) => [dy.zerosLike()] }
+  })
+  return stopped(values)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { groupAdvantages } from '../algorithm/advantage.js'
+import { groupAdvantages } from '../algorithm/group-advantage.js'
+import { lossShares } from '../algorithm/loss-share.js'
 import { clippedPolicyLoss } from '../algorithm/policy-loss.js'
 import type { Traced } from '../tensor/compile.js'
 import { float32 } from '../tensor/host-tensor.js'
@@ -38,13 +39,13 @@ type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advanta
 
 /** Group-relative policy optimization: one optimizer step a batch. The policy as it is now becomes the reference. */
 export async function createGrpo(policy: Trainable, settings: GrpoSettings & LearnerSettings): Promise<Learner> {
-  const { klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
+  const { clip, klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
   const model = modelWeights(policy)
   const reference = await createReference(policy)
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
   const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) =>
-    clippedPolicyLoss({ ...inputs, logprobs }, settings),
+    clippedPolicyLoss({ ...inputs, logprobs }, { klCoef, clipLow: clip, clipHigh: clip }),
   )
 
   /** What the loss needs of one microbatch; `share` and `advantage` are given for each sequence. */
@@ -66,22 +67,25 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
 
   return {
     async step(groups, learningRate) {
-      const sequences = groups.flatMap(({ trajectories, rewards }) => {
-        const advantages = groupAdvantages(rewards)
-        return trajectories.map(({ ids, lossMask, logprobs }, i): TrainedSequence => ({
+      const advantages = groupAdvantages(groups.map(({ rewards }) => rewards))
+      const sequences = groups.flatMap(({ trajectories }, group) =>
+        trajectories.map(({ ids, lossMask, logprobs }, i): TrainedSequence => ({
           ids,
           trained: lossMask.flatMap((mask, place) => (mask === 1 ? [place] : [])),
           logprobs,
-          advantage: advantages[i]!,
-        }))
-      })
+          advantage: advantages[group]![i]!,
+        })),
+      )
       const lengths = sequences.map(({ trained }) => trained.length)
-      const shares = tokenShares(lengths, lossAggregation)
+      const tokens = lengths.reduce((a, b) => a + b, 0)
+      const shares = lossShares(lengths, { aggregation: lossAggregation })
       const total: LearnerStep = { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0 }
       for (const batch of toMicrobatches(sequences, microbatchTokens)) {
         const inputs = await lossInputs(batch, sequences, shares)
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
-        for (const key of ['loss', 'kl', 'clipFraction'] as const) total[key] += result[key].data[0]!
+        total.loss += result.loss.data[0]!
+        total.kl += result.kl.data[0]! / Math.max(1, tokens)
+        total.clipFraction += result.clipped.data[0]! / Math.max(1, tokens)
       }
       if (!Number.isFinite(total.loss)) {
         await optimizer.clear()
@@ -133,11 +137,4 @@ function nothingToLearn(sequences: readonly TrainedSequence[], diverged: boolean
   if (sequences.every(({ trained }) => trained.length === 0)) return 'no token of the policy'
   const informative = sequences.some(({ trained, advantage }) => trained.length > 0 && advantage !== 0)
   return informative || diverged ? undefined : 'no advantage'
-}
-
-/** The share of one token of each sequence in the loss; over all tokens they sum to 1. */
-export function tokenShares(tokens: readonly number[], aggregation: 'token' | 'sequence'): number[] {
-  const all = tokens.reduce((a, b) => a + b, 0)
-  const sequences = tokens.filter((count) => count > 0).length
-  return tokens.map((count) => (count === 0 ? 0 : aggregation === 'token' ? 1 / all : 1 / (sequences * count)))
 }
