@@ -1,7 +1,8 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import type { ModelConfig } from '../model/config.js'
-import { byKind, MASKED, runLayers, unembed } from '../model/forward.js'
-import type { ByKind, Layout, WeightTensors } from '../model/forward.js'
+import { attend, MASKED } from '../model/attend.js'
+import { byKind, runLayers, unembed } from '../model/forward.js'
+import type { ByKind, Rotation, WeightTensors } from '../model/forward.js'
 import { ropeAt } from '../model/rope.js'
 import { vocabularyMask } from '../model/vocabulary-mask.js'
 import { readWeights } from '../model/weights.js'
@@ -138,6 +139,8 @@ function writeBack(state: DecodeState, caches: LayerCache[]): void {
   })
 }
 
+/** How new tokens lie in their sequences, and what they see (see `attend`). */
+type Layout = Rotation & { mask: Tensor }
 /** Layouts of new tokens at positions [rows, time] of a cache. */
 type LayoutsAt = (positions: Tensor) => ByKind<Layout>
 
@@ -183,9 +186,11 @@ function layers(
   const [count, time] = ids.shape as [number, number]
   const places = cachePlaces(rows, positions, config.kvHeads)
   const flat = (y: Tensor): Tensor => y.reshape([count * config.kvHeads * time, config.headDim])
-  return runLayers(config, weights, ids, layoutsAt(positions), (layer, k, v) => {
+  return runLayers(config, weights, ids, layoutsAt(positions), (layer, { q, k, v }, { mask }) => {
     const cache = caches[layer]!
-    return (caches[layer] = { k: scatterRows(cache.k, places, flat(k)), v: scatterRows(cache.v, places, flat(v)) })
+    const seen = { k: scatterRows(cache.k, places, flat(k)), v: scatterRows(cache.v, places, flat(v)) }
+    caches[layer] = seen
+    return attend(config, { q, ...seen }, mask)
   })
 }
 

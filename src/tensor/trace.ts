@@ -177,7 +177,7 @@ export class Trace {
     })
   }
 
-  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. */
+  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. A dimension of -1 may be any. */
   setShape(id: number, shape: number[]): void {
     this.shapeless.delete(id)
     const symbol = this.symbol(id, 'setShape')
