@@ -35,7 +35,7 @@ export interface OpenAiOptions extends ServerOptions {
   tokensPerMinute?: number
   /**
    * Further fields of each request, such as `{ chat_template_kwargs: { enable_thinking: false } }`. A field that is undefined
-   * is left out, where a server refuses it: `{ seed: undefined }`.
+   * is left out, where a server refuses it: `{ seed: undefined }`. No place for secrets: they are part of the model's record.
    */
   extraBody?: Readonly<Record<string, unknown>>
 }
@@ -112,6 +112,7 @@ export function openAi(options: OpenAiOptions): OpenAiModel {
     baseUrls,
     ...(given.contextLength && { contextLength: given.contextLength }),
     ...(given.specialTokens && { specialTokens: given.specialTokens }),
+    ...(Object.keys(extraBody).length > 0 && { parameters: extraBody }),
     complete,
     get usage() {
       return usage.sum(endpoints.failures)
