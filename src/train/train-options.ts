@@ -10,6 +10,7 @@ import type { Metrics, UpdateRecord } from '../schema/update-record.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { MANIFEST_KEYS } from './run-manifest.js'
 import type { RunManifest } from './run-manifest.js'
+import { plainCurriculum } from '../simulator/curriculum.js'
 import { runConfigShape } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 import type { SaveEvery } from './run-saver.js'
@@ -110,4 +111,8 @@ const schema: z.ZodType<CheckedOptions, unknown> = z
   })
 
 /** @throws {Error} on the first option that has no sense */
-export const parseTrainOptions = (options: TrainOptions): CheckedOptions => parseOptions('train', schema, options)
+export function parseTrainOptions(options: TrainOptions): CheckedOptions {
+  const checked = parseOptions('train', schema, options)
+  // What is saved and compared is plain data.
+  return { ...checked, curriculum: plainCurriculum(checked.curriculum, checked.updates) }
+}

@@ -7,7 +7,7 @@ import { open } from 'lmdb'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { cached } from '../../src/language-model/cached.js'
 import type { CachedModel, CachedOptions } from '../../src/language-model/cached.js'
-import type { Completion, CompletionOptions, LanguageModel } from '../../src/language-model/language-model.js'
+import type { CompletionOptions, LanguageModel } from '../../src/language-model/language-model.js'
 
 const root = mkdtempSync(join(tmpdir(), 'cached-'))
 const opened: CachedModel[] = []
