@@ -73,7 +73,7 @@ function cellText(value: unknown, digits: number): string {
 export function plainText(value: unknown): string {
   if (typeof value === 'string') return value
   if (value instanceof Date) return value.toISOString()
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as number | boolean | bigint)
+  return typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? '')
 }
 
 /**

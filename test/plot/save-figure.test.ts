@@ -33,7 +33,7 @@ it('as a page it holds all that it needs, and its texts stay texts', async () =>
   const scripts = [...document.querySelectorAll('script')]
   expect(scripts).toHaveLength(2)
   let shown: unknown[] = []
-  runInNewContext(scripts[1]!.textContent!, { Plotly: { newPlot: (...args: unknown[]) => (shown = args) } })
+  runInNewContext(scripts[1]!.textContent ?? '', { Plotly: { newPlot: (...args: unknown[]) => (shown = args) } })
   expect(shown[0]).toBe('figure')
   expect(shown[1]).toEqual([{ type: 'bar', x: ['a', HOSTILE], y: [1, 2] }])
 })
