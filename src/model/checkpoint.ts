@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { folderTexts } from '../file/text-files.js'
+import type { TextFiles } from '../file/text-files.js'
 import { recoverFolder, writeFolder } from '../file/write-folder.js'
 import type { FolderKind } from '../file/write-folder.js'
 import { parseModelConfig, readModelConfig } from './config.js'
 import type { ModelConfig } from './config.js'
-import { copyTexts } from './copy-texts.js'
 import { createSafetensors } from './safetensors-writer.js'
 import type { SafetensorsWriter } from './safetensors-writer.js'
 import { openWeights } from './safetensors.js'
@@ -25,6 +26,8 @@ export interface Checkpoint {
   parameters: number
   /** Every weight, one at a time. May be called again. */
   tensors: () => AsyncIterable<NamedTensor>
+  /** Config, tokenizer and chat template, as files of a model folder. */
+  texts: TextFiles
 }
 
 /** What a written checkpoint consists of. */
@@ -33,9 +36,9 @@ export interface CheckpointContents {
   tensors: AsyncIterable<NamedTensor> | Iterable<NamedTensor>
   /** How weights are stored; bfloat16 rounds to nearest even. */
   dtype: 'float32' | 'bfloat16'
-  /** Folder whose config and tokenizer files are copied. */
-  sourceFolder?: string
-  /** Further text files by name, config.json among them where there is no `sourceFolder`; these win over copied ones. */
+  /** Config and tokenizer of the model that it comes from; they are copied. */
+  texts?: TextFiles
+  /** Further text files by name, config.json among them where there are no `texts`; these win over copied ones. */
   files?: Record<string, string>
   /** Weights beyond this many bytes go into further files; default 5 GB. */
   maxShardBytes?: number
@@ -64,41 +67,50 @@ const TEXTS = new Set([
 export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   await recoverFolder(folder)
   const config = await readModelConfig(folder)
+  return checkpointOf(config, folderTexts(folder), {
+    open: () => openWeights(folder),
+    name: (key) => checkpointName(config.family, key),
+  })
+}
+
+/** Where the weights of a checkpoint are. */
+interface Stored {
+  open(): Promise<TensorSource>
+  /** What a weight is called there. */
+  name(key: string): string
+}
+
+/**
+ * A checkpoint of a config and of weights that fit it.
+ * @throws where one is missing or has another shape
+ */
+export async function checkpointOf(config: ModelConfig, texts: TextFiles, stored: Stored): Promise<Checkpoint> {
   const shapes = expectedShapes(config)
-  const source = await openWeights(folder)
+  const source = await stored.open()
   try {
-    checkShapes(folder, config, shapes, source)
+    checkShapes(texts.where, shapes, stored, source)
   } finally {
     await source.close()
   }
   const parameters = Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0)
-  return { config, parameters, tensors: () => readTensors(folder, config, shapes) }
+  return { config, parameters, texts, tensors: () => readTensors(shapes, stored) }
 }
 
-async function* readTensors(
-  folder: string,
-  config: ModelConfig,
-  shapes: Record<string, number[]>,
-): AsyncGenerator<NamedTensor> {
-  const source = await openWeights(folder)
+async function* readTensors(shapes: Record<string, number[]>, stored: Stored): AsyncGenerator<NamedTensor> {
+  const source = await stored.open()
   try {
     for (const [key, shape] of Object.entries(shapes)) {
-      yield { key, shape, data: await source.read(checkpointName(config.family, key)) }
+      yield { key, shape, data: await source.read(stored.name(key)) }
     }
   } finally {
     await source.close()
   }
 }
 
-function checkShapes(
-  folder: string,
-  config: ModelConfig,
-  shapes: Record<string, number[]>,
-  source: TensorSource,
-): void {
+function checkShapes(where: string, shapes: Record<string, number[]>, stored: Stored, source: TensorSource): void {
   const problems: string[] = []
   for (const [key, shape] of Object.entries(shapes)) {
-    const name = checkpointName(config.family, key)
+    const name = stored.name(key)
     const found = source.shapes.get(name)
     if (!found) problems.push(`'${name}' is missing`)
     else if (found.join() !== shape.join())
@@ -106,7 +118,7 @@ function checkShapes(
   }
   if (problems.length === 0) return
   const more = problems.length > 3 ? `, and ${problems.length - 3} more` : ''
-  throw new Error(`checkpoint ${folder}: weights do not fit config.json: ${problems.slice(0, 3).join(', ')}${more}`)
+  throw new Error(`checkpoint ${where}: weights do not fit the config: ${problems.slice(0, 3).join(', ')}${more}`)
 }
 
 /**
@@ -118,7 +130,7 @@ function checkShapes(
 export async function writeCheckpoint(folder: string, contents: CheckpointContents): Promise<void> {
   const { overwrite = false } = contents
   await writeFolder(folder, KIND, { overwrite }, async (aside) => {
-    if (contents.sourceFolder !== undefined) await copyTexts(contents.sourceFolder, aside)
+    await contents.texts?.copyTo(aside)
     for (const [name, text] of Object.entries(contents.files ?? {})) await writeFile(join(aside, name), text)
     await writeWeights(aside, await stampConfig(aside, contents.dtype), contents)
   })
@@ -128,7 +140,7 @@ export async function writeCheckpoint(folder: string, contents: CheckpointConten
 async function stampConfig(folder: string, dtype: string): Promise<ModelConfig> {
   const path = join(folder, 'config.json')
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error('write checkpoint: needs config.json, from `sourceFolder` or in `files`', { cause: error })
+    throw new Error('write checkpoint: needs config.json, from `texts` or in `files`', { cause: error })
   })
   const json = JSON.parse(text) as Record<string, unknown>
   const field = 'torch_dtype' in json ? 'torch_dtype' : 'dtype'

@@ -38,7 +38,7 @@ export function encodeFloats(format: 'F32' | 'BF16', values: Float32Array): Uint
 let table: Float32Array | undefined
 
 /** All 65,536 values of float16 (IEEE 754 binary16). */
-function float16Table(): Float32Array {
+export function float16Table(): Float32Array {
   table ??= Float32Array.from({ length: 65536 }, (_, half) => {
     const sign = half & 0x8000 ? -1 : 1
     const exponent = (half >> 10) & 31

@@ -1,22 +1,23 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { keptStep } from '../tensor/kept-step.js'
 import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
+import { softCap } from './attend.js'
+import type { Attention, QueriesKeysValues } from './attend.js'
+import { attendCausally } from './causal-attention.js'
 import type { ModelConfig } from './config.js'
 import type { Activation, Rope } from './family/family.js'
-import { ropeTables } from './rope.js'
+import { ropeAt } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
 
 /** Weights by key (see weight-names.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
 export type WeightTensors = Record<string, Tensor>
 
-/** How the tokens of one call lie in their sequences, and what they see. */
-export interface Layout {
-  /** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
+/** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
+export interface Rotation {
   cos: Tensor
   sin: Tensor
-  /** Added to attention scores, 0 or a large negative number, broadcast against [batch, kvHeads, group, time, keys]. */
-  mask: Tensor
 }
 
 /** What layers that see all that is before a token have apart from those with a window, where there are such. */
@@ -24,16 +25,6 @@ export interface ByKind<T> {
   full: T
   sliding?: T
 }
-
-/**
- * Puts the new keys and values of a layer into a cache.
- * @param k [batch, kvHeads, time, headDim]; `v` likewise
- * @returns all keys and values that are seen, [batch, kvHeads, keys, headDim]
- */
-export type Remember = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor }
-
-/** Large enough to make a softmax weight 0, small enough to stay finite in bfloat16. */
-export const MASKED = -1e9
 
 /** Makes something for each kind of layer that the model has. `window` is Infinity where all is seen. */
 export function byKind<T>(config: ModelConfig, make: (rope: Rope, window: number) => T): ByKind<T> {
@@ -44,47 +35,78 @@ export function byKind<T>(config: ModelConfig, make: (rope: Rope, window: number
 /**
  * All layers over new tokens: the one loop of training and decoding.
  * @param ids int32 [batch, time]
- * @param remember Default: tokens see those of this call only.
+ * @param layouts How the tokens lie in their sequences, and what `attention` needs besides
+ * @param attention That of a layer
  * @returns hidden states after the final norm [batch, time, hidden]
  */
-export function runLayers(
+export function runLayers<L extends Rotation>(
   config: ModelConfig,
   weights: WeightTensors,
   ids: Tensor,
-  layouts: ByKind<Layout>,
-  remember: Remember = (_, k, v) => ({ k, v }),
+  layouts: ByKind<L>,
+  attention: (layer: number, qkv: QueriesKeysValues, layout: L) => Tensor,
 ): Tensor {
   let x = embed(config, weights, ids)
   for (let i = 0; i < config.layers; i++) {
-    const layer = `layers.${i}`
     const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
-    const { q, k, v } = project(config, weights, layer, norm(config, weights, `${layer}.inputNorm`, x), layout)
-    const seen = remember(i, k, v)
-    x = finishLayer(config, weights, layer, x, attend(config, q, seen.k, seen.v, layout.mask))
+    x = runLayer(config, ofLayer(weights, i), x, layout, (qkv) => attention(i, qkv, layout))
   }
   return norm(config, weights, 'finalNorm', x)
 }
 
+/** Those weights that belong to layer `index`, by their keys without it. */
+export function ofLayer<T>(weights: Record<string, T>, index: number): Record<string, T> {
+  const prefix = `layers.${index}.`
+  const own = Object.entries(weights).filter(([key]) => key.startsWith(prefix))
+  return Object.fromEntries(own.map(([key, weight]) => [key.slice(prefix.length), weight]))
+}
+
+/**
+ * One layer.
+ * @param weights Of this layer alone (see `ofLayer`)
+ * @param x [batch, time, hidden]
+ * @returns [batch, time, hidden]
+ */
+export function runLayer(
+  config: ModelConfig,
+  weights: WeightTensors,
+  x: Tensor,
+  rotation: Rotation,
+  attention: Attention,
+): Tensor {
+  const qkv = project(config, weights, norm(config, weights, 'inputNorm', x), rotation)
+  return finishLayer(config, weights, x, attention(qkv))
+}
+
 /** Token embeddings [...ids, hidden]. */
-function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor): Tensor {
+export function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor): Tensor {
   const embedded = gatherRows(weights['embed']!, ids)
   return config.embeddingScale === 1 ? embedded : embedded.mul(config.embeddingScale)
 }
 
 /** y = x Wᵀ (+ b) for x [rows, in] and W [out, in]. */
 function linear(weights: WeightTensors, key: string, x: Tensor): Tensor {
-  const y = tf.matMul(x, weights[`${key}.weight`] as TensorFlow.Tensor2D, false, true)
+  const y = product(x, weights[`${key}.weight`]!)
   const bias = weights[`${key}.bias`]
   return bias ? y.add(bias) : y
 }
 
+/** x Wᵀ. */
+function product(x: Tensor, w: Tensor): Tensor {
+  return keptStep(
+    [x, w],
+    (x, w) => tf.matMul(x, w, false, true),
+    (dy, [x, w]) => [tf.matMul(dy, w!), tf.matMul(dy, x!, true)],
+  )
+}
+
 /** Root-mean-square norm over the last axis. */
-function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
+export function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
   const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
   return x.mul(tf.rsqrt(x.square().mean(-1, true).add(config.rmsNormEps))).mul(weight)
 }
 
-function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
+function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
   const [first, second] = tf.split(x, 2, -1)
   return x.mul(cos).add(tf.concat([second!.neg(), first!], -1).mul(sin))
 }
@@ -94,42 +116,18 @@ function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
  * @param x [batch, time, hidden], normalised
  * @returns q [batch, heads, time, headDim]; k, v [batch, kvHeads, time, headDim]
  */
-function project(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, layout: Layout) {
+function project(config: ModelConfig, weights: WeightTensors, x: Tensor, rotation: Rotation) {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
   const split = (part: string, heads: number): Tensor =>
-    linear(weights, `${layer}.${part}`, flat).reshape([batch, time, heads, config.headDim])
-  const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, `${layer}.${part}`, y) : y)
+    linear(weights, part, flat).reshape([batch, time, heads, config.headDim])
+  const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, part, y) : y)
   const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
   return {
-    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), layout),
-    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), layout),
+    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), rotation),
+    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), rotation),
     v: heads(split('v', config.kvHeads)),
   }
-}
-
-/** Keeps values between ± cap, smoothly. */
-function softCap(x: Tensor, cap: number | undefined): Tensor {
-  return cap === undefined ? x : tf.tanh(x.mul(1 / cap)).mul(cap)
-}
-
-/**
- * Attention of queries over keys and values, heads grouped over shared keys.
- * @param q [batch, heads, time, headDim]
- * @param k [batch, kvHeads, keys, headDim], `v` likewise
- * @returns [batch, time, heads * headDim]
- */
-function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
-  const [batch, heads, time] = q.shape as [number, number, number]
-  const { kvHeads, headDim } = config
-  const group = heads / kvHeads
-  const keys = k.shape[2]!
-  const scaled = q.mul(config.attentionScale).reshape([batch, kvHeads, group * time, headDim])
-  const products = softCap(tf.matMul(scaled, k, false, true), config.attentionSoftCap)
-  const scores = products.reshape([batch, kvHeads, group, time, keys]).add(mask)
-  const weights = tf.softmax(scores).reshape([batch, kvHeads, group * time, keys])
-  const mixed = tf.matMul(weights, v).reshape([batch, heads, time, headDim])
-  return mixed.transpose([0, 2, 1, 3]).reshape([batch, time, heads * headDim])
 }
 
 /**
@@ -137,18 +135,15 @@ function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tens
  * @param x [batch, time, hidden], the layer's input
  * @param mixed [batch, time, heads * headDim]
  */
-function finishLayer(config: ModelConfig, weights: WeightTensors, layer: string, x: Tensor, mixed: Tensor): Tensor {
+function finishLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, mixed: Tensor): Tensor {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
-  const output = (y: Tensor, part: string): Tensor =>
-    config.outputNorms ? norm(config, weights, `${layer}.${part}`, y) : y
-  const projected = linear(weights, `${layer}.o`, mixed.reshape([rows, mixed.shape[2]!]))
+  const output = (y: Tensor, part: string): Tensor => (config.outputNorms ? norm(config, weights, part, y) : y)
+  const projected = linear(weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
   const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
-  const normed = norm(config, weights, `${layer}.postNorm`, attended)
-  const gated = activate[config.activation](linear(weights, `${layer}.gate`, normed)).mul(
-    linear(weights, `${layer}.up`, normed),
-  )
-  const fed = output(linear(weights, `${layer}.down`, gated), 'feedForwardNorm')
+  const normed = norm(config, weights, 'postNorm', attended)
+  const gated = activate[config.activation](linear(weights, 'gate', normed)).mul(linear(weights, 'up', normed))
+  const fed = output(linear(weights, 'down', gated), 'feedForwardNorm')
   return attended.add(fed).reshape([batch, time, hidden])
 }
 
@@ -163,9 +158,11 @@ const activate: Record<Activation, (x: Tensor) => Tensor> = {
 
 /** Logits [rows, vocabulary] of hidden states [rows, hidden]. */
 export function unembed(config: ModelConfig, weights: WeightTensors, hidden: Tensor): Tensor {
-  const head = config.tieWordEmbeddings ? weights['embed']! : weights['lmHead']!
-  return softCap(tf.matMul(hidden, head, false, true), config.logitSoftCap)
+  return softCap(tf.matMul(hidden, weights[headKey(config)]!, false, true), config.logitSoftCap)
 }
+
+/** The key of the weight that gives logits. */
+export const headKey = (config: ModelConfig): string => (config.tieWordEmbeddings ? 'embed' : 'lmHead')
 
 /**
  * Hidden states after the final norm, of whole sequences.
@@ -175,37 +172,14 @@ export function unembed(config: ModelConfig, weights: WeightTensors, hidden: Ten
  * @returns [batch, time, hidden]; rows of padding are meaningless
  */
 export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: Tensor, starts?: Tensor): Tensor {
-  const layouts = byKind(config, (rope, window) => sequenceLayout(config, rope, window, ids.shape[1]!, starts))
-  return runLayers(config, weights, ids, layouts)
+  const layouts = byKind(config, (rope, window) => ({ ...rotationOf(config, rope, ids, starts), window }))
+  return runLayers(config, weights, ids, layouts, (_, qkv, { window }) => attendCausally(config, qkv, window, starts))
 }
 
-function sequenceLayout(
-  { headDim }: ModelConfig,
-  rope: Rope,
-  window: number,
-  time: number,
-  starts: Tensor | undefined,
-): Layout {
-  const tables = ropeTables(rope, headDim, time)
-  const cos = tf.tensor2d(tables.cos, [time, headDim])
-  const sin = tf.tensor2d(tables.sin, [time, headDim])
-  const hidden = new Float32Array(time * time)
-  for (let query = 0; query < time; query++) {
-    hidden.fill(MASKED, query * time, query * time + Math.max(0, query + 1 - window))
-    hidden.fill(MASKED, query * time + query + 1, (query + 1) * time)
-  }
-  const mask = tf.tensor(hidden, [1, 1, 1, time, time])
-  if (!starts) return { cos: cos.reshape([1, 1, time, -1]), sin: sin.reshape([1, 1, time, -1]), mask }
-  const columns = tf.range(0, time, 1, 'int32').reshape([1, time])
-  const batch = starts.shape[0]
-  const positions = tf.maximum(columns.sub(starts.reshape([batch, 1])), tf.scalar(0, 'int32'))
-  const padding = tf
-    .less(columns, starts.reshape([batch, 1]))
-    .toFloat()
-    .mul(MASKED)
-  return {
-    cos: gatherRows(cos, positions).expandDims(1),
-    sin: gatherRows(sin, positions).expandDims(1),
-    mask: mask.add(padding.reshape([batch, 1, 1, 1, time])),
-  }
+/** The rotation of whole sequences; `starts` as that of `hiddenStates`. */
+export function rotationOf({ headDim }: ModelConfig, rope: Rope, ids: Tensor, starts?: Tensor): Rotation {
+  const places = tf.range(0, ids.shape[1]!, 1, 'int32').expandDims(0)
+  const positions = starts ? tf.maximum(places.sub(starts.expandDims(1)), tf.scalar(0, 'int32')) : places
+  const { cos, sin } = ropeAt(rope, headDim, positions)
+  return { cos: cos.expandDims(1), sin: sin.expandDims(1) }
 }

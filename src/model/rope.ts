@@ -1,4 +1,8 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { tf } from '../tensor/runtime.js'
 import type { Rope } from './family/family.js'
+
+type Tensor = TensorFlow.Tensor
 
 /** Inverse frequencies of the rotary embedding, one per pair of dimensions. */
 export function inverseFrequencies({ theta, scaling }: Rope, headDim: number): Float64Array {
@@ -17,20 +21,15 @@ export function inverseFrequencies({ theta, scaling }: Rope, headDim: number): F
   })
 }
 
-/** Cosines and sines for positions 0 … length-1, each [length, headDim], halves repeated as transformers does. */
-export function ropeTables(rope: Rope, headDim: number, length: number): { cos: Float32Array; sin: Float32Array } {
-  const frequencies = inverseFrequencies(rope, headDim)
-  const half = frequencies.length
-  const cos = new Float32Array(length * headDim)
-  const sin = new Float32Array(length * headDim)
-  for (let position = 0; position < length; position++) {
-    for (let i = 0; i < half; i++) {
-      // transformers computes the angle in float32.
-      const angle = Math.fround(position * Math.fround(frequencies[i]!))
-      const index = position * headDim + i
-      cos[index] = cos[index + half] = Math.cos(angle)
-      sin[index] = sin[index + half] = Math.sin(angle)
-    }
-  }
-  return { cos, sin }
+/**
+ * Cosines and sines of positions, made inside of the graph.
+ * @param positions int32, any shape
+ * @returns each [...shape of positions, headDim], halves repeated as transformers does
+ */
+export function ropeAt(rope: Rope, headDim: number, positions: Tensor): { cos: Tensor; sin: Tensor } {
+  const frequencies = tf.tensor1d(Float32Array.from(inverseFrequencies(rope, headDim)))
+  // transformers computes the angle in float32.
+  const half = positions.toFloat().expandDims(-1).mul(frequencies)
+  const angles = tf.concat([half, half], -1)
+  return { cos: tf.cos(angles), sin: tf.sin(angles) }
 }

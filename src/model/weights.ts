@@ -2,8 +2,10 @@ import { withProgress } from '../host/progress.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
+import { fill } from '../tensor/ops.js'
 import { releaseMemory } from '../tensor/release-memory.js'
 import { Variable } from '../tensor/variable.js'
+import type { StoredType } from '../tensor/variable.js'
 import type { Checkpoint } from './checkpoint.js'
 import type { WeightTensors } from './forward.js'
 
@@ -22,8 +24,8 @@ const copy = compile('copy weights', (_: NoInputs, state: { from: Variable; to: 
   return {}
 })
 
-const clear = compile('clear weights', (_: NoInputs, variable: Variable) => {
-  variable.assign(variable.read().zerosLike())
+const fillWith = compile('fill weights', ({ value }: Traced<{ value: number }>, variable: Variable) => {
+  variable.assign(fill(variable.shape, value))
   return {}
 })
 
@@ -72,25 +74,42 @@ export async function* downloadWeights(
   }
 }
 
-/** A second, independent copy on the device: the frozen reference of a policy, for one. */
-export async function cloneWeights(weights: Weights): Promise<Weights> {
-  const clones = zeroWeights(weights)
-  for (const [key, from] of Object.entries(weights)) await copy({}, { from, to: (await clones)[key]! })
-  return clones
+/**
+ * A second, independent copy on the device: the frozen reference of a policy, for one. Where there is no memory for it,
+ * nothing of it stays.
+ * @param dtype `bfloat16` rounds to nearest even and takes half of the memory. Default float32.
+ */
+export function cloneWeights(weights: Weights, dtype: 'float32' | 'bfloat16' = 'float32'): Promise<Weights> {
+  return filled(sameShapes(weights, dtype), async (clones) => {
+    await Promise.all(Object.entries(weights).map(([key, from]) => copy({}, { from, to: clones[key]! })))
+  })
 }
 
 /** Variables of the same shapes, filled with zeros: gradients and optimizer state. */
-export async function zeroWeights(weights: Weights): Promise<Weights> {
-  const zeros: Weights = {}
-  for (const [key, { shape, size, name }] of Object.entries(weights)) {
-    zeros[key] = await uploadWeight(name, shape, new Float32Array(size))
-  }
-  return zeros
+export function zeroWeights(weights: Weights): Promise<Weights> {
+  return filled(sameShapes(weights, 'float32'), clearWeights)
 }
 
 /** Sets all to zero. */
 export async function clearWeights(weights: Weights): Promise<void> {
-  for (const variable of Object.values(weights)) await clear({}, variable)
+  await Promise.all(Object.values(weights).map((variable) => fillWith({ value: 0 }, variable)))
+}
+
+/** Variables of the same shapes, without a value yet. */
+function sameShapes(weights: Weights, dtype: StoredType): Weights {
+  const entries = Object.entries(weights)
+  return Object.fromEntries(entries.map(([key, { shape, name }]) => [key, new Variable(shape, dtype, name)]))
+}
+
+/** The weights once they are filled; freed where that fails. */
+async function filled(weights: Weights, fillIn: (weights: Weights) => Promise<void>): Promise<Weights> {
+  try {
+    await fillIn(weights)
+    return weights
+  } catch (error) {
+    disposeWeights(weights)
+    throw error
+  }
 }
 
 /** Frees the device memory; what the process no longer needs goes back to the system. */

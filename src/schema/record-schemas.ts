@@ -97,6 +97,7 @@ const metrics = z.custom<Metrics>((value) => typeof value === 'object' && value 
 export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   update: z.int().min(1),
   reward: z.number(),
+  rewardParts: z.record(text, z.number()).exactOptional(),
   em: share,
   noiseThreshold: share,
   searchesPerQuestion: z.number().min(0),
@@ -108,6 +109,8 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   loss: z.number(),
   entropy: z.number().exactOptional(),
   clipFraction: share,
+  samplingLogprobDifferenceMean: z.number().min(0).exactOptional(),
+  samplingLogprobDifferenceMax: z.number().min(0).exactOptional(),
   gradNorm: z.number().min(0),
   learningRate: z.number().min(0),
   zeroVarianceGroups: count,

@@ -7,8 +7,10 @@ import type { FailureCause } from './failure-summary.js'
 export interface UpdateRecord {
   /** Number of the update, from 1. */
   update: number
-  /** Mean reward of the batch's trajectories, in [0, 1]. */
+  /** Mean reward of the batch's trajectories; in [0, 1] where it is F1 or EM. */
   reward: number
+  /** Means of what each part of the reward adds to it, its weight in it; absent where the reward has no named parts. */
+  rewardParts?: Record<string, number>
   /** Mean exact match of the batch's trajectories, in [0, 1]. */
   em: number
   /** Probability that the simulator was asked for noisy documents, in [0, 1]. */
@@ -31,6 +33,14 @@ export interface UpdateRecord {
   entropy?: number
   /** Share of policy tokens whose probability ratio was clipped, in [0, 1]; 0 while a batch is one optimizer step. */
   clipFraction: number
+  /**
+   * Mean absolute difference between the log-probabilities that the sampler reported and those that the trainer computes
+   * for the same tokens, in nats: rounding alone in float32, up to 1e-4; more where the trainer computes in bfloat16.
+   * Absent where there was no token, and in records of earlier versions.
+   */
+  samplingLogprobDifferenceMean?: number
+  /** The largest such difference. */
+  samplingLogprobDifferenceMax?: number
   /** Global norm of the gradient before clipping. */
   gradNorm: number
   /** That of the optimizer step, warm-up and schedule included. */

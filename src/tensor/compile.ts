@@ -8,7 +8,8 @@ import { dtypeNumber, native } from './runtime.js'
 import type { NativeResult } from './runtime.js'
 import { Trace } from './trace.js'
 import type { VariableHandle } from './trace.js'
-import { Variable } from './variable.js'
+import { variablesOf } from './variable.js'
+import type { Variable } from './variable.js'
 
 export interface CompileOptions {
   /** Compile with XLA (seconds for each new signature, faster calls); default: a plain TensorFlow graph. */
@@ -40,6 +41,8 @@ export interface Compiled<I extends { [K in keyof I]: Input }, S, R> {
 
 interface Entry {
   functionName: string
+  /** Functions that it calls (see graph-function.ts). */
+  parts: readonly string[]
   outputs: string[]
   /** Variables that the body uses without their being in `state`. */
   captured: VariableHandle[]
@@ -72,8 +75,9 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
   const run = async (inputs: I, state: S): Promise<Results<R>> => {
     const names = Object.keys(inputs) as (keyof I & string)[]
     const values = names.map((key) => hostTensor(inputs[key]))
-    const variables = variablesOf(state)
-    const key = signature(names, values, variables)
+    const places = variablesOf(state)
+    const variables = [...places.values()]
+    const key = signature(names, values, places)
     const known = entries.get(key)
     if (known) return execute(known, values, variables)
     // XLA compiles in the first call.
@@ -109,7 +113,9 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     )
   return Object.assign(compiled, {
     dispose(): void {
-      for (const entry of entries.values()) native.removeFunction(entry.functionName)
+      for (const { functionName, parts } of entries.values()) {
+        for (const name of [functionName, ...parts]) native.removeFunction(name)
+      }
       entries.clear()
     },
   })
@@ -139,34 +145,20 @@ function trace<I extends { [K in keyof I]: Input }, S, R extends Record<string, 
       [...recording.inputs, ...recording.variableInputs],
       outputs.map((key) => recording.outputOf(results[key]!)),
       [...recording.effects],
-      options.xla ?? false,
+      options.xla ? ['_XlaMustCompile'] : [],
     )
   })
   compileCounter++
-  return { functionName, outputs, captured: recording.variables.slice(variables.length) }
+  return { functionName, parts: recording.functions, outputs, captured: recording.variables.slice(variables.length) }
 }
 
 function hostTensor(value: HostTensor | number): HostTensor {
   return typeof value === 'number' ? float32([value], []) : value
 }
 
-function signature(names: string[], values: HostTensor[], variables: Variable[]): string {
-  const inputs = values.map((value, i) => `${names[i]}:${value.dtype}[${value.shape.join()}]`)
-  return [...inputs, ...variables.map((variable) => `${variable.dtype}[${variable.shape.join()}]`)].join(' ')
-}
-
-/** All variables in a nesting of arrays and records, each once, in a fixed order. */
-export function variablesOf(state: unknown): Variable[] {
-  const found = new Set<Variable>()
-  const visit = (value: unknown): void => {
-    if (value instanceof Variable) found.add(value)
-    else if (Array.isArray(value)) value.forEach(visit)
-    else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-      Object.values(value).forEach(visit)
-    }
-  }
-  visit(state)
-  return [...found]
+function signature(names: string[], values: HostTensor[], variables: ReadonlyMap<string, Variable>): string {
+  const inputs = values.map((value, i) => [names[i], value] as const)
+  return [...inputs, ...variables].map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`).join(' ')
 }
 
 function fromNative(result: NativeResult): HostTensor {

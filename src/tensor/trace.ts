@@ -3,8 +3,9 @@ import { opArguments } from './op-defs.js'
 import { backend, dtypeNumber, native, tf } from './runtime.js'
 import type { Binding, GraphOutput, NativeGraph, OpAttribute, TensorData, TensorInfo } from './runtime.js'
 
-/** Ids of traced symbols start here, far above those of real handles. */
+/** Ids of traced symbols start here, far above those of real handles. No two traces share one. */
 const SYMBOL_BASE = 2 ** 30
+let nextSymbol = SYMBOL_BASE
 
 /** Ops that are computed in bfloat16 where a function asks for it. */
 const MATRIX_PRODUCTS = new Set(['BatchMatMulV2', 'BatchMatMul', 'MatMul'])
@@ -19,7 +20,14 @@ interface Symbol {
   output: GraphOutput
   dtype: number
   shape: number[]
+  /** The same value in bfloat16, where this one was made of it. */
+  bfloat16?: GraphOutput
 }
+
+/** Places of an op's inputs. */
+type Places = Pick<ReadonlySet<number>, 'has'>
+const NONE: Places = { has: () => false }
+const ALL: Places = { has: () => true }
 
 /** The order of accesses to one variable: a write waits for all earlier accesses, a read for the last write. */
 interface Accesses {
@@ -34,6 +42,10 @@ export interface VariableHandle {
 
 let current: Trace | undefined
 
+/** What tfjs knows of the gradient that is being taken. */
+type GradientState = Record<'gradientDepth' | 'kernelDepth', number> & { activeTape: unknown }
+const gradientState = (tf.engine() as unknown as { state: GradientState }).state
+
 function frozenRandom(): never {
   throw new Error('trace: random numbers would freeze into the function; feed them as inputs')
 }
@@ -47,6 +59,14 @@ export function currentTrace(): Trace | undefined {
   return current
 }
 
+/** A function of a trace, ready to be called from another one: what it takes and gives. */
+export interface TracedFunction {
+  functionName: string
+  outputs: { dtype: number; shape: number[] }[]
+  /** Places of the inputs that are variables which it changes. */
+  writes: ReadonlySet<number>
+}
+
 /** Records what a tfjs function does as a TensorFlow graph, executing nothing. */
 export class Trace {
   readonly graph: NativeGraph = native.newGraph()
@@ -56,13 +76,25 @@ export class Trace {
   readonly variables: VariableHandle[] = []
   /** Ops that must run although nothing uses their results. */
   readonly effects = new Set<number>()
-  opCount = 0
+  /** Functions made for this trace to call, by name; the outermost trace has them all. */
+  readonly functions: string[] = []
   private readonly symbols = new Map<number, Symbol>()
   private readonly variableSymbols = new Map<VariableHandle, number>()
   private readonly accesses = new Map<number, Accesses>()
+  /** Symbols whose shape is not known, which nothing may use, and what made them. */
+  private readonly shapeless = new Map<number, string>()
   private readonly constants = new WeakMap<object, number>()
 
-  constructor(private readonly bfloat16: boolean) {}
+  /** @param caller The trace that will call this one's function. */
+  constructor(
+    readonly bfloat16: boolean,
+    private readonly caller?: Trace,
+  ) {}
+
+  /** The outermost of the traces that are being recorded. */
+  get root(): Trace {
+    return this.caller?.root ?? this
+  }
 
   /** A tensor that stands for an input of the function. */
   placeholder(dtype: number, shape: number[]): TensorFlow.Tensor {
@@ -83,12 +115,15 @@ export class Trace {
 
   /** Runs `body` with tfjs recording into this trace. Tensors made by it are gone afterwards. */
   record(body: () => void): void {
-    if (current)
+    if (current !== this.caller)
       throw new Error('compile: a function is being traced already; call compiled functions outside of one another')
     const { binding, getInputTensorIds } = backend
     const { random } = Math
+    // A function that is traced within another one's gradient takes gradients of its own.
+    const { gradientDepth, kernelDepth, activeTape } = gradientState
+    Object.assign(gradientState, { gradientDepth: 0, kernelDepth: 0, activeTape: null })
     become(this)
-    backend.binding = this.recorder(binding)
+    backend.binding = this.recorder(native)
     backend.getInputTensorIds = (tensors) => tensors.map((tensor) => this.symbolOf(tensor))
     // tfjs draws its random numbers in JavaScript: they would freeze into the trace.
     Math.random = frozenRandom
@@ -100,7 +135,8 @@ export class Trace {
       backend.binding = binding
       backend.getInputTensorIds = getInputTensorIds
       Math.random = random
-      become(undefined)
+      Object.assign(gradientState, { gradientDepth, kernelDepth, activeTape })
+      become(this.caller)
     }
   }
 
@@ -109,11 +145,53 @@ export class Trace {
     return this.symbol(this.symbolOf(tensor), 'a result').output
   }
 
-  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. */
+  /** Whether the body has changed a variable. */
+  writes(variable: VariableHandle): boolean {
+    return this.accesses.get(this.variable(variable))?.lastWrite !== undefined
+  }
+
+  /** What a tensor of this trace is. */
+  describe(tensor: TensorFlow.Tensor): { dtype: number; shape: number[] } {
+    const { dtype, shape } = this.symbol(this.symbolOf(tensor), 'a result')
+    return { dtype, shape }
+  }
+
+  /** Calls a function that another trace has made. */
+  call({ functionName, outputs, writes }: TracedFunction, inputs: number[]): TensorInfo[] {
+    const symbols = inputs.map((id) => this.symbol(id, functionName))
+    const stateful = symbols.some(({ dtype }) => dtype === dtypeNumber.resource)
+    const types = (list: readonly { dtype: number }[]): number[] => list.map(({ dtype }) => dtype)
+    const { op } = native.addOp(
+      this.graph,
+      stateful ? 'StatefulPartitionedCall' : 'PartitionedCall',
+      [
+        { name: 'Tin', type: native.TF_ATTR_TYPE, value: types(symbols) },
+        { name: 'Tout', type: native.TF_ATTR_TYPE, value: types(outputs) },
+        { name: 'f', type: 'func', value: functionName },
+      ],
+      [symbols.map((symbol) => symbol.output)],
+      this.order(symbols, inputs, writes),
+    )
+    this.recordAccess(symbols, inputs, writes, op)
+    return outputs.map(({ dtype, shape }, index) => {
+      native.setShape(this.graph, [op, index], shape)
+      return { id: this.define([op, index], dtype, shape), dtype, shape }
+    })
+  }
+
+  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. A dimension of -1 may be any. */
   setShape(id: number, shape: number[]): void {
+    this.shapeless.delete(id)
     const symbol = this.symbol(id, 'setShape')
     native.setShape(this.graph, symbol.output, shape)
     symbol.shape = shape
+  }
+
+  /** Says that the op which made symbol `id` has changed a variable in place. */
+  changed(variable: VariableHandle, id: number): void {
+    const [op] = this.symbol(id, 'changed').output
+    this.accesses.set(this.variable(variable), { lastWrite: op, readsSince: [] })
+    this.effects.add(op)
   }
 
   private addPlaceholder(dtype: number, shape: number[], list: number[]): number {
@@ -127,7 +205,7 @@ export class Trace {
   }
 
   private define(output: GraphOutput, dtype: number, shape: number[]): number {
-    const id = SYMBOL_BASE + this.symbols.size
+    const id = nextSymbol++
     this.symbols.set(id, { output, dtype, shape })
     return id
   }
@@ -140,6 +218,8 @@ export class Trace {
           'Variable, or make it inside',
       )
     }
+    const source = this.shapeless.get(id)
+    if (source !== undefined) throw new Error(`trace: the shape of the result of ${source} depends on values`)
     return symbol
   }
 
@@ -188,29 +268,25 @@ export class Trace {
     const half = this.bfloat16 && MATRIX_PRODUCTS.has(name) && symbols.every((s) => s.dtype === dtypeNumber.float32)
     let outputs = symbols.map((symbol) => symbol.output)
     if (half) {
-      outputs = outputs.map((output) => this.cast(output, dtypeNumber.bfloat16))
+      outputs = symbols.map((symbol) => symbol.bfloat16 ?? this.cast(symbol.output, dtypeNumber.bfloat16))
       attributes = attributes.filter((attribute) => attribute.name !== 'T')
     }
-    const result = native.addOp(
-      this.graph,
-      name,
-      attributes,
-      group(name, attributes, outputs),
-      this.order(name, symbols, inputs),
-    )
-    this.opCount++
-    this.recordAccess(name, symbols, inputs, result.op)
+    const writes = VARIABLE_READS.has(name) ? NONE : ALL
+    const grouped = group(name, attributes, outputs)
+    const result = native.addOp(this.graph, name, attributes, grouped, this.order(symbols, inputs, writes))
+    this.recordAccess(symbols, inputs, writes, result.op)
     return result.outputs.map(({ dtype, shape }, index) => {
       let output: GraphOutput = [result.op, index]
       if (half) {
         output = this.cast(output, dtypeNumber.float32)
         dtype = dtypeNumber.float32
       }
-      const known = shape ?? []
-      if ((shape === null || known.includes(-1)) && name !== 'ReadVariableOp') {
-        throw new Error(`trace: the shape of the result of ${name} depends on values (${JSON.stringify(shape)})`)
-      }
-      return { id: this.define(output, dtype, known), dtype, shape: known }
+      const unknown = (shape === null || shape.includes(-1)) && !VARIABLE_READS.has(name)
+      const known = unknown ? [] : (shape ?? [])
+      const id = this.define(output, dtype, known)
+      if (name === 'Cast' && symbols[0]!.dtype === dtypeNumber.bfloat16) this.symbols.get(id)!.bfloat16 = outputs[0]!
+      if (unknown) this.shapeless.set(id, `${name} (${JSON.stringify(shape)})`)
+      return { id, dtype, shape: known }
     })
   }
 
@@ -220,23 +296,23 @@ export class Trace {
   }
 
   /** Ops that must have run before an op that touches variables. */
-  private order(name: string, symbols: Symbol[], ids: number[]): number[] {
+  private order(symbols: Symbol[], ids: number[], writes: Places): number[] {
     const before: number[] = []
     symbols.forEach((symbol, index) => {
       if (symbol.dtype !== dtypeNumber.resource) return
       const accesses = this.accesses.get(ids[index]!)
       if (!accesses) return
       if (accesses.lastWrite !== undefined) before.push(accesses.lastWrite)
-      if (!VARIABLE_READS.has(name)) for (const read of accesses.readsSince) before.push(read)
+      if (writes.has(index)) for (const read of accesses.readsSince) before.push(read)
     })
     return before
   }
 
-  private recordAccess(name: string, symbols: Symbol[], ids: number[], op: number): void {
+  private recordAccess(symbols: Symbol[], ids: number[], writes: Places, op: number): void {
     symbols.forEach((symbol, index) => {
       if (symbol.dtype !== dtypeNumber.resource) return
       const accesses = this.accesses.get(ids[index]!) ?? { lastWrite: undefined, readsSince: [] }
-      if (VARIABLE_READS.has(name)) {
+      if (!writes.has(index)) {
         accesses.readsSince.push(op)
       } else {
         accesses.lastWrite = op
@@ -303,5 +379,6 @@ export const attribute = {
     value: dtypeNumber[dtype],
   }),
   int: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_INT, value }),
+  float: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_FLOAT, value }),
   bool: (name: string, value: boolean): OpAttribute => ({ name, type: native.TF_ATTR_BOOL, value }),
 }

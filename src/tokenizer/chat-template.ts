@@ -1,5 +1,5 @@
 import { Template } from '@huggingface/jinja'
-import { readText } from './read-file.js'
+import type { TextFiles } from '../file/text-files.js'
 import type { Json } from './read-file.js'
 import type { SpecialTokens } from './special-tokens.js'
 import type { Message } from './tokenizer.js'
@@ -7,16 +7,16 @@ import type { Message } from './tokenizer.js'
 /** Messages to the model's prompt text, ending where the assistant speaks. */
 export type ChatTemplate = (messages: readonly Message[]) => string
 
-/** The chat template of a folder: chat_template.jinja or a field of tokenizer_config.json; base models have none. */
+/** The chat template of a model: chat_template.jinja or a field of tokenizer_config.json; base models have none. */
 export async function readChatTemplate(
-  folder: string,
+  texts: TextFiles,
   config: Json,
   special: SpecialTokens,
 ): Promise<ChatTemplate | undefined> {
-  const source = (await readText(folder, 'chat_template.jinja')) ?? templateOfConfig(config['chat_template'])
+  const source = (await texts.read('chat_template.jinja')) ?? templateOfConfig(config['chat_template'])
   if (source === undefined) return undefined
   const failed = (what: string, error: unknown): Error =>
-    new Error(`chat template of ${folder}: ${what}: ${(error as Error).message}`, { cause: error })
+    new Error(`chat template of ${texts.where}: ${what}: ${(error as Error).message}`, { cause: error })
   let template: Template
   try {
     template = new Template(source)

@@ -1,4 +1,6 @@
 import { Tokenizer as UntypedTokenizer } from '@huggingface/tokenizers'
+import { folderTexts } from '../file/text-files.js'
+import type { TextFiles } from '../file/text-files.js'
 import { readChatTemplate } from './chat-template.js'
 import { readJson } from './read-file.js'
 import type { Json } from './read-file.js'
@@ -22,18 +24,24 @@ const HuggingFaceTokenizer = UntypedTokenizer as unknown as new (definition: Jso
  * const tokenizer = await zs.loadTokenizer(zs.mini.checkpoint('policy'))
  * console.log(tokenizer.decode(tokenizer.encode('Where is Lima?')))
  */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const definition = await readJson(folder, 'tokenizer.json')
+export function loadTokenizer(folder: string): Promise<Tokenizer> {
+  return readTokenizer(folderTexts(folder))
+}
+
+/** The tokenizer that a model's texts describe. */
+export async function readTokenizer(texts: TextFiles): Promise<Tokenizer> {
+  const { where } = texts
+  const definition = await readJson(texts, 'tokenizer.json')
   if (!definition)
-    throw new Error(`tokenizer ${folder}: tokenizer.json is missing; slow tokenizers must be converted first`)
-  const config = (await readJson(folder, 'tokenizer_config.json')) ?? {}
-  const vocabSize = vocabularySize(folder, definition)
-  const inner = construct(folder, definition, config)
-  const special = await readSpecialTokens(folder, config)
+    throw new Error(`tokenizer ${where}: tokenizer.json is missing; slow tokenizers must be converted first`)
+  const config = (await readJson(texts, 'tokenizer_config.json')) ?? {}
+  const vocabSize = vocabularySize(where, definition)
+  const inner = construct(where, definition, config)
+  const special = await readSpecialTokens(texts, config)
   const idOf = (token: string | undefined): number | undefined =>
     token === undefined ? undefined : inner.token_to_id(token)
-  const eosIds = await readEndIds(folder, idOf(special.eos_token), vocabSize)
-  const template = await readChatTemplate(folder, config, special)
+  const eosIds = await readEndIds(texts, idOf(special.eos_token), vocabSize)
+  const template = await readChatTemplate(texts, config, special)
   return {
     vocabSize,
     eosIds,
@@ -56,11 +64,11 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   }
 }
 
-function construct(folder: string, definition: Json, config: Json): HuggingFaceTokenizer {
+function construct(where: string, definition: Json, config: Json): HuggingFaceTokenizer {
   try {
     return new HuggingFaceTokenizer(definition, config)
   } catch (error) {
-    throw new Error(`tokenizer ${folder}: tokenizer.json is not usable: ${(error as Error).message}`, { cause: error })
+    throw new Error(`tokenizer ${where}: tokenizer.json is not usable: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -71,10 +79,10 @@ function markup(definition: Json): string[] {
 }
 
 /** One more than the largest id, of the vocabulary or of an added token. */
-function vocabularySize(folder: string, definition: Json): number {
+function vocabularySize(where: string, definition: Json): number {
   const { vocab } = (definition['model'] ?? {}) as { vocab?: Record<string, number> }
   if (vocab === undefined || Array.isArray(vocab)) {
-    throw new Error(`tokenizer ${folder}: tokenizer.json has no vocabulary by token; only BPE tokenizers are supported`)
+    throw new Error(`tokenizer ${where}: tokenizer.json has no vocabulary by token; only BPE tokenizers are supported`)
   }
   let largest = -1
   // A loop: 150,000 arguments of Math.max are more than the stack holds.

@@ -1,3 +1,4 @@
+import type { TextFiles } from '../file/text-files.js'
 import { readJson } from './read-file.js'
 import type { Json } from './read-file.js'
 
@@ -6,8 +7,8 @@ export type SpecialToken = 'bos_token' | 'eos_token' | 'pad_token' | 'unk_token'
 /** Special tokens by role, of tokenizer_config.json or, in older folders, special_tokens_map.json. */
 export type SpecialTokens = Partial<Record<SpecialToken, string>>
 
-export async function readSpecialTokens(folder: string, config: Json): Promise<SpecialTokens> {
-  const map = (await readJson(folder, 'special_tokens_map.json')) ?? {}
+export async function readSpecialTokens(texts: TextFiles, config: Json): Promise<SpecialTokens> {
+  const map = (await readJson(texts, 'special_tokens_map.json')) ?? {}
   const tokens: SpecialTokens = {}
   for (const role of ['bos_token', 'eos_token', 'pad_token', 'unk_token'] as const) {
     // A null in the config is a decision: Qwen has no bos_token.
@@ -28,18 +29,18 @@ function tokenText(token: unknown): string | undefined {
  * Ids that end a generation: of generation_config.json, or config.json, or the tokenizer's own end token.
  * @param vocabSize Ids at or above it cannot be this tokenizer's.
  */
-export async function readEndIds(folder: string, own: number | undefined, vocabSize: number): Promise<number[]> {
+export async function readEndIds(texts: TextFiles, own: number | undefined, vocabSize: number): Promise<number[]> {
   for (const file of ['generation_config.json', 'config.json']) {
-    const value = (await readJson(folder, file))?.['eos_token_id']
+    const value = (await readJson(texts, file))?.['eos_token_id']
     if (value === undefined || value === null) continue
     const ids: unknown[] = Array.isArray(value) ? value : [value]
     for (const id of ids) {
       if (!Number.isInteger(id) || (id as number) < 0) {
-        throw new Error(`tokenizer ${folder}: eos_token_id in ${file} must be ids, got ${JSON.stringify(value)}`)
+        throw new Error(`tokenizer ${texts.where}: eos_token_id in ${file} must be ids, got ${JSON.stringify(value)}`)
       }
       if ((id as number) >= vocabSize) {
         throw new Error(
-          `tokenizer ${folder}: ${file} ends texts with id ${id as number}, tokenizer.json has ${vocabSize} ids; ` +
+          `tokenizer ${texts.where}: ${file} ends texts with id ${id as number}, tokenizer.json has ${vocabSize} ids; ` +
             'they do not belong together',
         )
       }

@@ -3,6 +3,7 @@ import type { Weights } from '../model/weights.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import type { SamplingDifference } from './sampling-difference.js'
 import { optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
 
@@ -16,7 +17,8 @@ export interface Group {
 }
 
 /** What one step measured, by the names that the record of an update has. */
-export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped'>
+export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped'> &
+  SamplingDifference
 
 /** What a saved run keeps of a learner besides the policy. */
 export interface LearnerState {
@@ -41,7 +43,7 @@ export interface Learner {
 }
 
 /** Settings of every learner. */
-export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay'> {
+export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay' | 'optimizerStates'> {
   /** Temperature that trajectories are sampled at; log-probabilities are taken at it too. Default 1. */
   temperature: number
   /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
@@ -57,6 +59,7 @@ export const learnerSettings = {
   temperature: z.number().positive().default(1),
   maxGradNorm: optimizerSettings.maxGradNorm,
   weightDecay: optimizerSettings.weightDecay,
+  optimizerStates: optimizerSettings.optimizerStates,
   microbatchTokens: z.int().min(1).default(4096),
   bfloat16: z.boolean().default(false),
 }

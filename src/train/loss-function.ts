@@ -1,14 +1,14 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { hiddenStates, unembed } from '../model/forward.js'
-import type { WeightTensors } from '../model/forward.js'
-import { vocabularyMask } from '../model/vocabulary-mask.js'
-import { readWeights } from '../model/weights.js'
+import { headKey } from '../model/forward.js'
+import { targetLogprobs } from '../model/target-logprobs.js'
+import { addEmbeddingGradient, embedTokens, runTrainedLayers } from '../model/trained-layers.js'
+import type { TrainedWeights } from '../model/trained-layers.js'
 import type { Weights } from '../model/weights.js'
 import type { LocalModel } from '../language-model/local-model.js'
 import { compile } from '../tensor/compile.js'
 import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import { gatherRows, targetLogprobs } from '../tensor/ops.js'
+import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 type Tensor = TensorFlow.Tensor
@@ -36,8 +36,6 @@ export interface TargetOutputs {
   logprobs: Tensor
   /** Hidden states that predict them [targets, hidden], after the final norm: what a value head reads. */
   hidden: Tensor
-  /** All weights by key, trainable and frozen. */
-  weights: WeightTensors
 }
 
 export interface LogprobOptions {
@@ -51,17 +49,17 @@ export interface LogprobOptions {
 function targetOutputs(
   { config, tokenizer }: Trainable,
   temperature: number,
-  weights: WeightTensors,
+  { weights, gradients }: TrainedWeights,
+  embedded: Tensor,
   inputs: Traced<TargetInputs>,
 ): TargetOutputs {
-  const hidden = gatherRows(
-    hiddenStates(config, weights, inputs.ids).reshape([-1, config.hiddenSize]),
-    inputs.logitRows,
-  )
-  const masked = vocabularyMask(config.vocabSize, tokenizer.vocabSize)
-  const logits = masked(unembed(config, weights, hidden))
-  const scaled = temperature === 1 ? logits : logits.div(temperature)
-  return { logprobs: targetLogprobs(scaled, inputs.targets), hidden, weights }
+  const states = runTrainedLayers(config, { weights, gradients }, inputs.ids, embedded)
+  const hidden = gatherRows(states.reshape([-1, config.hiddenSize]), inputs.logitRows)
+  const key = headKey(config)
+  const gradient = gradients[key]
+  const head = { weight: weights[key]!, ...(gradient && { gradient }) }
+  const options = { vocabulary: tokenizer.vocabSize, temperature }
+  return { logprobs: targetLogprobs(config, head, hidden, inputs.targets, options), hidden }
 }
 
 /** Log-probabilities of the trained tokens, without gradients. */
@@ -72,8 +70,9 @@ export function compileTargetLogprobs(
   return compile(
     'logprobs',
     (inputs: Traced<TargetInputs>, { trainable, frozen }: ModelWeights) => {
-      const weights = { ...readWeights(trainable), ...readWeights(frozen) }
-      return { logprobs: targetOutputs(model, temperature, weights, inputs).logprobs }
+      const state = { weights: { ...trainable, ...frozen }, gradients: {} }
+      const embedded = embedTokens(model.config, state, inputs.ids)
+      return { logprobs: targetOutputs(model, temperature, state, embedded, inputs).logprobs }
     },
     { bfloat16 },
   )
@@ -92,19 +91,17 @@ export function compileLoss<I extends TargetInputs & { [K in keyof I]: Input }, 
   return compile(
     name,
     (inputs: Traced<I>, { trainable, frozen, gradients }: TrainingState) => {
-      const keys = Object.keys(trainable)
-      const fixed = readWeights(frozen)
+      const { config } = model
+      const state = { weights: { ...trainable, ...frozen }, gradients }
       let metrics: M | undefined
-      const objective = (...values: Tensor[]): TensorFlow.Scalar => {
-        const weights = { ...Object.fromEntries(keys.map((key, i) => [key, values[i]!])), ...fixed }
-        const result = loss(targetOutputs(model, temperature, weights, inputs), inputs)
+      const objective = (embedded: Tensor): TensorFlow.Scalar => {
+        const result = loss(targetOutputs(model, temperature, state, embedded, inputs), inputs)
         metrics = result.metrics
         Object.values(result.metrics).forEach((metric) => tf.keep(metric))
         return result.loss as TensorFlow.Scalar
       }
-      const tensors = keys.map((key) => trainable[key]!.read())
-      const { value, grads } = tf.valueAndGrads(objective)(tensors)
-      keys.forEach((key, i) => gradients[key]!.add(grads[i]!))
+      const { value, grad } = tf.valueAndGrad(objective)(embedTokens(config, state, inputs.ids))
+      addEmbeddingGradient(config, state, inputs.ids, grad)
       return { ...metrics!, loss: value }
     },
     { bfloat16 },

@@ -20,12 +20,14 @@ export interface Microbatch {
   origins: { sequence: number; place: number }[]
 }
 
-/** Few different shapes, so that few functions are traced; at most a quarter of a row is padding. */
-const TIMES = [
-  32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192,
-]
-const TARGETS_STEP = 512
-const ROWS_STEP = 4
+/**
+ * The size that rows, lengths and numbers of targets are padded to: the next of four for each doubling (…, 8, 10, 12, 14,
+ * 16, 20, …), so that few functions are traced and at most a quarter is padding; every size up to 8 is one.
+ */
+export function paddedSize(size: number): number {
+  const step = 2 ** Math.max(0, 29 - Math.clz32(size))
+  return Math.ceil(size / step) * step
+}
 
 /**
  * Groups sequences by length into microbatches of about `tokens` tokens each, so that memory is bounded and little is
@@ -37,28 +39,17 @@ export function toMicrobatches(sequences: readonly Sequence[], tokens: number): 
   for (let next = 0; next < order.length;) {
     // Sorted by length, so the last member decides the padded length.
     let count = 1
-    let time = bucket(sequences[order[next]!]!.ids.length)
+    let time = paddedSize(sequences[order[next]!]!.ids.length)
     while (next + count < order.length) {
-      const wider = bucket(sequences[order[next + count]!]!.ids.length)
-      if (roundUp(count + 1, ROWS_STEP) * wider > tokens) break
+      const wider = paddedSize(sequences[order[next + count]!]!.ids.length)
+      if (paddedSize(count + 1) * wider > tokens) break
       time = wider
       count++
     }
-    batches.push(microbatch(sequences, order.slice(next, next + count), roundUp(count, ROWS_STEP), time))
+    batches.push(microbatch(sequences, order.slice(next, next + count), paddedSize(count), time))
     next += count
   }
   return batches
-}
-
-const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step
-
-/** The padded length of a sequence. */
-function bucket(length: number): number {
-  const time = TIMES.find((t) => t >= length)
-  if (time === undefined) {
-    throw new Error(`microbatch: a sequence may have at most ${TIMES[TIMES.length - 1]} ids, got ${length}; shorten it`)
-  }
-  return time
 }
 
 function microbatch(sequences: readonly Sequence[], members: number[], rows: number, time: number): Microbatch {
@@ -75,7 +66,7 @@ function microbatch(sequences: readonly Sequence[], members: number[], rows: num
       origins.push({ sequence, place })
     }
   })
-  const padded = roundUp(Math.max(1, logitRows.length), TARGETS_STEP)
+  const padded = paddedSize(Math.max(1, logitRows.length))
   const pad = (values: number[]): Int32Array => {
     const array = new Int32Array(padded)
     array.set(values)

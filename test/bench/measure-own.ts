@@ -74,6 +74,8 @@ if (kind === 'grpo') {
     bfloat16: options.bfloat16 ?? false,
     maxGradNorm: 1,
     weightDecay: 0,
+    optimizerStates: 'float32',
+    reference: 'float32',
   })
   const times: number[] = []
   for (let repeat = 0; repeat < repeats + 1; repeat++) {

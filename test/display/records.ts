@@ -47,9 +47,11 @@ const score: Required<Score> = {
 
 const update: Required<UpdateRecord> = {
   ...{ update: 1, reward: 0.25, em: 0.2, noiseThreshold: 0.1, searchesPerQuestion: 1, kl: 0.001, loss: 0.5 },
+  rewardParts: { f1: 0.2, format: 0.05 },
   ...{ entropy: 1.5, clipFraction: 0, gradNorm: 0.3, learningRate: 1e-4, zeroVarianceGroups: 2, answered: 0.9 },
   ...{ tokensPerTrajectory: 80, rolloutSeconds: 4, updateSeconds: 2, metrics: { validationEm: 0.3 } },
   ...{ trajectories: 9, failed: 1, skipped: 'no advantage' },
+  ...{ samplingLogprobDifferenceMean: 2e-3, samplingLogprobDifferenceMax: 0.04 },
   failures: [{ message: 'search: no network', count: 1 }],
 }
 

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
+import { folderTexts } from '../../src/file/text-files.js'
 import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
 import type { NamedTensor } from '../../src/model/checkpoint.js'
 import { readModelConfig } from '../../src/model/config.js'
@@ -32,7 +33,7 @@ describe('checkpoint', () => {
     for (const maxShardBytes of [1e9, 20_000]) {
       const target = join(folder, `${name}-${maxShardBytes}`)
       const { tensors } = await readCheckpoint(source)
-      await writeCheckpoint(target, { sourceFolder: source, tensors: tensors(), dtype: 'float32', maxShardBytes })
+      await writeCheckpoint(target, { texts: folderTexts(source), tensors: tensors(), dtype: 'float32', maxShardBytes })
       expect(await weightsOf(target)).toEqual(expected)
       expect(readdirSync(target).filter((file) => file.endsWith('.safetensors')).length > 1).toBe(maxShardBytes < 1e9)
       for (const file of ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json']) {
@@ -46,9 +47,9 @@ describe('checkpoint', () => {
     const source = checkpointFolder('qwen2-sharded')
     const target = join(folder, 'half')
     const { tensors } = await readCheckpoint(source)
-    await writeCheckpoint(target, { sourceFolder: source, tensors: tensors(), dtype: 'bfloat16' })
+    await writeCheckpoint(target, { texts: folderTexts(source), tensors: tensors(), dtype: 'bfloat16' })
     expect(await weightsOf(target)).toEqual(await weightsOf(source))
-    const again = { sourceFolder: target, tensors: tensors(), dtype: 'float32' as const }
+    const again = { texts: folderTexts(target), tensors: tensors(), dtype: 'float32' as const }
     await expect(writeCheckpoint(target, again)).rejects.toThrow(
       'holds a checkpoint already; `overwrite: true` replaces it',
     )
@@ -73,11 +74,11 @@ describe('checkpoint', () => {
     const parent = temporaryFolder()
     const target = join(parent, 'model')
     const { tensors } = await readCheckpoint(source)
-    await writeCheckpoint(target, { sourceFolder: source, tensors: tensors(), dtype: 'float32' })
+    await writeCheckpoint(target, { texts: folderTexts(source), tensors: tensors(), dtype: 'float32' })
     const before = await weightsOf(target)
     const fail = (change: (tensor: NamedTensor) => NamedTensor | undefined): Promise<void> =>
       writeCheckpoint(target, {
-        sourceFolder: source,
+        texts: folderTexts(source),
         tensors: changed(tensors(), change),
         dtype: 'float32',
         overwrite: true,
@@ -101,7 +102,7 @@ describe('checkpoint', () => {
     const precious = temporaryFolder()
     writeFileSync(join(precious, 'notes.txt'), 'mine')
     const { tensors } = await readCheckpoint(source)
-    const write = writeCheckpoint(precious, { sourceFolder: source, tensors: tensors(), dtype: 'float32' })
+    const write = writeCheckpoint(precious, { texts: folderTexts(source), tensors: tensors(), dtype: 'float32' })
     await expect(write).rejects.toThrow('holds files but no checkpoint')
     expect(readdirSync(precious)).toEqual(['notes.txt'])
   })
@@ -125,7 +126,7 @@ describe('checkpoint', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const target = join(folder, 'from-cache')
     const { tensors } = await readCheckpoint(snapshot)
-    await writeCheckpoint(target, { sourceFolder: snapshot, tensors: tensors(), dtype: 'float32' })
+    await writeCheckpoint(target, { texts: folderTexts(snapshot), tensors: tensors(), dtype: 'float32' })
     const names = readdirSync(target)
     expect(names).toEqual(
       expect.arrayContaining(['config.json', 'tokenizer.json', 'tokenizer_config.json', 'same.json']),
@@ -139,7 +140,7 @@ describe('checkpoint', () => {
     const target = join(folder, 'with-notes')
     const source = checkpointFolder('qwen3')
     const { tensors } = await readCheckpoint(source)
-    const contents = { sourceFolder: source, tensors: tensors(), dtype: 'float32' as const }
+    const contents = { texts: folderTexts(source), tensors: tensors(), dtype: 'float32' as const }
     await writeCheckpoint(target, { ...contents, maxShardBytes: 20_000 })
     writeFileSync(join(target, 'README.md'), 'mine')
     writeFileSync(join(target, 'merges.txt'), 'old')

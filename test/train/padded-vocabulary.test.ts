@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { folderTexts } from '../../src/file/text-files.js'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
 import type { NamedTensor } from '../../src/model/checkpoint.js'
@@ -27,6 +28,8 @@ const SETTINGS = {
   bfloat16: false,
   maxGradNorm: 1,
   weightDecay: 0,
+  optimizerStates: 'float32',
+  reference: 'float32',
 } as const
 const folder = mkdtempSync(join(tmpdir(), 'padded-'))
 const open: LocalModel[] = []
@@ -82,7 +85,7 @@ describe('512 rows of zeros below the mini policy’s embedding', () => {
     const text = JSON.parse(readFileSync(join(source, 'config.json'), 'utf8')) as object
     const files = { 'config.json': JSON.stringify({ ...text, vocab_size: config.vocabSize + EXTRA }) }
     const model = join(folder, 'padded')
-    await writeCheckpoint(model, { tensors: widened(), dtype: 'float32', sourceFolder: source, files })
+    await writeCheckpoint(model, { tensors: widened(), dtype: 'float32', texts: folderTexts(source), files })
     plain = await load(source)
     padded = await load(model)
   })
@@ -116,6 +119,8 @@ describe('512 rows of zeros below the mini policy’s embedding', () => {
       const step = await grpo.step(groups, 1e-9)
       expect(step.clipFraction).toBe(0)
       expect(step.kl).toBeCloseTo(0, 6)
+      expect(step.samplingLogprobDifferenceMax).toBeCloseTo(Math.max(...differences), 5)
+      expect(step.samplingLogprobDifferenceMax).toBeLessThan(1e-4)
       grpo.dispose()
     },
     300_000,

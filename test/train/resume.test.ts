@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { folderTexts } from '../../src/file/text-files.js'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { readCheckpoint, writeCheckpoint } from '../../src/model/checkpoint.js'
 import type { NamedTensor } from '../../src/model/checkpoint.js'
@@ -34,7 +35,7 @@ async function writeOneLayer(target: string): Promise<void> {
   for await (const tensor of (await readCheckpoint(source)).tensors())
     if (!/^layers\.[1-9]/.test(tensor.key)) tensors.push(tensor)
   const files = { 'config.json': JSON.stringify({ ...config, num_hidden_layers: 1 }) }
-  await writeCheckpoint(target, { sourceFolder: source, files, tensors, dtype: 'float32' })
+  await writeCheckpoint(target, { texts: folderTexts(source), files, tensors, dtype: 'float32' })
 }
 
 const models = mkdtempSync(join(tmpdir(), 'models-'))

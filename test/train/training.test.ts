@@ -9,7 +9,8 @@ import type { Traced } from '../../src/tensor/compile.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 import { targetLogprobs } from '../../src/tensor/ops.js'
-import { createGrpo, tokenShares } from '../../src/train/grpo.js'
+import { createGrpo } from '../../src/train/grpo.js'
+import { storedBytes } from '../../src/tensor/variable.js'
 import type { Group } from '../../src/train/learner.js'
 import { createOptimizer } from '../../src/train/optimizer.js'
 import { trainSupervised } from '../../src/train/supervised.js'
@@ -44,6 +45,8 @@ const OPTIONS = {
   bfloat16: false,
   maxGradNorm: 1,
   weightDecay: 0,
+  optimizerStates: 'float32',
+  reference: 'float32',
 } as const
 
 async function trajectory(text: string, promptLength: number): Promise<Trajectory> {
@@ -148,6 +151,50 @@ describe('GRPO', () => {
     grpo.dispose()
   })
 
+  it('says how far the sampler’s log-probabilities are from its own, also in bfloat16', async () => {
+    const batch = [await trajectory('2+2=four', 4), await trajectory('2+2=fish and chips', 4)]
+    const steps = []
+    for (const bfloat16 of [false, true]) {
+      const grpo = await createGrpo(policy(), { ...OPTIONS, bfloat16 })
+      steps.push(await grpo.step([group(batch, [1, 0])], 0))
+      grpo.dispose()
+    }
+    const [exact, rounded] = steps
+    expect(exact!.samplingLogprobDifferenceMax).toBeLessThan(1e-4)
+    expect(rounded!.samplingLogprobDifferenceMax).toBeGreaterThan(1e-4)
+    expect(rounded!.samplingLogprobDifferenceMax).toBeLessThan(0.2)
+    expect(rounded!.samplingLogprobDifferenceMean).toBeLessThan(rounded!.samplingLogprobDifferenceMax!)
+    // A token that the sampler reported wrongly stands out.
+    batch[0]!.logprobs[5]! += 3
+    const grpo = await createGrpo(policy(), OPTIONS)
+    const wrong = await grpo.step([group(batch, [1, 0])], 0)
+    expect(wrong.samplingLogprobDifferenceMax).toBeCloseTo(3, 3)
+    expect(wrong.samplingLogprobDifferenceMean).toBeCloseTo(3 / (4 + 14), 3)
+    grpo.dispose()
+  })
+
+  it('keeps its reference in half of the memory where it is bfloat16, and measures nearly the same divergence', async () => {
+    const batch = [await trajectory('2+2=four', 4), await trajectory('2+2=fish', 4)]
+    const start = await cloneWeights(weights)
+    const found = []
+    for (const reference of ['float32', 'bfloat16'] as const) {
+      for (const [key, variable] of Object.entries(weights))
+        await setWeight(variable, await downloadWeight(start[key]!))
+      const grpo = await createGrpo(policy(), { ...OPTIONS, reference })
+      const kept = grpo.state().weights['reference']!
+      const bytes = Object.values(kept).reduce((sum, { dtype, size }) => sum + storedBytes[dtype] * size, 0)
+      for (let step = 0; step < 5; step++) await grpo.step([group(batch, [1, 0])], 1e-2)
+      const { kl } = await grpo.step([group(batch, [1, 0])], 0)
+      found.push({ bytes, kl })
+      grpo.dispose()
+    }
+    const [exact, rounded] = found
+    expect(rounded!.bytes).toBe(exact!.bytes / 2)
+    expect(exact!.kl).toBeGreaterThan(0.01)
+    expect(rounded!.kl / exact!.kl).toBeCloseTo(1, 1)
+    disposeWeights(start)
+  })
+
   it('does the same in one microbatch and in several', async () => {
     const batch = await Promise.all(['a=one', 'b=two and more', 'c=three?'].map((text) => trajectory(text, 2)))
     const start = await cloneWeights(weights)
@@ -188,10 +235,5 @@ describe('GRPO', () => {
     const equal = [group([await trajectory('a=one', 2), await trajectory('b=two', 2)], [1, 1])]
     if (klCoef > 0) expect(await grpo.step(equal, 1e-3)).not.toHaveProperty('skipped')
     grpo.dispose()
-  })
-
-  it('shares the loss among tokens, or among sequences', () => {
-    expect(tokenShares([1, 3], 'token')).toEqual([0.25, 0.25])
-    expect(tokenShares([1, 3, 0], 'sequence')).toEqual([0.5, 0.5 / 3, 0])
   })
 })

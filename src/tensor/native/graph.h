@@ -182,7 +182,8 @@ inline napi_value SetShape(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// addFunction(graph, name, inputs: number[] (placeholder ops), outputs, controlOutputs: number[], xla: boolean)
+// addFunction(graph, name, inputs: number[] (placeholder ops), outputs, controlOutputs: number[], flags: string[])
+// A flag is the name of an attribute of the function that is true: _XlaMustCompile, _noinline.
 inline napi_value AddFunction(napi_env env, napi_callback_info info) {
   napi_value arguments[6];
   Arguments(env, info, arguments);
@@ -194,16 +195,16 @@ inline napi_value AddFunction(napi_env env, napi_callback_info info) {
   auto outputs = List<TF_Output>(env, arguments[3], [graph](napi_env e, napi_value v) { return Output(e, graph, v); });
   std::vector<TF_Operation*> controls;
   for (int64_t op : Ints(env, arguments[4])) controls.push_back(graph->ops.at(op));
-  bool xla = Bool(env, arguments[5]);
+  auto flags = List<std::string>(env, arguments[5], String);
   if (ExceptionPending(env)) return nullptr;
   Status status;
   TF_Function* function = TF_GraphToFunctionWithControlOutputs(
       graph->graph, name.c_str(), 0, -1, nullptr, inputs.size(), inputs.data(), outputs.size(), outputs.data(), nullptr,
       controls.size(), controls.data(), nullptr, nullptr, nullptr, status);
   if (!Ok(env, status, name)) return nullptr;
-  if (xla) {
-    const char flag[] = {0x28, 0x01};  // AttrValue{b: true}
-    TF_FunctionSetAttrValueProto(function, "_XlaMustCompile", flag, sizeof flag, status);
+  const char yes[] = {0x28, 0x01};  // AttrValue{b: true}
+  for (const std::string& flag : flags) {
+    if (TF_GetCode(status) == TF_OK) TF_FunctionSetAttrValueProto(function, flag.c_str(), yes, sizeof yes, status);
   }
   if (TF_GetCode(status) == TF_OK) {
     TFE_ContextAddFunction(tfnodejs::GetTFJSBackend(env)->tfe_context_, function, status);
