@@ -8,8 +8,11 @@ import type { QueriesKeysValues } from './attend.js'
 
 type Tensor = TensorFlow.Tensor
 
-/** Queries that are looked at together: few, so that memory does not grow with the square of the length. */
-const QUERIES = 256
+/**
+ * Queries that are looked at together: few, so that scores take little memory and few are computed that a later query
+ * alone may see; at most 16 pieces, so that few functions are traced.
+ */
+const queriesAtOnce = (time: number): number => Math.max(128, Math.ceil(time / 16))
 
 /** A range of queries and the range of keys that they see. */
 interface Chunk {
@@ -33,8 +36,9 @@ export function attendCausally(
 ): Tensor {
   const time = q.shape[2]!
   const chunks: Chunk[] = []
-  for (let from = 0; from < time; from += QUERIES) {
-    chunks.push({ from, to: Math.min(time, from + QUERIES), firstKey: Math.max(0, from + 1 - window) })
+  const step = queriesAtOnce(time)
+  for (let from = 0; from < time; from += step) {
+    chunks.push({ from, to: Math.min(time, from + step), firstKey: Math.max(0, from + 1 - window) })
   }
   const padding = starts ? { starts } : {}
   const mixed = keptStep(

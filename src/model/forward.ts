@@ -142,18 +142,37 @@ function finishLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, mix
   const projected = linear(weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
   const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
   const normed = norm(config, weights, 'postNorm', attended)
-  const gated = activate[config.activation](linear(weights, 'gate', normed)).mul(linear(weights, 'up', normed))
+  const gated = gate[config.activation](linear(weights, 'gate', normed), linear(weights, 'up', normed))
   const fed = output(linear(weights, 'down', gated), 'feedForwardNorm')
   return attended.add(fed).reshape([batch, time, hidden])
 }
 
-const activate: Record<Activation, (x: Tensor) => Tensor> = {
-  silu: (x) => x.mul(tf.sigmoid(x)),
+/** An activation of the first times the second. */
+const gate: Record<Activation, (x: Tensor, up: Tensor) => Tensor> = {
+  silu: gateSilu,
   // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
-  gelu_tanh: (x) => {
+  gelu_tanh: (x, up) => {
     const inner = x.add(x.square().mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI))
-    return x.mul(0.5).mul(tf.tanh(inner).add(1))
+    return x.mul(0.5).mul(tf.tanh(inner).add(1)).mul(up)
   },
+}
+
+/** x · σ(x) · up, with a gradient in few passes over memory. */
+function gateSilu(x: Tensor, up: Tensor): Tensor {
+  const run = tf.customGrad((...all) => {
+    const [x, up, save] = all as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void]
+    const sigmoid = tf.sigmoid(x)
+    const product = x.mul(up)
+    const value = product.mul(sigmoid)
+    save([x, up, sigmoid, product, value])
+    // d/dx = up · (σ + x σ (1 − σ)) = σ · (up + x up − x σ up)
+    const gradFunc = (dy: Tensor, [x, up, sigmoid, product, value]: Tensor[]): Tensor[] => {
+      const common = dy.mul(sigmoid!)
+      return [common.mul(up!.add(product!.sub(value!))), common.mul(x!)]
+    }
+    return { value, gradFunc }
+  })
+  return run(x, up)
 }
 
 /** Logits [rows, vocabulary] of hidden states [rows, hidden]. */
