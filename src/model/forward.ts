@@ -1,5 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { keptStep } from '../tensor/kept-step.js'
+import { keptStep, withoutKeeping } from '../tensor/kept-step.js'
 import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import { softCap } from './attend.js'
@@ -138,12 +138,15 @@ function project(config: ModelConfig, weights: WeightTensors, x: Tensor, rotatio
 function finishLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, mixed: Tensor): Tensor {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
-  const output = (y: Tensor, part: string): Tensor => (config.outputNorms ? norm(config, weights, part, y) : y)
   const projected = linear(weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
-  const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
+  const given = config.outputNorms ? norm(config, weights, 'attentionNorm', projected) : projected
+  const attended = x.reshape([rows, hidden]).add(given)
   const normed = norm(config, weights, 'postNorm', attended)
   const gated = gate[config.activation](linear(weights, 'gate', normed), linear(weights, 'up', normed))
-  const fed = output(linear(weights, 'down', gated), 'feedForwardNorm')
+  // Without a norm behind it, nothing but the layer's output needs this result, and so it is not worth keeping.
+  const fed = config.outputNorms
+    ? norm(config, weights, 'feedForwardNorm', linear(weights, 'down', gated))
+    : withoutKeeping(() => linear(weights, 'down', gated))
   return attended.add(fed).reshape([batch, time, hidden])
 }
 
