@@ -38,7 +38,7 @@ export function targetLogprobs(
   targets: Tensor,
   { vocabulary, temperature }: TargetOptions,
 ): Tensor {
-  const count = targets.shape[0]!
+  const count = targets.shape[0]
   const blocks = Math.ceil((4 * count * vocabulary) / BLOCK_BYTES)
   const width = Math.ceil(vocabulary / blocks)
   const sizes = new Map<number, Block>()
@@ -102,7 +102,7 @@ function vocabularyBlock(config: ModelConfig, width: number, temperature: number
     const { hidden, normalizer, dy, from, dHidden } = inputs
     const probabilities = tf.exp(logits.sub(normalizer.expandDims(1)))
     const spread = probabilities.mul(dy.neg().expandDims(1))
-    const places = tf.stack([tf.range(0, dy.shape[0]!, 1, 'int32'), column], 1)
+    const places = tf.stack([tf.range(0, dy.shape[0], 1, 'int32'), column], 1)
     const dLogits = scatterAddValues(spread, places, dy.mul(inside))
     const scaled = temperature === 1 ? dLogits : dLogits.div(temperature)
     const cap = config.logitSoftCap
