@@ -15,7 +15,7 @@ export function vocabularyMask(rows: number, vocabulary: number): (logits: Tenso
   if (vocabulary >= rows) return (logits) => logits
   // Not a mask to add: that would be a constant of the graph, as long as the vocabulary.
   return (logits) => {
-    const known = logits.slice([0, 0], [logits.shape[0]!, vocabulary])
+    const known = logits.slice([0, 0], [logits.shape[0], vocabulary])
     const paddings: [number, number][] = [
       [0, 0],
       [0, rows - vocabulary],
