@@ -108,7 +108,10 @@ function product(x: Tensor, w: Tensor): Tensor {
 /** Root-mean-square norm over the last axis. */
 export function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
   const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
-  return x.mul(tf.rsqrt(x.square().mean(-1, true).add(config.rmsNormEps))).mul(weight)
+  // 1 / √s as √s / s, of roots and divisions that are exact: TensorFlow's inverse root, which it makes of 1 / √s as well,
+  // rounds differently for few tokens than for many.
+  const square = x.square().mean(-1, true).add(config.rmsNormEps)
+  return x.mul(square.sqrt().div(square)).mul(weight)
 }
 
 function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
