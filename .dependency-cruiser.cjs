@@ -1,6 +1,6 @@
 // The layers of src/ (README, "The rooms"): imports point down.
 const layers = [
-  ['schema', 'file', 'random', 'signal', 'host', 'tensor'],
+  ['schema', 'file', 'random', 'signal', 'host', 'http', 'tensor'],
   ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm'],
   ['policy'],
   ['language-model'],
@@ -32,7 +32,8 @@ const sideways = layers.flatMap((layer) =>
       (other) =>
         other !== room &&
         !(room === 'plot' && other === 'table') &&
-        !(room === 'tensor' && ['schema', 'signal', 'host'].includes(other)),
+        !(room === 'tensor' && ['schema', 'signal', 'host'].includes(other)) &&
+        !(room === 'http' && ['schema', 'signal'].includes(other)),
     )
     return others.length === 0
       ? []

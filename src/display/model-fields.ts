@@ -7,12 +7,16 @@ export interface Model {
   contextLength?: unknown
   config?: Record<string, unknown>
   weights?: unknown
+  /** Addresses of the servers that it is behind. */
+  baseUrls?: unknown
+  /** What it has been asked so far. */
+  usage?: unknown
 }
 
 const BYTES: Record<string, number> = { float64: 8, float32: 4, int32: 4, float16: 2, bfloat16: 2, int8: 1, uint8: 1 }
 
 /** A model in a few lines: what it is, how large, how much it can read at once. */
-export function modelFields({ name, contextLength, config, weights }: Model): Record<string, unknown> {
+export function modelFields({ name, contextLength, config, weights, baseUrls, usage }: Model): Record<string, unknown> {
   const tensors = tensorsOf(weights)
   const sizes = tensors.map(({ shape }) => shape.reduce((product, dim) => product * dim, 1))
   const parameters = sizes.reduce((sum, size) => sum + size, 0)
@@ -29,6 +33,19 @@ export function modelFields({ name, contextLength, config, weights }: Model): Re
     'hidden size': config?.['hiddenSize'],
     vocabulary: config?.['vocabSize'] === undefined ? undefined : count(config['vocabSize']),
     context: contextLength === undefined ? undefined : `${count(contextLength)} ids`,
+    servers: Array.isArray(baseUrls) ? baseUrls.join(', ') : undefined,
+    ...usageFields(usage),
+  }
+}
+
+function usageFields(usage: unknown): Record<string, unknown> {
+  if (!isRecord(usage)) return {}
+  const { completions, failures, promptTokens, completionTokens, cost } = usage
+  return {
+    completions: completions === undefined ? undefined : count(completions),
+    'failed requests': failures === undefined ? undefined : count(failures),
+    tokens: promptTokens === undefined ? undefined : `${count(promptTokens)} read, ${count(completionTokens)} written`,
+    cost,
   }
 }
 

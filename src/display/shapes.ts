@@ -69,11 +69,12 @@ const SHAPES: Shape[] = [
   shape({
     plural: 'completions',
     is: (value) => hasFields(value, { text: 'string', finishReason: 'string', completionTokens: 'present' }),
-    ...fromRow(({ text, finishReason, stopString, promptTokens, completionTokens }: Completion) => ({
+    ...fromRow(({ text, finishReason, stopString, promptTokens, completionTokens, cost }: Completion) => ({
       text,
       'ended by': stopString ?? finishReason,
       tokens: completionTokens,
       'tokens of the prompt': promptTokens,
+      cost,
     })),
   }),
   shape({

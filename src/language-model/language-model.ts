@@ -32,6 +32,8 @@ export interface Completion {
   promptTokens: number
   /** Number of tokens that were written. */
   completionTokens: number
+  /** What it cost, where the price is known. */
+  cost?: number
 }
 
 /**

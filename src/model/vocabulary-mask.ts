@@ -1,6 +1,6 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { tf } from '../tensor/runtime.js'
-import { MASKED } from './forward.js'
+import { MASKED } from './attend.js'
 
 type Tensor = TensorFlow.Tensor
 

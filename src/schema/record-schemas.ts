@@ -20,6 +20,7 @@ export const questionSchema: z.ZodType<Question> = z.object({
   id: text,
   dataset: text,
   domain: domainSchema.exactOptional(),
+  split: text.exactOptional(),
   question: text,
   goldAnswers: z.array(text).min(1),
   supportingFacts: z.array(text).exactOptional(),
@@ -95,6 +96,7 @@ const metrics = z.custom<Metrics>((value) => typeof value === 'object' && value 
 export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   update: z.int().min(1),
   reward: z.number(),
+  rewardParts: z.record(text, z.number()).exactOptional(),
   em: share,
   noiseThreshold: share,
   searchesPerQuestion: z.number().min(0),

@@ -7,8 +7,10 @@ import type { FailureCause } from './failure-summary.js'
 export interface UpdateRecord {
   /** Number of the update, from 1. */
   update: number
-  /** Mean reward of the batch's trajectories, in [0, 1]. */
+  /** Mean reward of the batch's trajectories; in [0, 1] where it is F1 or EM. */
   reward: number
+  /** Means of what each part of the reward adds to it, its weight in it; absent where the reward has no named parts. */
+  rewardParts?: Record<string, number>
   /** Mean exact match of the batch's trajectories, in [0, 1]. */
   em: number
   /** Probability that the simulator was asked for noisy documents, in [0, 1]. */

@@ -17,7 +17,7 @@ export function gatherRows(table: Tensor, ids: Tensor): Tensor {
     ;(save as (tensors: Tensor[]) => void)([])
     return {
       value: gatherV2(x as Tensor, ids, 0),
-      gradFunc: (dy: Tensor) => [segmentSum(dy, ids, table.shape[0])],
+      gradFunc: (dy: Tensor) => [unsortedSegmentSum(dy, ids, table.shape[0])],
     }
   })
   return gather(table)
@@ -30,8 +30,24 @@ export function gatherV2(values: Tensor, ids: Tensor, axis: number, batchDims = 
   return op('GatherV2', attributes, [values, ids, tf.scalar(axis, 'int32')])[0]!
 }
 
-/** The transpose of `gatherRows`: sums rows of `values` that have the same id. */
-function segmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
+/**
+ * The transpose of `gatherRows`: sums rows of `values` that have the same id.
+ * @param values [n, ...rest]
+ * @param ids int32 [n], each in [0, rows)
+ * @returns [rows, ...rest]
+ */
+export function segmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
+  const sum = tf.customGrad((x, save) => {
+    ;(save as (tensors: Tensor[]) => void)([])
+    return {
+      value: unsortedSegmentSum(x as Tensor, ids, rows),
+      gradFunc: (dy: Tensor) => [gatherV2(dy, ids, 0)],
+    }
+  })
+  return sum(values)
+}
+
+function unsortedSegmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
   const attributes = [
     attribute.type('T', 'float32'),
     attribute.type('Tindices', 'int32'),
@@ -85,6 +101,51 @@ export function scatterVariable(variable: Variable, ids: Tensor, values: Tensor)
   runOp('ResourceScatterUpdate', attributes, [variable.symbol(), ids, values], 0)
 }
 
+/** The value without its gradient. */
+export function stopGradient(values: Tensor): Tensor {
+  const stopped = tf.customGrad((x, save) => {
+    ;(save as (tensors: Tensor[]) => void)([])
+    return { value: (x as Tensor).clone(), gradFunc: (dy: Tensor) => [dy.zerosLike()] }
+  })
+  return stopped(values)
+}
+
+/**
+ * Adds numbers to single places of a matrix: `result[places[i]] += values[i]`. Without a gradient. Places must not repeat.
+ * @param places int32 [n, 2]
+ * @param values [n]
+ */
+export function scatterAddValues(matrix: Tensor, places: Tensor, values: Tensor): Tensor {
+  const attributes = [attribute.type('T', 'float32'), attribute.type('Tindices', 'int32')]
+  return op('TensorScatterAdd', attributes, [matrix, places, values])[0]!
+}
+
+/**
+ * Rows of a matrix, without a copy and without a gradient.
+ * @param from int32, no dimensions
+ */
+export function rowsFrom(matrix: Tensor, from: Tensor, count: number): Tensor {
+  const begin = tf.stack([from, tf.scalar(0, 'int32')])
+  const size = tf.tensor1d([count, matrix.shape[1]!], 'int32')
+  return op('Slice', [attribute.type('T', 'float32'), attribute.type('Index', 'int32')], [matrix, begin, size])[0]!
+}
+
+/**
+ * Adds to the rows of a variable that follow `from`.
+ * @param variable [rows, ...rest]
+ * @param from int32, no dimensions
+ * @param values [n, ...rest]
+ */
+export function addRows(variable: Variable, from: Tensor, values: Tensor): void {
+  addAt(variable, from.add(tf.range(0, values.shape[0]!, 1, 'int32')), values)
+}
+
+/** Adds to rows of a variable that are all different. */
+function addAt(variable: Variable, rows: Tensor, values: Tensor): void {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  runOp('ResourceScatterAdd', attributes, [variable.symbol(), rows, values], 0)
+}
+
 /**
  * Adds rows to those of a variable. Rows for the same place are summed first, so that the result does not depend on the
  * order in which TensorFlow's threads add.
@@ -101,8 +162,7 @@ export function scatterAddRows(variable: Variable, ids: Tensor, values: Tensor):
   const summed = segments('UnsortedSegmentSum', values)
   // There are fewer different ids than n: what is over adds zeros to row 0.
   const rows = tf.maximum(segments('UnsortedSegmentMax', ids), tf.scalar(0, 'int32'))
-  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
-  runOp('ResourceScatterAdd', attributes, [variable.symbol(), rows, summed], 0)
+  addAt(variable, rows, summed)
 }
 
 /** Index of the largest value on the last axis, int32; the first one among equals. */

@@ -179,11 +179,19 @@ export class Trace {
     })
   }
 
-  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. */
+  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. A dimension of -1 may be any. */
   setShape(id: number, shape: number[]): void {
+    this.shapeless.delete(id)
     const symbol = this.symbol(id, 'setShape')
     native.setShape(this.graph, symbol.output, shape)
     symbol.shape = shape
+  }
+
+  /** Says that the op which made symbol `id` has changed a variable in place. */
+  changed(variable: VariableHandle, id: number): void {
+    const [op] = this.symbol(id, 'changed').output
+    this.accesses.set(this.variable(variable), { lastWrite: op, readsSince: [] })
+    this.effects.add(op)
   }
 
   private addPlaceholder(dtype: number, shape: number[], list: number[]): number {
@@ -371,5 +379,6 @@ export const attribute = {
     value: dtypeNumber[dtype],
   }),
   int: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_INT, value }),
+  float: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_FLOAT, value }),
   bool: (name: string, value: boolean): OpAttribute => ({ name, type: native.TF_ATTR_BOOL, value }),
 }

@@ -19,7 +19,7 @@ export class Variable {
   private handle: number | undefined
 
   /**
-   * @param shape Fixed.
+   * @param shape Fixed; a dimension of -1 may be any, and only ops that are given the value's id may use it.
    * @param dtype Default float32.
    * @param name Shown in errors.
    */
@@ -64,6 +64,13 @@ export class Variable {
     const input = this.dtype === this.valueType ? value : cast(value, 'float32', this.dtype).id
     runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), input], 0)
     if (typeof input === 'number' && !currentTrace()) backend.binding.deleteTensor(input)
+  }
+
+  /** Sets the value to what an op has made (see `runOp`), whose shape need not be known. */
+  replace(id: number): void {
+    const symbol = this.symbol()
+    currentTrace()?.setShape(id, [...this.shape])
+    runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [symbol, id], 0)
   }
 
   /** Adds to the value. Throws on another shape. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { groupAdvantages } from '../algorithm/advantage.js'
+import { groupAdvantages } from '../algorithm/group-advantage.js'
+import { lossShares } from '../algorithm/loss-share.js'
 import { clippedPolicyLoss } from '../algorithm/policy-loss.js'
 import { cloneWeights, disposeWeights } from '../model/weights.js'
 import type { Traced } from '../tensor/compile.js'
@@ -45,13 +46,13 @@ type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advanta
 
 /** Group-relative policy optimization: one optimizer step a batch. The policy of this moment becomes the reference. */
 export async function createGrpo(policy: Trainable, settings: GrpoSettings & LearnerSettings): Promise<Learner> {
-  const { klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
+  const { clip, klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
   const model = { trainable: policy.weights, frozen: {} }
   const reference = { trainable: await cloneWeights(model.trainable, settings.reference), frozen: model.frozen }
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
   const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) => {
-    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs }, settings)
+    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs }, { klCoef, clipLow: clip, clipHigh: clip })
     return { loss, metrics: { ...metrics, logprobs } }
   })
 
@@ -74,23 +75,26 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
 
   return {
     async step(groups, learningRate) {
-      const sequences = groups.flatMap(({ trajectories, rewards }) => {
-        const advantages = groupAdvantages(rewards)
-        return trajectories.map(({ ids, lossMask, logprobs }, i): TrainedSequence => ({
+      const advantages = groupAdvantages(groups.map(({ rewards }) => rewards))
+      const sequences = groups.flatMap(({ trajectories }, group) =>
+        trajectories.map(({ ids, lossMask, logprobs }, i): TrainedSequence => ({
           ids,
           trained: lossMask.flatMap((mask, place) => (mask === 1 ? [place] : [])),
           logprobs,
-          advantage: advantages[i]!,
-        }))
-      })
+          advantage: advantages[group]![i]!,
+        })),
+      )
       const lengths = sequences.map(({ trained }) => trained.length)
-      const shares = tokenShares(lengths, lossAggregation)
+      const tokens = lengths.reduce((a, b) => a + b, 0)
+      const shares = lossShares(lengths, { aggregation: lossAggregation })
       const total: LearnerStep = { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0 }
       const differences = samplingDifferences()
       for (const batch of toMicrobatches(sequences, microbatchTokens)) {
         const inputs = await lossInputs(batch, sequences, shares)
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
-        for (const key of ['loss', 'kl', 'clipFraction'] as const) total[key] += result[key].data[0]!
+        total.loss += result.loss.data[0]!
+        total.kl += result.kl.data[0]! / Math.max(1, tokens)
+        total.clipFraction += result.clipped.data[0]! / Math.max(1, tokens)
         differences.add(batch, result.logprobs, sequences)
       }
       Object.assign(total, differences.result())
@@ -143,11 +147,4 @@ function nothingToLearn(sequences: readonly TrainedSequence[], diverged: boolean
   if (sequences.every(({ trained }) => trained.length === 0)) return 'no token of the policy'
   const informative = sequences.some(({ trained, advantage }) => trained.length > 0 && advantage !== 0)
   return informative || diverged ? undefined : 'no advantage'
-}
-
-/** The share of one token of each sequence in the loss; over all tokens they sum to 1. */
-export function tokenShares(tokens: readonly number[], aggregation: 'token' | 'sequence'): number[] {
-  const all = tokens.reduce((a, b) => a + b, 0)
-  const sequences = tokens.filter((count) => count > 0).length
-  return tokens.map((count) => (count === 0 ? 0 : aggregation === 'token' ? 1 / all : 1 / (sequences * count)))
 }

@@ -1,14 +1,14 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { byKind, sequenceLayout, unembed } from '../model/forward.js'
-import { addEmbeddingGradient, embedTokens, onlyWeight, runTrainedLayers, trained } from '../model/trained-layers.js'
+import { headKey } from '../model/forward.js'
+import { targetLogprobs } from '../model/target-logprobs.js'
+import { addEmbeddingGradient, embedTokens, runTrainedLayers } from '../model/trained-layers.js'
 import type { TrainedWeights } from '../model/trained-layers.js'
-import { vocabularyMask } from '../model/vocabulary-mask.js'
 import type { Weights } from '../model/weights.js'
 import type { LocalModel } from '../language-model/local-model.js'
 import { compile } from '../tensor/compile.js'
 import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import { gatherRows, targetLogprobs } from '../tensor/ops.js'
+import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 type Tensor = TensorFlow.Tensor
@@ -49,21 +49,17 @@ export interface LogprobOptions {
 function targetOutputs(
   { config, tokenizer }: Trainable,
   temperature: number,
-  state: TrainedWeights,
+  { weights, gradients }: TrainedWeights,
   embedded: Tensor,
   inputs: Traced<TargetInputs>,
 ): TargetOutputs {
-  const time = inputs.ids.shape[1]!
-  const layouts = byKind(config, (rope, window) => sequenceLayout(config, rope, window, time))
-  const states = runTrainedLayers(config, state, embedded, layouts)
+  const states = runTrainedLayers(config, { weights, gradients }, inputs.ids, embedded)
   const hidden = gatherRows(states.reshape([-1, config.hiddenSize]), inputs.logitRows)
-  const head = trained('head', (weights, rows, { targets }: { targets: Tensor }) => {
-    const masked = vocabularyMask(config.vocabSize, tokenizer.vocabSize)
-    const logits = masked(unembed(config, weights, rows))
-    return targetLogprobs(temperature === 1 ? logits : logits.div(temperature), targets)
-  })
-  const headKey = config.tieWordEmbeddings ? 'embed' : 'lmHead'
-  return { logprobs: head(onlyWeight(state, headKey), hidden, { targets: inputs.targets }), hidden }
+  const key = headKey(config)
+  const gradient = gradients[key]
+  const head = { weight: weights[key]!, ...(gradient && { gradient }) }
+  const options = { vocabulary: tokenizer.vocabSize, temperature }
+  return { logprobs: targetLogprobs(config, head, hidden, inputs.targets, options), hidden }
 }
 
 /** Log-probabilities of the trained tokens, without gradients. */

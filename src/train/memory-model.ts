@@ -91,7 +91,7 @@ export function microbatchMemory({ config, bfloat16 }: MemorySetup, shape: Micro
 
 /** Sum of all parts. */
 export const totalBytes = (parts: StandingMemory | MicrobatchMemory): number =>
-  Object.values(parts as Record<string, number>).reduce((a, b) => a + b, 0)
+  Object.values({ ...parts }).reduce((a: number, b: number) => a + b, 0)
 
 /** Of free memory, what a training may take: the allocator leaves holes, and others need some too. */
 const USABLE = 0.75

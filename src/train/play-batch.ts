@@ -1,5 +1,5 @@
-import { hasVariance } from '../algorithm/advantage.js'
-import { exactMatch, f1 } from '../reward/answer-metrics.js'
+import { hasVariance } from '../algorithm/group-advantage.js'
+import { exactMatch } from '../reward/answer-metrics.js'
 import { rollOutMany } from '../rollout/roll-out.js'
 import { summarizeFailures } from '../schema/failure-summary.js'
 import type { Question } from '../schema/question.js'
@@ -8,6 +8,8 @@ import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import { drawQuality } from '../simulator/curriculum.js'
 import type { Group } from './learner.js'
+import { rewardAll } from './rewarded.js'
+import type { Rewarded } from './rewarded.js'
 import type { CheckedOptions } from './train-options.js'
 
 /** The rollouts of one update. */
@@ -23,6 +25,7 @@ export interface Batch {
 export type BatchMeasures = Pick<
   UpdateRecord,
   | 'reward'
+  | 'rewardParts'
   | 'em'
   | 'searchesPerQuestion'
   | 'answered'
@@ -58,7 +61,7 @@ export async function playBatch(
     ...(signal && { signal }),
     quality: (search, seedOfTrajectory) => drawQuality(threshold, seedOfTrajectory, search),
   })
-  const rewarded = played.map((trajectory) => rewardOf(trajectory, options.reward ?? f1Reward))
+  const rewarded = await rewardAll(played, options.reward, signal)
   // A question may be drawn twice in a batch: its place tells the groups apart.
   const groups = questions.map((question, i): Group => {
     const members = rewarded.slice(i * groupSize, (i + 1) * groupSize)
@@ -73,38 +76,23 @@ export async function playBatch(
   return {
     trajectories,
     groups: groups.filter((group) => group.trajectories.length > 0),
-    measured: measure(trajectories, groups),
+    measured: measure(rewarded, groups),
   }
 }
 
-const f1Reward = ({ answer, question }: Trajectory): number => f1(answer, question.goldAnswers)
-
-/** A trajectory and its reward. Without a finite reward it is a failed one: nothing is known of its worth. */
-function rewardOf(
-  trajectory: Trajectory,
-  reward: (trajectory: Trajectory) => number,
-): { trajectory: Trajectory; reward: number } {
-  if (trajectory.stopReason === 'failed') return { trajectory, reward: 0 }
-  const failed = (message: string): { trajectory: Trajectory; reward: number } => ({
-    trajectory: { ...trajectory, stopReason: 'failed', failure: { boundary: 'reward', message } },
-    reward: 0,
-  })
-  try {
-    const value = reward(trajectory)
-    return Number.isFinite(value) ? { trajectory, reward: value } : failed(`must be a finite number, got ${value}`)
-  } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error))
-  }
-}
-
-function measure(trajectories: readonly Trajectory[], groups: readonly Group[]): BatchMeasures {
+function measure(rewarded: readonly Rewarded[], groups: readonly Group[]): BatchMeasures {
   const whole = groups.flatMap((group) => group.trajectories)
   const rewards = groups.flatMap((group) => group.rewards)
   const mean = (values: readonly number[]): number =>
     values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length
-  const { failed, causes } = summarizeFailures(trajectories)
+  const { failed, causes } = summarizeFailures(rewarded.map(({ trajectory }) => trajectory))
+  const parts = rewarded.flatMap((one) => (one.parts ? [one.parts] : []))
+  const names = Object.keys(parts[0] ?? {})
   return {
     reward: mean(rewards),
+    ...(names.length > 0 && {
+      rewardParts: Object.fromEntries(names.map((name) => [name, mean(parts.map((part) => part[name]!))])),
+    }),
     em: mean(whole.map(({ answer, question }) => exactMatch(answer, question.goldAnswers))),
     searchesPerQuestion: mean(whole.map(({ searches }) => searches)),
     answered: mean(whole.map(({ answer }) => (answer === null ? 0 : 1))),

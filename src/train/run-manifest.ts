@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
+import type { Reward, RewardWeights } from '../reward/reward.js'
 import type { Protocol } from '../rollout/protocol.js'
 import type { Question } from '../schema/question.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
@@ -20,7 +21,7 @@ interface InputIdentities {
   questions: string
   /** Name, limits and texts of the protocol; prompt and observation as they come out for a fixed question. */
   protocol: Record<string, unknown>
-  /** Name and source of the reward function; `F1` where none was given. */
+  /** Weights of the reward's parts, or name and source of its function; `F1` for the answer's F1 alone. */
   reward: string
 }
 
@@ -37,7 +38,7 @@ interface Inputs {
   searchEngine: { name: string }
   questions: readonly Question[]
   protocol: Protocol
-  reward?: ((...args: never[]) => number) | undefined
+  reward: Reward | RewardWeights
 }
 
 export function runManifest(config: RunConfig, inputs: Inputs): RunManifest {
@@ -49,8 +50,14 @@ export function runManifest(config: RunConfig, inputs: Inputs): RunManifest {
     engine: searchEngine.name,
     questions: `${questions.length}, content ${digest(questions.map(identityOf))}`,
     protocol: protocolIdentity(protocol, policy.tokenizer),
-    reward: reward ? `${reward.name || 'function'}, source ${digest(String(reward))}` : 'F1',
+    reward: rewardIdentity(reward),
   }
+}
+
+function rewardIdentity(reward: Reward | RewardWeights): string {
+  if (typeof reward === 'function') return `${reward.name || 'function'}, source ${digest(String(reward))}`
+  const weights = JSON.stringify(reward)
+  return weights === '{"f1":1}' ? 'F1' : weights
 }
 
 const identityOf = ({ id, dataset, question, goldAnswers, supportingFacts }: Question): unknown[] => [

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import type { LocalModel } from '../language-model/local-model.js'
+import { rewardWeightsSchema } from '../reward/reward.js'
+import type { Reward, RewardWeights } from '../reward/reward.js'
 import { zerosearchProtocol } from '../rollout/protocol.js'
 import type { Protocol } from '../rollout/protocol.js'
 import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/parse-options.js'
@@ -28,10 +30,10 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
   /** Prompt, tags and limits. Default: ZeroSearch's. */
   protocol?: Protocol
   /**
-   * Reward of a trajectory; default F1 of its answer, as in the paper. Where it throws or gives no finite number, the
-   * rollout counts as failed.
+   * Reward of a trajectory: weights of named parts, such as `{ f1: 1, format: 0.2 }`, or a function of your own, which may be
+   * async. Where it throws or gives no finite number, the rollout counts as failed. Default `{ f1: 1 }`, as in the paper.
    */
-  reward?: (trajectory: Trajectory) => number
+  reward?: Reward | RewardWeights
   /**
    * After each update; training waits for it. An object that it returns is the record's `metrics`, such as
    * `{ validationEm: 0.5 }`. An error in it ends the run, which is saved with this update.
@@ -74,8 +76,10 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 
 /** Options with their defaults. */
 export type CheckedOptions = RunConfig &
-  Pick<TrainOptions, 'policy' | 'searchEngine' | 'questions' | 'reward' | 'onUpdate' | 'saveTo' | 'signal'> &
-  Required<Pick<TrainOptions, 'protocol' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'>>
+  Pick<TrainOptions, 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
+  Required<
+    Pick<TrainOptions, 'protocol' | 'reward' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'>
+  >
 
 const aQuestion = z.custom<Question>(
   (value) => questionSchema.safeParse(value).success,
@@ -87,27 +91,35 @@ const saveEverySchema: z.ZodType<SaveEvery> = z.union(
   'must be { minutes: 0 or more } or { updates: 1 or more }',
 )
 
-const schema: z.ZodType<CheckedOptions, unknown> = z
-  .strictObject({
-    ...runConfigShape,
-    policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
-    searchEngine: anObject<SearchEngine>('a search engine', ['search']),
-    questions: z.array(aQuestion).min(1),
-    protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
-    reward: aFunction<NonNullable<TrainOptions['reward']>>().exactOptional(),
-    onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
-    saveTo: z.string().min(1).exactOptional(),
-    saveEvery: saveEverySchema.default({ minutes: 2 }),
-    resume: z.boolean().default(false),
-    overwrite: z.boolean().default(false),
-    allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
-    progress: z.boolean().default(true),
-    signal: anAbortSignal().exactOptional(),
-  })
-  .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
-    path: ['saveTo'],
-    error: 'must name the folder of the run to resume',
-  })
+const schema = (reward: z.ZodType<Reward | RewardWeights>): z.ZodType<CheckedOptions, unknown> =>
+  z
+    .strictObject({
+      ...runConfigShape,
+      policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
+      searchEngine: anObject<SearchEngine>('a search engine', ['search']),
+      questions: z.array(aQuestion).min(1),
+      protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
+      reward: reward.default({ f1: 1 }),
+      onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
+      saveTo: z.string().min(1).exactOptional(),
+      saveEvery: saveEverySchema.default({ minutes: 2 }),
+      resume: z.boolean().default(false),
+      overwrite: z.boolean().default(false),
+      allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
+      progress: z.boolean().default(true),
+      signal: anAbortSignal().exactOptional(),
+    })
+    .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
+      path: ['saveTo'],
+      error: 'must name the folder of the run to resume',
+    })
+
+/** One each, so that a mistyped weight is named. */
+const withFunction = schema(aFunction<Reward>())
+const withWeights = schema(rewardWeightsSchema)
 
 /** @throws {Error} on the first option that has no sense */
-export const parseTrainOptions = (options: TrainOptions): CheckedOptions => parseOptions('train', schema, options)
+export function parseTrainOptions(options: TrainOptions): CheckedOptions {
+  const own = typeof (options as Partial<TrainOptions> | undefined)?.reward === 'function'
+  return parseOptions('train', own ? withFunction : withWeights, options)
+}

@@ -7,6 +7,7 @@ const question: Required<Question> = {
   id: 'mini-nq-test-1',
   dataset: 'mini-nq',
   domain: 'in-domain',
+  split: 'test',
   question: 'Capital of Peru?',
   goldAnswers: ['Lima', 'City of Lima'],
   supportingFacts: ['The capital of Peru is Lima.'],
@@ -46,6 +47,7 @@ const score: Required<Score> = {
 
 const update: Required<UpdateRecord> = {
   ...{ update: 1, reward: 0.25, em: 0.2, noiseThreshold: 0.1, searchesPerQuestion: 1, kl: 0.001, loss: 0.5 },
+  rewardParts: { f1: 0.2, format: 0.05 },
   ...{ entropy: 1.5, clipFraction: 0, gradNorm: 0.3, learningRate: 1e-4, zeroVarianceGroups: 2, answered: 0.9 },
   ...{ tokensPerTrajectory: 80, rolloutSeconds: 4, updateSeconds: 2, metrics: { validationEm: 0.3 } },
   ...{ trajectories: 9, failed: 1, skipped: 'no advantage' },

@@ -31,6 +31,16 @@ describe('one record', () => {
     )
     const { config: _, weights: __, ...remote } = records.model
     expect(await text(remote)).toBe('name     policy\ncontext  512 ids')
+    const usage = { completions: 1200, failures: 3, promptTokens: 50_000, completionTokens: 9000, cost: 0.25 }
+    expect(await cells({ ...remote, baseUrls: ['http://a/v1', 'http://b/v1'], usage })).toEqual([
+      'policy',
+      '512 ids',
+      'http://a/v1, http://b/v1',
+      '1,200',
+      '3',
+      '50,000 read, 9,000 written',
+      '0.25',
+    ])
   })
 
   it('that is a generation tells its text, its length and why it ended', async () => {

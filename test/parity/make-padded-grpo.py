@@ -1,7 +1,7 @@
 """Makes fixtures/padded-grpo.json: two GRPO steps on fixtures/checkpoints/qwen2, whose embedding has more rows than the
 tokenizer has ids, as torch and transformers compute them: logits of the padding rows are set to minus infinity.
 
-The loss is written out (make-grpo.py compares the same formula with TRL's code); gradient and AdamW are torch's.
+The loss is written out (make-algorithms.py compares the same formula with TRL's code); gradient and AdamW are torch's.
 
 Run: .parity/venv/bin/python test/parity/make-padded-grpo.py
 """

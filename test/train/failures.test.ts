@@ -6,6 +6,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { updateRecordSchema } from '../../src/schema/record-schemas.js'
+import type { Trajectory } from '../../src/schema/trajectory.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { trainingTable } from '../../src/table/training-table.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
@@ -149,5 +150,77 @@ describe('failed rollouts', () => {
       ],
     })
     expect(record!.reward).toBeCloseTo(0.5, 10)
+  })
+
+  it('are also those whose async reward rejects, or gives something else in the end', async () => {
+    vi.spyOn(console, 'warn').mockReturnValue()
+    const answers: (() => unknown)[] = [
+      () => Promise.reject(new Error('HTTP 429')),
+      () => Promise.resolve('1'),
+      () => Promise.resolve(undefined),
+      () => new Promise((resolve) => setTimeout(resolve, 20, Infinity)),
+      // Not an error, as libraries reject now and then.
+      () => Promise.reject('no judge'),
+    ]
+    let asked = 0
+    const [record] = await run(await policyThatSays(RIGHT, WRONG), {
+      reward: async ({ answer }) => {
+        const fault = answers[asked++]
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        return fault ? ((await fault()) as number) : answer === 'Lima' ? 1 : 0
+      },
+    })
+    expect(record).toMatchObject({ failed: 5, trajectories: 5 })
+    expect(record!.failures!.map(({ message }) => message).sort()).toEqual([
+      'reward: HTTP 429',
+      'reward: must be a finite number, got 1',
+      'reward: must be a finite number, got Infinity',
+      'reward: must be a finite number, got undefined',
+      'reward: no judge',
+    ])
+  })
+})
+
+describe('a reward', () => {
+  it('that changes the trajectory which it is shown changes nothing of the run', async () => {
+    const reward = ({ answer }: Trajectory): number => (answer === 'Lima' ? 1 : 0)
+    const honest = await policyThatSays(RIGHT, WRONG)
+    const meddling = await policyThatSays(RIGHT, WRONG)
+    await run(honest, { reward })
+    await run(meddling, {
+      reward(trajectory) {
+        const worth = reward(trajectory)
+        trajectory.ids.fill(0)
+        trajectory.lossMask.length = 0
+        trajectory.answer = null
+        return worth
+      },
+    })
+    expect(await allWeights(meddling)).toEqual(await allWeights(honest))
+  })
+
+  it('of several parts is their weighted sum, and the record and the table have the means of each', async () => {
+    const [record] = await run(await policyThatSays(RIGHT, WRONG), { reward: { em: 1, format: 0.5 } })
+    expect(record).toMatchObject({ reward: 1, rewardParts: { em: 0.5, format: 0.5 } })
+    expect(updateRecordSchema.parse(record)).toEqual(record)
+    expect(trainingTable([record!]).array('reward.format')).toEqual([0.5])
+    const [plain] = await run(await policyThatSays(RIGHT, WRONG), {})
+    expect(plain).not.toHaveProperty('rewardParts')
+  })
+
+  it('that waits does not hold up a stop', async () => {
+    const stop = new AbortController()
+    let asked = 0
+    let stopped = 0
+    const running = run(await policyThatSays(RIGHT, WRONG), {
+      signal: stop.signal,
+      reward: (_, { signal }) => {
+        signal!.addEventListener('abort', () => stopped++)
+        if (++asked === 10) setTimeout(() => stop.abort(), 5)
+        return new Promise(() => undefined)
+      },
+    })
+    await expect(running).rejects.toThrow('Stopped in update 1 of 1')
+    expect([asked, stopped]).toEqual([10, 10])
   })
 })

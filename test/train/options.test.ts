@@ -56,6 +56,14 @@ describe('train refuses', () => {
     [{ saveEvery: 5 }, 'train: saveEvery must be { minutes: 0 or more } or { updates: 1 or more }, got 5'],
     [{ saveEvery: { updates: 0.5, minutes: 1 } }, 'train: saveEvery: there is no option'],
     [{ resume: true }, 'train: saveTo must name the folder of the run to resume, got undefined'],
+    [{ reward: {} }, 'train: reward must have a weight for at least one part, got {}'],
+    [{ reward: { f2: 1 } }, 'train: reward: there is no option f2; did you mean f1?'],
+    [{ reward: { f1: NaN } }, 'train: reward.f1 must be a finite number, got NaN'],
+    [
+      { reward: { length: { maxTokens: 3, buffer: 4 } } },
+      'train: reward.length.buffer must be at most maxTokens, got 4',
+    ],
+    [{ reward: 'f1' }, "train: reward must be an object, got 'f1'"],
     [{ allowChanges: ['speed'] }, 'train: allowChanges.0 must be one of'],
   ])('%o', async (change, message) => {
     const options = {

@@ -74,6 +74,12 @@ describe('what the course of a run depends on', () => {
       { protocol: otherPrompt },
       new RegExp(`protocol\\.prompt is ${digest} in .*, got ${digest}`),
     ],
+    [
+      'reward',
+      'reward',
+      { reward: { f1: 1, format: 0.5 } },
+      /reward is "F1" in .*, got "{\\"f1\\":1,\\"format\\":0.5}";/,
+    ],
     ['reward', 'reward', { reward: () => 1 }, /reward is "F1" in .*, got "reward, source [0-9a-f]{12}";/],
   ])('%s (%s) is refused, and allowed by name', async (_, name, change, message) => {
     const policy = await load()

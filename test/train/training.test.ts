@@ -10,7 +10,7 @@ import { int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 import { targetLogprobs } from '../../src/tensor/ops.js'
 import { storedBytes } from '../../src/tensor/variable.js'
-import { createGrpo, tokenShares } from '../../src/train/grpo.js'
+import { createGrpo } from '../../src/train/grpo.js'
 import type { Group } from '../../src/train/learner.js'
 import { createOptimizer } from '../../src/train/optimizer.js'
 import { trainSupervised } from '../../src/train/supervised.js'
@@ -235,10 +235,5 @@ describe('GRPO', () => {
     const equal = [group([await trajectory('a=one', 2), await trajectory('b=two', 2)], [1, 1])]
     if (klCoef > 0) expect(await grpo.step(equal, 1e-3)).not.toHaveProperty('skipped')
     grpo.dispose()
-  })
-
-  it('shares the loss among tokens, or among sequences', () => {
-    expect(tokenShares([1, 3], 'token')).toEqual([0.25, 0.25])
-    expect(tokenShares([1, 3, 0], 'sequence')).toEqual([0.5, 0.5 / 3, 0])
   })
 })
