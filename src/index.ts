@@ -78,6 +78,8 @@ export { rewardParts } from './reward/reward.js'
 export type { LengthPenalty, Reward, RewardContext, RewardWeights } from './reward/reward.js'
 
 export { train, TrainingStopped } from './train/train.js'
+export { forecast } from './train/forecast.js'
+export type { Forecast, MemoryParts } from './schema/forecast.js'
 export type { RunConfig } from './train/run-config.js'
 export type { TrainOptions } from './train/train-options.js'
 export type { LearningRateSchedule } from './train/learning-rate.js'
