@@ -27,7 +27,7 @@ export interface TrainedWeights {
  * are kept in as many layers as fit, which saves a third of a step; the other layers are computed again. Results are the
  * same either way.
  */
-const KEPT_BYTES = totalmem() / 32
+export const KEPT_BYTES = totalmem() / 32
 
 /**
  * All layers over embedded sequences. A layer is one function of the graph, and so is its gradient: neither trace nor
@@ -64,7 +64,7 @@ export function runTrainedLayers(
 }
 
 /** Values that a layer keeps for each token, at most. */
-function keptValues({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: ModelConfig): number {
+export function keptValues({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: ModelConfig): number {
   return 2 * hiddenSize + 2 * intermediateSize + 2 * (heads + kvHeads) * headDim
 }
 

@@ -1,5 +1,9 @@
+import { availableMemory } from '../host/available-memory.js'
 import type { ModelConfig } from '../model/config.js'
+import { KEPT_BYTES, keptValues } from '../model/trained-layers.js'
 import { expectedShapes } from '../model/weight-names.js'
+import { native } from '../tensor/runtime.js'
+import type { Microbatch } from './microbatch.js'
 
 /** What decides how much memory a training takes. */
 export interface MemorySetup {
@@ -37,25 +41,33 @@ export interface StandingMemory {
 export interface MicrobatchMemory {
   /** What the backward pass begins each layer with: the layers' inputs. Grows with layers, not with what is in them. */
   layerInputs: number
-  /** One layer's values and their gradients; the scores of attention grow with the square of the length. */
+  /** Products that layers keep for their gradients, as far as `KEPT_BYTES` (trained-layers.ts) allows. */
+  kept: number
+  /** One layer's values and their gradients; scores of attention exist for 256 queries at a time. */
   layer: number
-  /** Logits of the trained tokens, what the softmax makes of them, and their gradient. */
+  /** Logits of one block of the vocabulary, what the softmax makes of them, and their gradient. */
   logits: number
-  /** The gradient of the largest weight before it is added, and its copy in bfloat16. */
+  /** Gradients of one layer's weights before they are added, or copies of the largest weight: whichever is more. */
   gradient: number
 }
 
 const FLOAT = 4
 
 /** Values of each kind in a layer that live at the same time, forward and backward: counted, then checked (see below). */
-const LAYER_COPIES = { hidden: 10, heads: 10, intermediate: 9, scores: 4 }
-const LOGIT_COPIES = 4
+const LAYER_COPIES = { hidden: 4, heads: 3, intermediate: 4, scores: 1 }
+/** Queries of attention, and bytes of logits, that exist at a time (causal-attention.ts, target-logprobs.ts). */
+const QUERIES = 256
+const LOGITS_BLOCK = 16 * 2 ** 20
+const LOGIT_COPIES = 2
 
 /** Number of values of all weights. */
 export const parameterCount = (config: ModelConfig): number => sizes(config).reduce((sum, size) => sum + size, 0)
 
 const sizes = (config: ModelConfig): number[] =>
   Object.values(expectedShapes(config)).map((shape) => shape.reduce((a, b) => a * b, 1))
+
+/** Bytes that are free for a training; not known of a GPU, whose own memory counts there. */
+export const freeBytes = (): number => (native.isUsingGpuDevice() ? Infinity : availableMemory())
 
 /** What stays. */
 export function standingMemory(setup: MemorySetup): StandingMemory {
@@ -75,6 +87,8 @@ export function standingMemory(setup: MemorySetup): StandingMemory {
  */
 export function microbatchMemory({ config, bfloat16 }: MemorySetup, shape: MicrobatchShape): MicrobatchMemory {
   const { rows, time, targets } = shape
+  const layerWeights = Object.entries(expectedShapes(config)).filter(([key]) => key.startsWith('layers.0.'))
+  const layerSize = layerWeights.reduce((sum, [, dims]) => sum + dims.reduce((a, b) => a * b, 1), 0)
   const { hiddenSize, heads, kvHeads, headDim, intermediateSize, layers, vocabSize } = config
   const tokens = rows * time
   const perToken =
@@ -83,9 +97,13 @@ export function microbatchMemory({ config, bfloat16 }: MemorySetup, shape: Micro
     LAYER_COPIES.intermediate * intermediateSize
   return {
     layerInputs: FLOAT * (layers + 3) * tokens * hiddenSize,
-    layer: FLOAT * (tokens * perToken + LAYER_COPIES.scores * rows * heads * time * time),
-    logits: FLOAT * LOGIT_COPIES * targets * vocabSize,
-    gradient: (bfloat16 ? FLOAT + 2 : FLOAT) * Math.max(...sizes(config)),
+    kept: Math.min(KEPT_BYTES, FLOAT * layers * tokens * keptValues(config)),
+    layer: FLOAT * (tokens * perToken + LAYER_COPIES.scores * rows * heads * Math.min(QUERIES, time) * time),
+    logits: LOGIT_COPIES * Math.min(LOGITS_BLOCK, FLOAT * targets * vocabSize),
+    gradient: Math.max(
+      (bfloat16 ? FLOAT + 2 : FLOAT) * layerSize,
+      (bfloat16 ? 2 * FLOAT : FLOAT) * Math.max(...sizes(config)),
+    ),
   }
 }
 
@@ -141,9 +159,13 @@ function remedies(setup: MemorySetup): string {
  * Refuses a microbatch that cannot fit, before anything is computed: on Linux the process would be killed. A microbatch
  * that is no larger than one that fitted before is let through, for what that one freed is used again.
  */
-export function memoryGuard(setup: MemorySetup, available: () => number): (shape: MicrobatchShape) => void {
+export function memoryGuard(setup: MemorySetup, available = freeBytes): (batch: Microbatch) => void {
   let largest = 0
-  return (shape) => {
+  return ({ ids, targets: { shape } }) => {
+    const [rows, time] = ids.shape as [number, number]
+    check({ rows, time, targets: shape[0]! })
+  }
+  function check(shape: MicrobatchShape): void {
     const bytes = totalBytes(microbatchMemory(setup, shape))
     if (bytes <= largest) return
     const free = available() + largest
