@@ -28,7 +28,7 @@ const whole = (value: unknown): string => count(typeof value === 'number' ? Math
 const sum = (a: unknown, b: unknown): unknown => (typeof a === 'number' && typeof b === 'number' ? a + b : undefined)
 
 function memoryCells({ memory, peakBytes }: Forecast): TableCells {
-  const parts = isRecord(memory) ? memory : {}
+  const parts: Partial<MemoryParts> = isRecord(memory) ? memory : {}
   const rows = [
     ...Object.entries(NAMES).map(([key, name]) => ({ memory: name, peak: size(parts[key as keyof MemoryParts]) })),
     { memory: 'together', peak: size(peakBytes) },

@@ -1,3 +1,4 @@
+import { newAdapter } from '../model/adapter.js'
 import { cacheBytes } from '../policy/cache-size.js'
 import type { MemoryParts } from '../schema/forecast.js'
 import { microbatchMemory, standingMemory, totalBytes } from './memory-model.js'
@@ -20,13 +21,13 @@ export interface RunMemory {
 /** What a run takes, but for what the process takes anyway. */
 export function modelledMemory({ setup, microbatchTokens, slots, sequences }: RunMemory): Omit<MemoryParts, 'process'> {
   const { weights, gradients, moments, reference } = standingMemory(setup)
-  const { layerInputs, layer, logits, gradient } = largestMicrobatch(setup, sequences, microbatchTokens)
+  const { layerInputs, kept, layer, logits, gradient } = largestMicrobatch(setup, sequences, microbatchTokens)
   return {
     weights,
     gradients: gradients + gradient,
     optimizerStates: moments,
     reference,
-    activations: layerInputs + layer,
+    activations: layerInputs + kept + layer,
     logits,
     cache: cacheBytes(setup.config, { slots, conversations: sequences.length, longest: longestOf(sequences) }),
   }
@@ -60,6 +61,11 @@ const WAYS: ((run: RunMemory) => Remedy[])[] = [
       run: { ...run, microbatchTokens },
     })),
   (run) =>
+    halves(Math.min(run.slots, run.sequences.length), 1).map((slots) => ({
+      change: `loadModel's slots: ${slots}`,
+      run: { ...run, slots },
+    })),
+  (run) =>
     run.setup.optimizerStates === '8-bit'
       ? []
       : [{ change: "optimizerStates: '8-bit'", run: withSetup(run, { optimizerStates: '8-bit' }) }],
@@ -68,10 +74,9 @@ const WAYS: ((run: RunMemory) => Remedy[])[] = [
       ? [{ change: "reference: 'bfloat16'", run: withSetup(run, { reference: 'bfloat16' }) }]
       : [],
   (run) =>
-    halves(Math.min(run.slots, run.sequences.length), 1).map((slots) => ({
-      change: `loadModel's slots: ${slots}`,
-      run: { ...run, slots },
-    })),
+    run.setup.trained === undefined
+      ? [{ change: "loadModel's adapter: {}", run: withSetup(run, withAdapter(run.setup)) }]
+      : [],
   (run) =>
     halves(longestOf(run.sequences), run.shortest).map((length) => ({
       change: `loadModel's contextLength: ${length}`,
@@ -100,6 +105,12 @@ export function remediesFor(run: RunMemory, free: number): string {
   }
   return `No option makes it fit (with ${changes.join(', ')} it would still need ${amount(addedBytes(modelledMemory(all)))}): take a smaller model, or free memory.`
 }
+
+/** With a LoRA adapter of the default size, below which the model is the reference. */
+const withAdapter = ({ config }: MemorySetup): Partial<MemorySetup> => ({
+  trained: newAdapter(config, {}).parameters,
+  reference: 'none',
+})
 
 /** Half, a quarter, …, down to the least. */
 function halves(value: number, least: number): number[] {

@@ -1,5 +1,4 @@
 import { interruptSignal } from '../host/jupyter.js'
-import { availableMemory } from '../host/available-memory.js'
 import { withProgress } from '../host/progress.js'
 import { watchMemory } from '../host/resident-memory.js'
 import { neutralize } from '../search/neutralize.js'
@@ -7,10 +6,12 @@ import type { Forecast, MemoryParts } from '../schema/forecast.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import { abortable } from '../signal/abortable.js'
-import { native } from '../tensor/runtime.js'
 import { whenFree } from './exclusive.js'
 import { addedBytes, modelledMemory, refuseWhatCannotFit, sumOf } from './forecast-memory.js'
 import type { RunMemory } from './forecast-memory.js'
+import { modelWeights } from './loss-function.js'
+import { chooseMicrobatchTokens, freeBytes, SMALLEST } from './memory-model.js'
+import { memorySetup, sizeOf } from './memory-setup.js'
 import type { Sequence } from './microbatch.js'
 import { questionDrawer } from './play-batch.js'
 import { compilingSeconds, probeRollouts, probeSteps, rolloutSecondsFor, secondsFor } from './probe.js'
@@ -36,7 +37,7 @@ import type { CheckedOptions, TrainOptions } from './train-options.js'
  * await zs.train(options)
  */
 export async function forecast(options: TrainOptions): Promise<Forecast> {
-  return forecastWith(options, () => (native.isUsingGpuDevice() ? Infinity : availableMemory()))
+  return forecastWith(options, freeBytes)
 }
 
 /**
@@ -56,7 +57,8 @@ export async function forecastWith(options: TrainOptions, free: () => number): P
 async function look(options: CheckedOptions, free: number, signal: AbortSignal | undefined): Promise<Forecast> {
   const { policy, updates, questionsPerUpdate, groupSize } = options
   signal?.throwIfAborted()
-  const config = runConfigOf(options)
+  const microbatchTokens = microbatchTokensFor(options, free)
+  const config = runConfigOf({ ...options, microbatchTokens })
   const count = questionsPerUpdate * groupSize
   const fullLength = Math.min(options.protocol.maxTokens, policy.contextLength)
   const started = performance.now()
@@ -64,13 +66,8 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
   const prompts = promptsOf(options)
   const shortest = Math.max(...prompts.map(({ ids }) => ids.length))
   const runOf = (sequences: readonly Sequence[]): RunMemory => ({
-    setup: {
-      config: policy.config,
-      optimizerStates: config.optimizerStates,
-      reference: config.reference,
-      bfloat16: config.bfloat16,
-    },
-    microbatchTokens: config.microbatchTokens,
+    setup: memorySetup(options),
+    microbatchTokens,
     slots: policy.slots,
     sequences,
     shortest,
@@ -101,7 +98,7 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
     const updateSeconds = secondsFor(count, steps.measured)
     const warmUpSeconds = steps.warmUpSeconds + compilingSeconds(policy.slots, played)
-    const parameters = Object.values(policy.weights).reduce((sum, { size }) => sum + size, 0)
+    const { trainable, frozen } = modelWeights(policy)
     const whole = played.flatMap(({ groups }) => groups.flatMap(({ trajectories }) => trajectories))
     const perUpdate = (of: (trajectory: Trajectory) => number): number =>
       (count * whole.reduce((sum, trajectory) => sum + of(trajectory), 0)) / whole.length
@@ -109,8 +106,8 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const searchesPerUpdate = perUpdate(({ searches }) => searches)
     return {
       policy: policy.name,
-      parameters,
-      trainedParameters: parameters,
+      parameters: sizeOf(trainable) + sizeOf(frozen),
+      trainedParameters: sizeOf(trainable),
       memory,
       peakBytes,
       peakBytesAtFullLength: peakBytes + Math.max(0, addedBytes(full) - addedBytes(modelledMemory(run))),
@@ -134,6 +131,16 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     }
   } finally {
     watch.end()
+  }
+}
+
+/** What `train` would choose. Where that refuses, the smallest: it is then refused here, with all that would help. */
+function microbatchTokensFor(options: CheckedOptions, free: number): number {
+  if (options.microbatchTokens !== undefined) return options.microbatchTokens
+  try {
+    return chooseMicrobatchTokens(memorySetup(options), free, options.policy.contextLength)
+  } catch {
+    return SMALLEST
   }
 }
 

@@ -115,7 +115,7 @@ export const totalBytes = (parts: StandingMemory | MicrobatchMemory): number =>
 const USABLE = 0.75
 /** Larger microbatches are no faster. */
 const LARGEST = 4096
-const SMALLEST = 64
+export const SMALLEST = 64
 
 /**
  * The largest microbatch, in ids, that fits beside what stays: 4096, 2048, … as long as

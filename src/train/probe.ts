@@ -22,11 +22,11 @@ export interface PlayedBatch extends Batch {
   compiled: boolean
 }
 
-/** A probe of so many rollouts ends when one batch has taken so many seconds; a shorter one is played whole. */
+/** A batch of so many rollouts is played as part of the whole one where it takes longer than so many seconds. */
 const ENOUGH = 16
 const LONG = 10
-/** Batches of a probe. */
-const MOST = 6
+/** Batches of the last size, until one compiles nothing. */
+const PATIENCE = 3
 
 /**
  * Plays ever more of a batch's questions, until it is what plays side by side in the run, or takes long. They are the
@@ -41,10 +41,10 @@ export async function probeRollouts(
   const whole = Math.min(questionsPerUpdate, Math.ceil(policy.slots / groupSize))
   const played: PlayedBatch[] = []
   let questions = 1
-  while (played.length < MOST) {
+  for (;;) {
     const update = played.length
     const asked = Array.from({ length: questionsPerUpdate }, draw).slice(0, questions)
-    const threshold = noiseThreshold(curriculum, update, updates)
+    const threshold = noiseThreshold(curriculum, Math.min(update, updates - 1), updates)
     const compiledBefore = compileCount()
     const started = performance.now()
     const batch = await playBatch(options, asked, update, threshold, signal)
@@ -52,9 +52,10 @@ export async function probeRollouts(
     const seconds = (performance.now() - started) / 1000
     const compiled = compileCount() > compiledBefore
     played.push({ ...batch, count: questions * groupSize, seconds, compiled })
-    if (questions * groupSize >= ENOUGH && seconds > LONG) break
-    if (questions === whole && !compiled) break
-    questions = Math.min(whole, questions * 4)
+    const times = played.filter(({ count }) => count === questions * groupSize).length
+    const enough = questions === whole || (questions * groupSize >= ENOUGH && seconds > LONG)
+    if (enough && (!compiled || times === PATIENCE)) break
+    if (!enough) questions = Math.min(whole, questions * 4)
   }
   return played
 }

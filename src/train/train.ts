@@ -8,6 +8,7 @@ import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
 import { learningRateAt } from './learning-rate.js'
 import { chooseMicrobatchTokens, freeBytes } from './memory-model.js'
+import { memorySetup } from './memory-setup.js'
 import { recordedMetrics } from './metrics.js'
 import { whenFree, rejectWhenStopped } from './exclusive.js'
 import { playBatch, questionDrawer } from './play-batch.js'
@@ -150,9 +151,8 @@ async function runUpdates(
 /** What was asked for, what the run to resume has, or what fits. */
 async function microbatchTokensOf(options: CheckedOptions, folder: FolderWriter | undefined): Promise<number> {
   const saved = options.resume ? await savedMicrobatchTokens(folder!.folder) : undefined
-  const { policy, bfloat16, optimizerStates, reference } = options
-  const setup = { config: policy.config, bfloat16, optimizerStates, reference }
-  return options.microbatchTokens ?? saved ?? chooseMicrobatchTokens(setup, freeBytes(), policy.contextLength)
+  const { microbatchTokens = saved, policy } = options
+  return microbatchTokens ?? chooseMicrobatchTokens(memorySetup(options), freeBytes(), policy.contextLength)
 }
 
 /** Looks at the failed rollouts of each update: warns of the first ones, throws where there are too many. */

