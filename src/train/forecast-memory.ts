@@ -61,11 +61,6 @@ const WAYS: ((run: RunMemory) => Remedy[])[] = [
       run: { ...run, microbatchTokens },
     })),
   (run) =>
-    halves(Math.min(run.slots, run.sequences.length), 1).map((slots) => ({
-      change: `loadModel's slots: ${slots}`,
-      run: { ...run, slots },
-    })),
-  (run) =>
     run.setup.optimizerStates === '8-bit'
       ? []
       : [{ change: "optimizerStates: '8-bit'", run: withSetup(run, { optimizerStates: '8-bit' }) }],
@@ -73,6 +68,11 @@ const WAYS: ((run: RunMemory) => Remedy[])[] = [
     run.setup.reference === 'float32'
       ? [{ change: "reference: 'bfloat16'", run: withSetup(run, { reference: 'bfloat16' }) }]
       : [],
+  (run) =>
+    halves(Math.min(run.slots, run.sequences.length), 1).map((slots) => ({
+      change: `loadModel's slots: ${slots}`,
+      run: { ...run, slots },
+    })),
   (run) =>
     run.setup.trained === undefined
       ? [{ change: "loadModel's adapter: {}", run: withSetup(run, withAdapter(run.setup)) }]
@@ -90,20 +90,34 @@ const WAYS: ((run: RunMemory) => Remedy[])[] = [
  * @returns a sentence
  */
 export function remediesFor(run: RunMemory, free: number): string {
-  const fits = ({ run }: Remedy): boolean => addedBytes(modelledMemory(run)) <= free
+  const fits = ({ run }: { run: RunMemory }): boolean => addedBytes(modelledMemory(run)) <= free
   const single = WAYS.flatMap((way) => way(run).find(fits) ?? [])
   if (single.length > 0) return `It fits with ${single.map(({ change }) => change).join(', or with ')}.`
-  let all = run
-  const changes: string[] = []
-  for (const way of WAYS) {
-    const steps = way(all)
-    const step = steps.find(fits) ?? steps.at(-1)
-    if (!step) continue
-    changes.push(step.change)
-    all = step.run
-    if (fits(step)) return `It fits with all of these: ${changes.join(', ')}.`
+  const strongest = WAYS.map((way) => way(run).length - 1)
+  let choice = strongest
+  const all = withChoice(run, choice)
+  const written = (changes: readonly string[]): string => changes.join(', ')
+  if (!fits(all)) {
+    const left = amount(addedBytes(modelledMemory(all.run)))
+    return `No option makes it fit (with ${written(all.changes)} it would still need ${left}): take a smaller model, or free memory.`
   }
-  return `No option makes it fit (with ${changes.join(', ')} it would still need ${amount(addedBytes(modelledMemory(all)))}): take a smaller model, or free memory.`
+  // Of what costs most, as little as the others allow.
+  for (let way = WAYS.length - 1; way >= 0; way--) {
+    const milder = Array.from({ length: strongest[way]! + 1 }, (_, step) => choice.with(way, step - 1))
+    choice = milder.find((one) => fits(withChoice(run, one))) ?? choice
+  }
+  return `It fits with all of these: ${written(withChoice(run, choice).changes)}.`
+}
+
+/** @param choice Which change of each way, -1 for none. */
+function withChoice(run: RunMemory, choice: readonly number[]): { run: RunMemory; changes: string[] } {
+  return WAYS.reduce<{ run: RunMemory; changes: string[] }>(
+    (so, way, i) => {
+      const remedy = way(so.run)[choice[i]!]
+      return remedy ? { run: remedy.run, changes: [...so.changes, remedy.change] } : so
+    },
+    { run, changes: [] },
+  )
 }
 
 /** With a LoRA adapter of the default size, below which the model is the reference. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { newAdapter } from '../../src/model/adapter.js'
 import { addedBytes, modelledMemory, refuseWhatCannotFit, remediesFor } from '../../src/train/forecast-memory.js'
 import type { RunMemory } from '../../src/train/forecast-memory.js'
 import { tinyConfig } from '../tiny-model.js'
@@ -32,13 +33,39 @@ describe('what makes a run fit', () => {
     const text = remediesFor(run, needed - 1)
     expect(text).toBe(
       "It fits with microbatchTokens: 2048, or with optimizerStates: '8-bit', or with reference: 'bfloat16', " +
-        "or with loadModel's slots: 8, or with loadModel's contextLength: 250.",
+        "or with loadModel's slots: 8, or with loadModel's adapter: {}, or with loadModel's contextLength: 250.",
     )
   })
 
   it('is several together where one is not enough', () => {
-    const text = remediesFor(run, needed - 2e9)
-    expect(text).toMatch(/^It fits with all of these: microbatchTokens: 500, optimizerStates: '8-bit'/)
+    expect(remediesFor(run, needed - 2.5e9)).toBe(
+      "It fits with all of these: microbatchTokens: 1024, loadModel's adapter: {}.",
+    )
+  })
+
+  it.each([1.5e9, 2.2e9, 2.5e9, 2.8e9, 3.1e9])('is enough, whatever is said: %i bytes too many', (excess) => {
+    const free = needed - excess
+    const text = remediesFor(run, free)
+    const number = (name: string): number | undefined => {
+      const found = new RegExp(`${name}: (\\d+)`).exec(text)?.[1]
+      return found === undefined ? undefined : Number(found)
+    }
+    // Of alternatives, the first alone.
+    if (!text.startsWith('It fits with all')) return expect(text).toMatch(/^It fits with/)
+    const length = number('contextLength') ?? 500
+    const changed: RunMemory = {
+      ...run,
+      setup: {
+        ...run.setup,
+        optimizerStates: text.includes('8-bit') ? '8-bit' : 'float32',
+        reference: text.includes('adapter') ? 'none' : text.includes('bfloat16') ? 'bfloat16' : 'float32',
+        ...(text.includes('adapter') && { trained: newAdapter(config, {}).parameters }),
+      },
+      microbatchTokens: number('microbatchTokens') ?? run.microbatchTokens,
+      slots: number('slots') ?? run.slots,
+      sequences: run.sequences.map(() => sequence(length)),
+    }
+    expect(addedBytes(modelledMemory(changed))).toBeLessThanOrEqual(free)
   })
 
   it('is a smaller model where nothing else helps', () => {

@@ -56,7 +56,7 @@ describe('after a forecast', () => {
     expect(memory.weights).toBe(4 * said.parameters)
     expect(memory.reference).toBe(memory.weights)
     expect(memory.optimizerStates).toBe(2 * memory.weights)
-    expect(Object.values(memory).reduce((a, b) => a + b)).toBe(peakBytes)
+    expect(Object.values(memory).reduce((a: number, b: number) => a + b)).toBe(peakBytes)
     expect(said.peakBytesAtFullLength).toBeGreaterThan(peakBytes)
     expect(said.totalSeconds).toBeCloseTo(warmUpSeconds + 2 * (rolloutSeconds + updateSeconds))
     expect(said.sampledTokensPerUpdate).toBeLessThan(said.tokensPerUpdate)
