@@ -1,7 +1,7 @@
 // The layers of src/ (README, "The rooms"): imports point down.
 const layers = [
   ['schema', 'file', 'random', 'signal', 'host', 'http', 'tensor'],
-  ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm'],
+  ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm', 'statistics'],
   ['policy'],
   ['language-model'],
   ['rollout', 'simulator'],
@@ -74,7 +74,7 @@ module.exports = {
     {
       name: 'pure-rooms',
       severity: 'error',
-      from: { path: '^src/(algorithm|reward)/' },
+      from: { path: '^src/(algorithm|reward|statistics)/' },
       to: { path: '^(fs|net|http|https)$|^src/(model|policy)/' },
     },
   ],

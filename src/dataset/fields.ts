@@ -52,6 +52,7 @@ function flatten(value: unknown, column: string): string[] {
     return value.flatMap((each: unknown) => {
       if (typeof each === 'string') return each.split(ANSWER_SPLIT)
       if (typeof each === 'number' && Number.isFinite(each)) return [String(each)]
+      if (isRow(each)) return flatten(each, column)
       throw new RowFault(`column ${column} must be a list of texts, got ${shown(each)} in it`)
     })
   }
@@ -97,6 +98,13 @@ export function withoutCsvQuotes(text: string): string {
   if (text.length < 4 || !text.startsWith('"') || !text.endsWith('"')) return text
   const inner = text.slice(1, -1)
   return inner.includes('""') && !inner.replaceAll('""', '').includes('"') ? inner.replaceAll('""', '"') : text
+}
+
+/** The answers of a column, and those of `answer_aliases` where the row has some. */
+export function answersWithAliases(row: Row, column: string): string[] {
+  const aliases = row['answer_aliases']
+  const more = Array.isArray(aliases) && aliases.length > 0 ? answersOf(row, 'answer_aliases') : []
+  return unique([...answersOf(row, column), ...more])
 }
 
 export const unique = (texts: readonly string[]): string[] => [...new Set(texts)]

@@ -12,13 +12,17 @@ export interface Model {
   baseUrls?: unknown
   /** What it has been asked so far. */
   usage?: unknown
+  /** How often a cache had the text, and the model behind it. */
+  cache?: unknown
+  model?: unknown
 }
 
 const BYTES: Record<string, number> = { float64: 8, float32: 4, int32: 4, float16: 2, bfloat16: 2, int8: 1, uint8: 1 }
 
 /** A model in a few lines: what it is, how large, how much it can read at once. */
-export function modelFields(model: Model): Record<string, unknown> {
-  const { name, contextLength, config, weights, adapter, baseUrls, usage } = model
+export function modelFields(shown: Model): Record<string, unknown> {
+  const { name, contextLength, config, weights, adapter, baseUrls, usage, cache, model } = shown
+  if (isRecord(cache) && isRecord(model)) return { ...modelFields(model as unknown as Model), cache: cacheText(cache) }
   const tensors = tensorsOf(weights)
   const parameters = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0)
   const memory = tensors.reduce((sum, tensor) => sum + sizeOf(tensor) * (BYTES[tensor.dtype] ?? 4), 0)
@@ -39,6 +43,15 @@ export function modelFields(model: Model): Record<string, unknown> {
     ...usageFields(usage),
   }
 }
+
+function cacheText({ hits, misses, damaged }: Record<string, unknown>): string | undefined {
+  if (typeof hits !== 'number' || typeof misses !== 'number') return undefined
+  const asked = hits + misses
+  const rate = asked === 0 ? 'nothing asked yet' : `${count(hits)} of ${count(asked)} texts (${percent(hits / asked)})`
+  return damaged ? `${rate}, ${count(damaged)} damaged` : rate
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 function usageFields(usage: unknown): Record<string, unknown> {
   if (!isRecord(usage)) return {}

@@ -51,3 +51,18 @@ function parsed(text: string): URL | undefined {
     return undefined
   }
 }
+
+/** Options, before anything shows their values: a key must be in its place alone. */
+export function checkSecrets(
+  operation: string,
+  { apiKey, baseUrl, baseUrls }: { apiKey?: unknown; baseUrl?: unknown; baseUrls?: unknown },
+): void {
+  if (apiKey !== undefined && (typeof apiKey !== 'string' || !/^[\x21-\x7e]+$/.test(apiKey))) {
+    throw new Error(`${operation}: apiKey must be a text without blanks and line breaks; its value is not shown`)
+  }
+  for (const address of [baseUrl, ...(Array.isArray(baseUrls) ? (baseUrls as unknown[]) : [])]) {
+    if (typeof address === 'string' && /^[^/]*\/\/[^/]*@|[?#]/.test(address)) {
+      throw new Error(`${operation}: baseUrl must hold no name, password or query; give the key as apiKey`)
+    }
+  }
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Endpoints } from '../http/endpoints.js'
-import { addressSchema, serverShape } from '../http/options.js'
+import { addressSchema, checkSecrets, serverShape } from '../http/options.js'
 import type { ServerOptions } from '../http/options.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { openAiKey } from '../schema/settings.js'
@@ -35,7 +35,7 @@ export interface OpenAiOptions extends ServerOptions {
   tokensPerMinute?: number
   /**
    * Further fields of each request, such as `{ chat_template_kwargs: { enable_thinking: false } }`. A field that is undefined
-   * is left out, where a server refuses it: `{ seed: undefined }`.
+   * is left out, where a server refuses it: `{ seed: undefined }`. No place for secrets: they are part of the model's record.
    */
   extraBody?: Readonly<Record<string, unknown>>
 }
@@ -84,7 +84,11 @@ const schema = z.strictObject({
  * console.log(model.usage.completionTokens)
  */
 export function openAi(options: OpenAiOptions): OpenAiModel {
-  const { apiKey, ...rest } = withoutSecrets(options)
+  const { apiKey, ...rest } = options
+  checkSecrets('openAi', options)
+  if (rest.baseUrl !== undefined && rest.baseUrls !== undefined) {
+    throw new Error('openAi: either baseUrl or baseUrls must be given, got both')
+  }
   const { model, extraBody, ...given } = parseOptions('openAi', schema, rest)
   const baseUrls = given.baseUrls ?? [given.baseUrl ?? OPENAI]
   const endpoints = new Endpoints({ operation: `openAi (${model})`, addresses: baseUrls, ...given })
@@ -112,26 +116,10 @@ export function openAi(options: OpenAiOptions): OpenAiModel {
     baseUrls,
     ...(given.contextLength && { contextLength: given.contextLength }),
     ...(given.specialTokens && { specialTokens: given.specialTokens }),
+    ...(Object.keys(extraBody).length > 0 && { parameters: extraBody }),
     complete,
     get usage() {
       return usage.sum(endpoints.failures)
     },
   }
-}
-
-/** The options, where they hold a key in its place alone: no message may show it. */
-function withoutSecrets(options: OpenAiOptions): OpenAiOptions {
-  const { apiKey, baseUrl, baseUrls } = options
-  if (apiKey !== undefined && (typeof apiKey !== 'string' || !/^[\x21-\x7e]+$/.test(apiKey))) {
-    throw new Error('openAi: apiKey must be a text without blanks and line breaks; its value is not shown')
-  }
-  for (const address of [baseUrl, ...(Array.isArray(baseUrls) ? (baseUrls as unknown[]) : [])]) {
-    if (typeof address === 'string' && /^[^/]*\/\/[^/]*@|[?#]/.test(address)) {
-      throw new Error('openAi: baseUrl must hold no name, password or query; give the key as apiKey')
-    }
-  }
-  if (baseUrl !== undefined && baseUrls !== undefined) {
-    throw new Error('openAi: either baseUrl or baseUrls must be given, got both')
-  }
-  return options
 }

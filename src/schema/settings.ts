@@ -23,10 +23,16 @@ export function staticOutputs(): boolean {
   return process.env['ZEROSEARCH_STATIC'] === '1'
 }
 
+const secret = (name: string) => (): string | undefined => process.env[name]?.trim() || undefined
+
 /** The key for servers that speak OpenAI's protocol, where none is given. */
-export function openAiKey(): string | undefined {
-  return process.env['OPENAI_API_KEY']?.trim() || undefined
-}
+export const openAiKey = secret('OPENAI_API_KEY')
+
+/** The key for SerpAPI, where none is given. */
+export const serpApiKey = secret('SERPAPI_API_KEY')
+
+/** The key for Google's Custom Search, where none is given. */
+export const googleKey = secret('GOOGLE_API_KEY')
 
 /** Where downloads are kept that are not of the hub, as `XDG_CACHE_HOME` says: beside Python's cache of the hub. */
 export function cacheFolder(): string {

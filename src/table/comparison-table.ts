@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { Domain } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import { parseOptions } from '../schema/parse-options.js'
-import { meanInterval, wilsonInterval } from './wilson-interval.js'
+import { bootstrapMean } from '../statistics/bootstrap.js'
+import { wilsonInterval } from '../statistics/wilson-interval.js'
 
 /** One row of the comparison. Metrics are means over questions, in [0, 1]. */
 export interface ComparisonRow {
@@ -19,12 +20,14 @@ export interface ComparisonRow {
   failed: number
   /** Exact match. */
   em: number
-  /** Lower end of the 95 % interval of `em`: Wilson for a set, MOVER over Wilson for an average. */
+  /** Lower end of the 95 % interval of `em`: Wilson for a set, a bootstrap stratified by set for an average of several. */
   emLow: number
   /** Upper end of that interval. */
   emHigh: number
   /** Exact match over the questions that did not fail; null where all of them did. */
   emWithoutFailed: number | null
+  /** Of an average: exact match over its questions, whatever their sets; of a set the same as `em`. */
+  emOfQuestions: number
   /** Share of answers that contain a gold answer. */
   coverEm: number
   /** Bag-of-words F1. */
@@ -69,7 +72,8 @@ export function comparisonTable(scores: readonly Score[], options: ComparisonOpt
       const cell = cells.get(JSON.stringify([method, dataset]))
       return cell ? [datasetRow(method, dataset, domains.get(dataset) ?? null, cell)] : []
     })
-    return [...perSet, ...averageRows(method, perSet, ordered, domains)]
+    const emOf = (dataset: string): number[] => cells.get(JSON.stringify([method, dataset]))!.map((score) => score.em)
+    return [...perSet, ...averageRows(method, perSet, ordered, domains, emOf)]
   })
   return comparisonRowsToTable(rows)
 }
@@ -103,6 +107,7 @@ function datasetRow(method: string, dataset: string, domain: Domain | null, scor
     em,
     emLow: interval.low,
     emHigh: interval.high,
+    emOfQuestions: em,
     emWithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.em)),
     coverEm: mean(scores.map((score) => score.coverEm)),
     f1: mean(scores.map((score) => score.f1)),
@@ -117,6 +122,7 @@ function averageRows(
   rows: readonly ComparisonRow[],
   datasets: readonly string[],
   domains: ReadonlyMap<string, Domain>,
+  cellOf: (dataset: string) => readonly number[],
 ): ComparisonRow[] {
   const first = datasets[0] === undefined ? undefined : domains.get(datasets[0])
   const oneDomain = first !== undefined && datasets.every((dataset) => domains.get(dataset) === first)
@@ -126,7 +132,11 @@ function averageRows(
     const wanted = datasets.filter(belongs)
     const parts = rows.filter((row) => belongs(row.dataset))
     if (parts.length === 0 || parts.length < wanted.length) return []
-    const interval = meanInterval(parts.map((row) => ({ proportion: row.em, low: row.emLow, high: row.emHigh })))
+    const [only, second] = parts
+    const interval =
+      only !== undefined && second === undefined
+        ? { low: only.emLow, high: only.emHigh }
+        : bootstrapMean(parts.map((row) => cellOf(row.dataset)))
     return [
       {
         method,
@@ -137,6 +147,7 @@ function averageRows(
         em: mean(parts.map((row) => row.em)),
         emLow: interval.low,
         emHigh: interval.high,
+        emOfQuestions: mean(parts.flatMap((row) => cellOf(row.dataset))),
         emWithoutFailed: meanOrNull(parts.map((row) => row.emWithoutFailed)),
         coverEm: mean(parts.map((row) => row.coverEm)),
         f1: mean(parts.map((row) => row.f1)),
@@ -159,6 +170,7 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
     em: rows.map((row) => row.em),
     emLow: rows.map((row) => row.emLow),
     emHigh: rows.map((row) => row.emHigh),
+    emOfQuestions: rows.map((row) => row.emOfQuestions),
     emWithoutFailed: rows.map((row) => row.emWithoutFailed),
     coverEm: rows.map((row) => row.coverEm),
     f1: rows.map((row) => row.f1),

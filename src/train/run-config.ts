@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { curriculumSchema } from '../simulator/curriculum.js'
 import type { Curriculum } from '../simulator/curriculum.js'
 import { createGrpo, grpoSettings } from './grpo.js'
 import type { GrpoSettings } from './grpo.js'
@@ -13,7 +14,7 @@ export interface RunConfig extends LearnerSettings, GrpoSettings {
   algorithm: 'grpo'
   /** Batches of rollouts; one optimizer step each. */
   updates: number
-  /** How the probability of noisy documents grows. */
+  /** The probability of noisy documents, update by update. A function is called for all of them when training begins. */
   curriculum: Curriculum
   /** Questions of a batch. Default 16. */
   questionsPerUpdate: number
@@ -44,7 +45,7 @@ const share = z.number().min(0).max(1)
 export const runConfigShape = {
   algorithm: z.enum(['grpo']),
   updates: z.int().min(1),
-  curriculum: z.strictObject({ start: share, end: share, base: z.number().min(1).exactOptional() }),
+  curriculum: curriculumSchema,
   questionsPerUpdate: z.int().min(1).default(16),
   groupSize: z.int().min(2).default(5),
   learningRate: z.number().positive().default(1e-6),

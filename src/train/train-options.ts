@@ -12,6 +12,7 @@ import type { Metrics, UpdateRecord } from '../schema/update-record.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { MANIFEST_KEYS } from './run-manifest.js'
 import type { RunManifest } from './run-manifest.js'
+import { plainCurriculum } from '../simulator/curriculum.js'
 import { runConfigShape } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 import type { SaveEvery } from './run-saver.js'
@@ -121,5 +122,7 @@ const withWeights = schema(rewardWeightsSchema)
 /** @throws {Error} on the first option that has no sense */
 export function parseTrainOptions(options: TrainOptions): CheckedOptions {
   const own = typeof (options as Partial<TrainOptions> | undefined)?.reward === 'function'
-  return parseOptions('train', own ? withFunction : withWeights, options)
+  const checked = parseOptions('train', own ? withFunction : withWeights, options)
+  // What is saved and compared is plain data.
+  return { ...checked, curriculum: plainCurriculum(checked.curriculum, checked.updates) }
 }

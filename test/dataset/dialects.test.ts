@@ -224,6 +224,18 @@ it.each<[string, string, string | object[], Partial<Question>]>([
     { id: 'hotpotqa-train-3', question: 'Which river?' },
   ],
   [
+    'HippoRAG’s aliases beside HotpotQA’s fields',
+    'x.jsonl',
+    [{ ...hotpot, answer_aliases: ['Arole', 'Aare'] }],
+    { goldAnswers: ['Aare', 'Arole'] },
+  ],
+  [
+    'answers as SQuAD keeps them, in either layout',
+    'x.jsonl',
+    [{ id: 1, question: 'q?', answers: [{ text: 'Aare', answer_start: 3 }] }],
+    { goldAnswers: ['Aare'] },
+  ],
+  [
     'IRCoT',
     'hotpotqa/dev.jsonl',
     [

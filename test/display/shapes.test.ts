@@ -47,6 +47,14 @@ describe('one record', () => {
     ])
   })
 
+  it('that is a cached model tells how often the text was there', async () => {
+    const model = { name: 'm', complete: () => undefined }
+    const fields = (cache: object) => cells({ name: 'm', complete: () => undefined, model, cache })
+    expect(await fields({ hits: 3, misses: 1, damaged: 0 })).toEqual(['m', '3 of 4 texts (75.0 %)'])
+    expect(await fields({ hits: 0, misses: 0, damaged: 0 })).toEqual(['m', 'nothing asked yet'])
+    expect(await fields({ hits: 0, misses: 2, damaged: 1 })).toEqual(['m', '0 of 2 texts (0.0 %), 1 damaged'])
+  })
+
   it('that is a generation tells its text, its length and why it ended', async () => {
     expect(await cells(records.generation)).toEqual(['Lima', '2', 'eos', '-0.375 nats per token'])
     const none = { ids: [], logprobs: [], text: '', stopReason: 'full' }

@@ -259,6 +259,7 @@ const SETTINGS = {
   klCoef: 0.1,
   lossAggregation: 'token',
   reference: 'float32',
+  optimizerStates: 'float32',
   microbatchTokens: 4096,
   bfloat16: false,
   maxGradNorm: 1,

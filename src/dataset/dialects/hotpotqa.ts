@@ -1,5 +1,5 @@
 import type { Dialect, Paragraph, RawQuestion } from '../dialect.js'
-import { answersOf, idOf, isRow, missing, RowFault, textOf } from '../fields.js'
+import { answersWithAliases, idOf, isRow, missing, RowFault, textOf } from '../fields.js'
 import type { Row } from '../fields.js'
 
 /**
@@ -14,7 +14,7 @@ export const hotpotDialect: Dialect = {
       id: idOf(row['_id']) ?? idOf(row['id']),
       dataset: row['evidences'] !== undefined || TWO_WIKI.has(row['type']) ? '2wikimultihopqa' : 'hotpotqa',
       question: textOf(row, 'question'),
-      goldAnswers: answersOf(row, 'answer'),
+      goldAnswers: answersWithAliases(row, 'answer'),
       ...contextOf(row),
     }
   },

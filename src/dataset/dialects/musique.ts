@@ -1,5 +1,5 @@
 import type { Dialect, Paragraph } from '../dialect.js'
-import { answersOf, idOf, isRow, RowFault, textOf, unique } from '../fields.js'
+import { answersWithAliases, idOf, isRow, RowFault, textOf, unique } from '../fields.js'
 import type { Row } from '../fields.js'
 
 /** MuSiQue: paragraphs that say whether they support, a chain of smaller questions, aliases beside the answer. */
@@ -18,16 +18,11 @@ export const musiqueDialect: Dialect = {
       dataset: 'musique',
       question: textOf(row, 'question'),
       // MuSiQue-Full asks questions that its paragraphs do not answer beside those that they do.
-      goldAnswers: row['answerable'] === false ? undefined : unique([...answersOf(row, 'answer'), ...aliasesOf(row)]),
+      goldAnswers: row['answerable'] === false ? undefined : answersWithAliases(row, 'answer'),
       ...(facts.length > 0 && { supportingFacts: facts }),
       paragraphs: () => paragraphs.map(({ title, text, isGold }) => ({ title, text, isGold })),
     }
   },
-}
-
-const aliasesOf = (row: Row): string[] => {
-  const aliases = row['answer_aliases']
-  return Array.isArray(aliases) && aliases.length > 0 ? answersOf(row, 'answer_aliases') : []
 }
 
 /** Facts of the chain that FlashRAG keeps in its metadata, each with the paragraph that supports it. */

@@ -1,5 +1,5 @@
 import type { Dialect } from '../dialect.js'
-import { answersOf, idOf, missing, textOf } from '../fields.js'
+import { answersWithAliases, idOf, missing, textOf } from '../fields.js'
 import type { Row } from '../fields.js'
 
 /** Which column of a user's file holds what; what is left out is looked for under the names that sets commonly use. */
@@ -43,15 +43,12 @@ export function plainDialect(columns: QuestionColumns = {}): Dialect {
         if (found === undefined && columns[field] !== undefined) throw missing(row, name)
         return found
       }
-      const aliases = row['answer_aliases']
-      const answers = answersOf(row, column(row, 'answers')!)
       return {
         id: text('id'),
         dataset: text('dataset'),
         split: text('split'),
         question: textOf(row, column(row, 'question')!),
-        goldAnswers:
-          Array.isArray(aliases) && aliases.length > 0 ? [...answers, ...answersOf(row, 'answer_aliases')] : answers,
+        goldAnswers: answersWithAliases(row, column(row, 'answers')!),
       }
     },
   }
