@@ -103,7 +103,9 @@ export function remediesFor(run: RunMemory, free: number): string {
   }
   // Of what costs most, as little as the others allow.
   for (let way = WAYS.length - 1; way >= 0; way--) {
-    const milder = Array.from({ length: strongest[way]! + 1 }, (_, step) => choice.with(way, step - 1))
+    const milder = Array.from({ length: strongest[way]! + 1 }, (_, step) =>
+      choice.map((of, i) => (i === way ? step - 1 : of)),
+    )
     choice = milder.find((one) => fits(withChoice(run, one))) ?? choice
   }
   return `It fits with all of these: ${written(withChoice(run, choice).changes)}.`

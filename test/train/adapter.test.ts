@@ -264,6 +264,5 @@ const SETTINGS = {
   bfloat16: false,
   maxGradNorm: 1,
   weightDecay: 0,
-  optimizerStates: 'float32',
   temperature: 1,
 } as const
