@@ -129,7 +129,9 @@ async function compare(name: Name, updates: number): Promise<void> {
     values.map((value, i) => (i === 0 ? String(value).padEnd(26) : String(value).padStart(10))).join('')
   console.log(cells(['', 'forecast', 'truth', 'ratio']))
   for (const [what, forecasted, truth] of rows) {
-    console.log(cells([what, forecasted.toFixed(1), truth.toFixed(1), (forecasted / truth).toFixed(2)]))
+    console.log(
+      cells([what, forecasted.toFixed(1), truth.toFixed(1), truth === 0 ? '–' : (forecasted / truth).toFixed(2)]),
+    )
   }
   const parts = Object.entries(said.memory).map(([part, bytes]) => `${part} ${Math.round(bytes / 1e6)}`)
   console.log(
