@@ -95,6 +95,8 @@ export { wilsonInterval } from './statistics/wilson-interval.js'
 export type { Interval } from './statistics/wilson-interval.js'
 
 export { train, TrainingStopped } from './train/train.js'
+export { forecast } from './train/forecast.js'
+export type { Forecast, MemoryParts } from './schema/forecast.js'
 export type { RunConfig } from './train/run-config.js'
 export type { TrainOptions } from './train/train-options.js'
 export type { LearningRateSchedule } from './train/learning-rate.js'

@@ -15,7 +15,8 @@ import type { Weights } from '../model/weights.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
 import { readTokenizer } from '../tokenizer/load-tokenizer.js'
-import { decoderFor, SMALL } from '../policy/decoder-for.js'
+import { cacheRows } from '../policy/cache-size.js'
+import { decoderFor } from '../policy/decoder-for.js'
 import type { Policy } from '../policy/policy.js'
 import { positiveInteger } from '../policy/sampling-options.js'
 import { Scheduler } from '../policy/scheduler.js'
@@ -55,9 +56,6 @@ const schema = z.strictObject({
   download: anObject<ResolveModelOptions>().exactOptional(),
 })
 
-/** A small model spends its time on the cache, so few rows share one; a larger one on its weights. */
-const SMALL_ROWS = 32
-
 /** Options of a model's `save`. */
 export interface SaveOptions {
   /** How weights are stored; bfloat16 rounds to nearest even. Default float32. */
@@ -78,6 +76,8 @@ export interface SaveOptions {
 export interface LocalModel extends Policy, LanguageModel {
   /** Most ids (prompt and all that follows) that a conversation can hold. */
   readonly contextLength: number
+  /** Conversations that run side by side; further ones wait. */
+  readonly slots: number
   /** The architecture, as config.json tells it. */
   readonly config: ModelConfig
   /** The weights on the device, without the adapter's. Training changes them in place where there is no adapter. */
@@ -143,7 +143,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   const adapter = source && { ...source.settings, weights: await uploadAdapter(source, weights) }
   const all = { ...weights, ...adapter?.weights }
   const decoder = decoderFor({ config, vocabulary: tokenizer.vocabSize, tokensPerCall, prefillChunk })
-  const rows = Math.min(slots, checkpoint.parameters < SMALL ? SMALL_ROWS : slots)
+  const rows = cacheRows(config, slots)
   const scheduler = new Scheduler({
     config,
     weights: all,
@@ -162,6 +162,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   return {
     ...policyText(policy),
     ...policy,
+    slots,
     config,
     weights,
     ...(adapter && { adapter }),

@@ -27,7 +27,7 @@ export interface TrainedWeights {
  * layers as fit, which saves up to a fifth of a step; the other layers are computed once more. The step's results are the
  * same bit for bit.
  */
-const KEPT_BYTES = totalmem() / 64
+export const KEPT_BYTES = totalmem() / 64
 
 /**
  * All layers over embedded sequences. A layer is one function of the graph, and so is its gradient: neither trace nor
@@ -64,7 +64,14 @@ export function runTrainedLayers(
 }
 
 /** Values that a layer keeps for each token: queries, keys, values, attention, and what `finishLayer` multiplies. */
-function keptValues({ hiddenSize, intermediateSize, heads, kvHeads, headDim, outputNorms }: ModelConfig): number {
+export function keptValues({
+  hiddenSize,
+  intermediateSize,
+  heads,
+  kvHeads,
+  headDim,
+  outputNorms,
+}: ModelConfig): number {
   return 2 * (heads + kvHeads) * headDim + (outputNorms ? 2 : 1) * hiddenSize + 2 * intermediateSize
 }
 

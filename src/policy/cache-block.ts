@@ -203,7 +203,7 @@ function reject(slot: Slot, error: unknown): void {
 }
 
 /** 128, 256, 384, 512, 768, 1024, 1536, …: few widths, so that few functions are compiled, and at most half too wide. */
-function widthFor(length: number, widest: number): number {
+export function widthFor(length: number, widest: number): number {
   let power = 128
   while (power * 2 < length) power *= 2
   const width = [power, power * 1.5, power * 2].find((w) => w >= length && w !== 192)!

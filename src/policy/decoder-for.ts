@@ -1,3 +1,4 @@
+import type { ModelConfig } from '../model/config.js'
 import { expectedShapes } from '../model/weight-names.js'
 import { native } from '../tensor/runtime.js'
 import type { Decoder, DecoderOptions } from './decoder.js'
@@ -19,7 +20,7 @@ const decoders = new Map<string, Decoder>()
 
 /** The decoder of an architecture: a rule on size and device chooses, so that runs repeat bit for bit on a machine. */
 export function decoderFor(options: DecoderForOptions): Decoder {
-  const large = parameterCount(options) >= SMALL && !native.isUsingGpuDevice()
+  const large = parameterCount(options.config) >= SMALL && !native.isUsingGpuDevice()
   const key = JSON.stringify([large, options])
   const known = decoders.get(key)
   if (known) return known
@@ -28,7 +29,8 @@ export function decoderFor(options: DecoderForOptions): Decoder {
   return made
 }
 
-function parameterCount({ config }: DecoderOptions): number {
+/** Number of values of all weights. */
+export function parameterCount(config: ModelConfig): number {
   const sizes = Object.values(expectedShapes(config)).map((shape) => shape.reduce((a, b) => a * b, 1))
   return sizes.reduce((a, b) => a + b, 0)
 }

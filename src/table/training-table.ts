@@ -3,8 +3,9 @@ import type { UpdateRecord } from '../schema/update-record.js'
 
 /**
  * One row for each update, in order of `update`, with `UpdateRecord`'s fields as columns. `entropy`, `skipped` and the
- * differences of log-probabilities hold null where an update has none, as do means and the step's measures where all rollouts failed. `failure` is the commonest
- * cause. Parts of the reward are `reward.<name>`. Metrics that are numbers, texts or booleans have a column each under their own name, `validationEm` in any case;
+ * differences of log-probabilities hold null where an update has none, as do means and the step's measures where all
+ * rollouts failed. `failure` is the commonest cause. Parts of the reward are `reward.<name>`. Metrics that are numbers,
+ * texts or booleans have a column each under their own name, `validationEm` in any case;
  * those named as a field of the record are `metrics.<name>`.
  * @example
  * const table = zs.trainingTable(records)

@@ -8,6 +8,7 @@ import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Learner, LearnerSettings, LearnerStep } from './learner.js'
 import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
 import type { TargetInputs, Trainable } from './loss-function.js'
+import { memoryGuard } from './memory-model.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import type { Microbatch } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
@@ -49,6 +50,7 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
   const { clip, klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
   const model = modelWeights(policy)
   const reference = await createReference(policy, settings.reference)
+  const refuseLarge = memoryGuard({ ...settings, config: policy.config })
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
   const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) => {
@@ -89,7 +91,9 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
       const shares = lossShares(lengths, { aggregation: lossAggregation })
       const total: LearnerStep = { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0 }
       const differences = samplingDifferences()
-      for (const batch of toMicrobatches(sequences, microbatchTokens)) {
+      const microbatches = toMicrobatches(sequences, microbatchTokens)
+      microbatches.forEach(refuseLarge)
+      for (const batch of microbatches) {
         const inputs = await lossInputs(batch, sequences, shares)
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         total.loss += result.loss.data[0]!

@@ -46,7 +46,10 @@ export interface Learner {
 export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay' | 'optimizerStates'> {
   /** Temperature that trajectories are sampled at; log-probabilities are taken at it too. Default 1. */
   temperature: number
-  /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
+  /**
+   * Ids of a microbatch, padding included; memory grows with it. Default: 4096, or what fits into the memory that is free
+   * when the run begins (memory-model.ts). A resumed run goes on with its own number.
+   */
   microbatchTokens: number
   /**
    * Matrix products of the optimization in bfloat16; old log-probabilities are then computed anew in bfloat16 as well.
@@ -60,6 +63,6 @@ export const learnerSettings = {
   maxGradNorm: optimizerSettings.maxGradNorm,
   weightDecay: optimizerSettings.weightDecay,
   optimizerStates: optimizerSettings.optimizerStates,
-  microbatchTokens: z.int().min(1).default(4096),
+  microbatchTokens: z.int().min(1).exactOptional(),
   bfloat16: z.boolean().default(false),
 }

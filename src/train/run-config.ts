@@ -59,7 +59,7 @@ export const runConfigShape = {
   ...grpoSettings,
 }
 
-const runConfigSchema: z.ZodType<RunConfig, unknown> = z.object(runConfigShape)
+const runConfigSchema: z.ZodType<RunConfig, unknown> = z.object({ ...runConfigShape, microbatchTokens: z.int().min(1) })
 
 /** The run's configuration among checked options. */
 export const runConfigOf = (options: RunConfig): RunConfig => runConfigSchema.parse(options)

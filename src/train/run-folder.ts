@@ -104,6 +104,14 @@ export async function resumeRun(
   return records
 }
 
+/** The number of ids of a microbatch that a saved run was made with. */
+export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {
+  // What is damaged or absent is said by `resumeRun`.
+  const file = await readRunFile(folder).catch(() => readRunFile(join(folder, PREVIOUS)).catch(() => undefined))
+  const tokens = file?.manifest['microbatchTokens']
+  return typeof tokens === 'number' ? tokens : undefined
+}
+
 interface Generation {
   /** Its folder. */
   place: string

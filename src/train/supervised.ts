@@ -8,6 +8,8 @@ import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Traced } from '../tensor/compile.js'
 import { compileLoss, modelWeights } from './loss-function.js'
 import type { DropoutInputs, TargetInputs, Trainable } from './loss-function.js'
+import { chooseMicrobatchTokens, freeBytes, memoryGuard } from './memory-model.js'
+import type { MemorySetup } from './memory-model.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { createOptimizer, optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
@@ -33,7 +35,7 @@ export interface SupervisedOptions extends Partial<OptimizerSettings> {
   batch: (step: number) => readonly Example[]
   /** A number, or the learning rate of a step (from 0). */
   learningRate: number | ((step: number) => number)
-  /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
+  /** Ids of a microbatch, padding included; memory grows with it. Default: 4096, or what fits into the free memory. */
   microbatchTokens?: number
   /** Compute matrix products in bfloat16; default true. */
   bfloat16?: boolean
@@ -68,7 +70,7 @@ const optionsSchema = z.strictObject({
   learningRate: z.union([rate, aFunction<(step: number) => number>()], {
     error: 'must be a finite number of at least 0, or a function of the step',
   }),
-  microbatchTokens: z.int().min(1).default(4096),
+  microbatchTokens: z.int().min(1).exactOptional(),
   bfloat16: z.boolean().default(true),
   onStep: aFunction<NonNullable<SupervisedOptions['onStep']>>().exactOptional(),
   progress: z.boolean().exactOptional(),
@@ -77,14 +79,17 @@ const optionsSchema = z.strictObject({
 })
 
 /** What the caller's functions give for one step. */
-const stepSchema = (vocabulary: number) =>
+const stepSchema = (vocabulary: number, longest: number) =>
   z.strictObject({
     learningRate: rate,
     examples: z
       .array(
         z
           .object({
-            ids: z.array(z.int().min(0).lt(vocabulary)).min(1),
+            ids: z
+              .array(z.int().min(0).lt(vocabulary))
+              .min(1)
+              .max(longest, `must hold at most ${longest} ids, the positions of the model`),
             tokenWeights: z.array(z.number().min(0)),
           })
           .refine(({ ids, tokenWeights }) => ids.length === tokenWeights.length, {
@@ -113,9 +118,14 @@ export async function trainSupervised(options: SupervisedOptions): Promise<void>
 }
 
 async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<void> {
-  const { policy, steps, batch, learningRate, microbatchTokens, bfloat16, onStep, signal } = settings
+  const { policy, steps, batch, learningRate, bfloat16, onStep, signal, optimizerStates } = settings
+  const { config } = policy
+  const setup: MemorySetup = { config, bfloat16, optimizerStates, reference: 'none' }
+  const microbatchTokens =
+    settings.microbatchTokens ?? chooseMicrobatchTokens(setup, freeBytes(), Math.min(4096, config.maxPositions))
+  const refuseLarge = memoryGuard(setup)
   const model = modelWeights(policy)
-  const schema = stepSchema(policy.tokenizer.vocabSize)
+  const schema = stepSchema(policy.tokenizer.vocabSize, config.maxPositions)
   const logprobOptions = { temperature: 1, bfloat16 }
   const accumulate = compileLoss('supervised loss', policy, logprobOptions, ({ logprobs }, i: Traced<LossInputs>) => ({
     loss: logprobs.mul(i.weight).sum().neg(),
@@ -138,7 +148,9 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
         trained: tokenWeights.flatMap((weight, place) => (place > 0 && weight > 0 ? [place] : [])),
       }))
       let loss = 0
-      for (const [i, microbatch] of toMicrobatches(sequences, microbatchTokens).entries()) {
+      const microbatches = toMicrobatches(sequences, microbatchTokens)
+      microbatches.forEach(refuseLarge)
+      for (const [i, microbatch] of microbatches.entries()) {
         const { ids, logitRows, targets } = microbatch
         const weight = perTarget(microbatch, ({ sequence, place }) => examples[sequence]!.tokenWeights[place]! / total)
         const inputs = { ids, logitRows, targets, weight: float32(weight), ...dropoutInputs(policy, step, i) }

@@ -76,8 +76,8 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 }
 
 /** Options with their defaults. */
-export type CheckedOptions = RunConfig &
-  Pick<TrainOptions, 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
+export type CheckedOptions = Omit<RunConfig, 'microbatchTokens'> &
+  Pick<TrainOptions, 'microbatchTokens' | 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
   Required<
     Pick<TrainOptions, 'protocol' | 'reward' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'>
   >

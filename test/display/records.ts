@@ -1,3 +1,4 @@
+import type { Forecast } from '../../src/schema/forecast.js'
 import type { Question } from '../../src/schema/question.js'
 import type { Score } from '../../src/schema/score.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
@@ -55,6 +56,19 @@ const update: Required<UpdateRecord> = {
   failures: [{ message: 'search: no network', count: 1 }],
 }
 
+const forecast: Forecast = {
+  ...{ policy: 'policy', parameters: 1_600_000, trainedParameters: 1_500_000, peakBytes: 4e9 },
+  memory: {
+    ...{ weights: 6.4e6, gradients: 6.5e6, optimizerStates: 1.28e7, reference: 3.2e6 },
+    ...{ activations: 1e8, logits: 2e7, cache: 3e7, process: 5e8 },
+  },
+  ...{ peakBytesAtFullLength: 5e9, fullLength: 4096, availableBytes: 2e10 },
+  ...{ trajectoriesPerUpdate: 80, tokensPerUpdate: 32_768, sampledTokensPerUpdate: 8192.5, searchesPerUpdate: 120 },
+  ...{ rolloutSeconds: 60, updateSeconds: 30, warmUpSeconds: 12, updates: 200 },
+  ...{ totalSeconds: 18_012, totalTokens: 6_553_600, totalSearches: 24_000 },
+  probe: { trajectories: 105, seconds: 90 },
+}
+
 const variable = (shape: number[]): object => ({ shape, dtype: 'float32', name: 'weight' })
 
 /** One of every kind of record that shows itself, with all of its fields. */
@@ -69,6 +83,7 @@ export const records = {
   } satisfies Trajectory,
   score,
   'update record': update,
+  forecast,
   'step of supervised training': { step: 1, loss: 2.5, gradNorm: 1, learningRate: 1e-3, tokens: 4096 },
   comparison: { questions: 300, onlyFirst: 3, onlySecond: 40, difference: -0.12, pValue: 1e-9 },
   generation: { ids: [5, 6], logprobs: [-0.5, -0.25], text: 'Lima', stopReason: 'eos' },
