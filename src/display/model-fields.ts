@@ -7,6 +7,7 @@ export interface Model {
   contextLength?: unknown
   config?: Record<string, unknown>
   weights?: unknown
+  adapter?: unknown
   /** Addresses of the servers that it is behind. */
   baseUrls?: unknown
   /** What it has been asked so far. */
@@ -16,11 +17,11 @@ export interface Model {
 const BYTES: Record<string, number> = { float64: 8, float32: 4, int32: 4, float16: 2, bfloat16: 2, int8: 1, uint8: 1 }
 
 /** A model in a few lines: what it is, how large, how much it can read at once. */
-export function modelFields({ name, contextLength, config, weights, baseUrls, usage }: Model): Record<string, unknown> {
+export function modelFields(model: Model): Record<string, unknown> {
+  const { name, contextLength, config, weights, adapter, baseUrls, usage } = model
   const tensors = tensorsOf(weights)
-  const sizes = tensors.map(({ shape }) => shape.reduce((product, dim) => product * dim, 1))
-  const parameters = sizes.reduce((sum, size) => sum + size, 0)
-  const memory = tensors.reduce((sum, { dtype }, i) => sum + sizes[i]! * (BYTES[dtype] ?? 4), 0)
+  const parameters = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0)
+  const memory = tensors.reduce((sum, tensor) => sum + sizeOf(tensor) * (BYTES[tensor.dtype] ?? 4), 0)
   return {
     name,
     family: config?.['family'],
@@ -29,6 +30,7 @@ export function modelFields({ name, contextLength, config, weights, baseUrls, us
       dtype: [...new Set(tensors.map(({ dtype }) => dtype))].join(', '),
       memory: `${bytes(memory)} of weights`,
     }),
+    ...(isRecord(adapter) && adapterFields(adapter, parameters)),
     layers: config?.['layers'],
     'hidden size': config?.['hiddenSize'],
     vocabulary: config?.['vocabSize'] === undefined ? undefined : count(config['vocabSize']),
@@ -49,10 +51,25 @@ function usageFields(usage: unknown): Record<string, unknown> {
   }
 }
 
+/** What is trained in place of the model's weights. */
+function adapterFields(adapter: Record<string, unknown>, below: number): Record<string, unknown> {
+  const { rank, alpha, dropout, targets, weights } = adapter
+  const trained = tensorsOf(weights).reduce((sum, tensor) => sum + sizeOf(tensor), 0)
+  const share = ((100 * trained) / (below + trained)).toPrecision(3)
+  const settings = [`rank ${count(rank)}`, `alpha ${count(alpha)}`, ...(dropout ? [`dropout ${count(dropout)}`] : [])]
+  const places = Array.isArray(targets) ? `, on ${targets.join(', ')}` : ''
+  return {
+    adapter: `${settings.join(', ')}${places}`,
+    trained: `${count(trained)} (${roughly(trained)}), ${share} % of all parameters`,
+  }
+}
+
 interface Tensor {
   shape: readonly number[]
   dtype: string
 }
+
+const sizeOf = ({ shape }: Tensor): number => shape.reduce((product, dim) => product * dim, 1)
 
 /** Whatever holds them: by name, in lists, in groups. */
 function tensorsOf(weights: unknown, depth = 0): Tensor[] {

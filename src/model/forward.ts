@@ -1,6 +1,6 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { keptStep } from '../tensor/kept-step.js'
-import { gatherRows } from '../tensor/ops.js'
+import { dropOut, gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import { softCap } from './attend.js'
 import type { Attention, QueriesKeysValues } from './attend.js'
@@ -11,7 +11,7 @@ import { ropeAt } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
 
-/** Weights by key (see weight-names.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
+/** Weights by key (see weight-names.ts and adapter.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
 export type WeightTensors = Record<string, Tensor>
 
 /** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
@@ -84,11 +84,16 @@ export function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor):
   return config.embeddingScale === 1 ? embedded : embedded.mul(config.embeddingScale)
 }
 
-/** y = x Wᵀ (+ b) for x [rows, in] and W [out, in]. */
-function linear(weights: WeightTensors, key: string, x: Tensor): Tensor {
-  const y = product(x, weights[`${key}.weight`]!)
+/** y = x Wᵀ (+ b) (+ s (x Aᵀ) Bᵀ) for x [rows, in], W [out, in], A [rank, in] and B [out, rank]. */
+function linear({ lora }: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
+  const whole = product(x, weights[`${key}.weight`]!)
   const bias = weights[`${key}.bias`]
-  return bias ? y.add(bias) : y
+  const y = bias ? whole.add(bias) : whole
+  const [a, b] = [weights[`${key}.loraA`], weights[`${key}.loraB`]]
+  if (!lora || !a || !b) return y
+  const seed = weights[`${key}.dropoutSeed`]
+  const heard = seed ? dropOut(x, lora.dropout, seed) : x
+  return y.add(tf.matMul(tf.matMul(heard, a, false, true).mul(lora.scale), b, false, true))
 }
 
 /** x Wᵀ. */
@@ -120,7 +125,7 @@ function project(config: ModelConfig, weights: WeightTensors, x: Tensor, rotatio
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
   const split = (part: string, heads: number): Tensor =>
-    linear(weights, part, flat).reshape([batch, time, heads, config.headDim])
+    linear(config, weights, part, flat).reshape([batch, time, heads, config.headDim])
   const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, part, y) : y)
   const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
   return {
@@ -139,11 +144,13 @@ function finishLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, mix
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
   const output = (y: Tensor, part: string): Tensor => (config.outputNorms ? norm(config, weights, part, y) : y)
-  const projected = linear(weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
+  const projected = linear(config, weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
   const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
   const normed = norm(config, weights, 'postNorm', attended)
-  const gated = activate[config.activation](linear(weights, 'gate', normed)).mul(linear(weights, 'up', normed))
-  const fed = output(linear(weights, 'down', gated), 'feedForwardNorm')
+  const gated = activate[config.activation](linear(config, weights, 'gate', normed)).mul(
+    linear(config, weights, 'up', normed),
+  )
+  const fed = output(linear(config, weights, 'down', gated), 'feedForwardNorm')
   return attended.add(fed).reshape([batch, time, hidden])
 }
 

@@ -4,6 +4,7 @@ import { graphFunction } from '../tensor/graph-function.js'
 import { recordSteps, replaySteps } from '../tensor/kept-step.js'
 import { scatterAddRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
+import { withDropout } from './adapter-dropout.js'
 import { attendCausally } from './causal-attention.js'
 import type { ModelConfig } from './config.js'
 import { byKind, embed, norm, ofLayer, rotationOf, runLayer } from './forward.js'
@@ -33,6 +34,7 @@ const KEPT_BYTES = totalmem() / 32
  * memory holds more of a layer than its input and, where there is memory for them, the results of its products.
  * @param ids int32 [batch, time], padded at the end
  * @param x [batch, time, hidden], their embeddings
+ * @param options With `dropoutSeed` (int32, no dimensions) inputs of the adapter are dropped.
  * @returns hidden states after the final norm [batch, time, hidden]; their gradient changes `gradients`
  */
 export function runTrainedLayers(
@@ -40,12 +42,13 @@ export function runTrainedLayers(
   state: TrainedWeights,
   ids: Tensor,
   x: Tensor,
-  keptBytes = KEPT_BYTES,
+  { dropoutSeed, keptBytes = KEPT_BYTES }: { dropoutSeed?: Tensor; keptBytes?: number } = {},
 ): Tensor {
   const layers = byKind(config, (rope, window) => {
-    const layer = trained('layer', (weights, x, { cos, sin }) =>
-      runLayer(config, weights, x, { cos: cos!, sin: sin! }, (qkv) => attendCausally(config, qkv, window)),
-    )
+    const layer = trained('layer', (weights, x, { cos, sin, layerSeed }) => {
+      const heard = layerSeed ? withDropout(weights, layerSeed) : weights
+      return runLayer(config, heard, x, { cos: cos!, sin: sin! }, (qkv) => attendCausally(config, qkv, window))
+    })
     return { layer, rotation: { ...rotationOf(config, rope, ids) } }
   })
   const rows = ids.shape[0]! * ids.shape[1]!
@@ -53,7 +56,8 @@ export function runTrainedLayers(
   for (let i = 0; i < config.layers; i++) {
     const { layer, rotation } = config.sliding?.layers[i] ? layers.sliding! : layers.full
     const own = { weights: ofLayer(state.weights, i), gradients: ofLayer(state.gradients, i) }
-    x = layer(own, x, rotation, i < keeping)
+    const layerSeed = dropoutSeed && { layerSeed: tf.stack([dropoutSeed, tf.scalar(i, 'int32')]) }
+    x = layer(own, x, { ...rotation, ...layerSeed }, i < keeping)
   }
   const finalNorm = trained('final norm', (weights, x) => norm(config, weights, 'finalNorm', x))
   return finalNorm(onlyWeight(state, 'finalNorm'), x, {}, false)

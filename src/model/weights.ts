@@ -29,8 +29,11 @@ const fillWith = compile('fill weights', ({ value }: Traced<{ value: number }>, 
   return {}
 })
 
-/** Reads all weights of a checkpoint onto the device. Where that fails, none stays there. */
-export async function uploadCheckpoint({ parameters, tensors }: Checkpoint): Promise<Weights> {
+/** Reads all weights of a checkpoint, or of an adapter, onto the device. Where that fails, none stays there. */
+export async function uploadCheckpoint({
+  parameters,
+  tensors,
+}: Pick<Checkpoint, 'parameters' | 'tensors'>): Promise<Weights> {
   const shown = { title: 'reading weights', unit: 'bytes', total: 4 * parameters }
   return withProgress(shown, async (report) => {
     const weights: Weights = {}

@@ -190,6 +190,28 @@ export function sumOfSquares(values: Tensor): Tensor {
 }
 
 /**
+ * Zeroes a share of the values and divides the others by what is left of 1, so that the mean stays. The same seed gives
+ * the same zeros.
+ * @param share In [0, 1), frozen into the trace.
+ * @param seed int32 [2]
+ */
+export function dropOut(values: Tensor, share: number, seed: Tensor): Tensor {
+  const attributes = [
+    attribute.type('dtype', 'float32'),
+    attribute.type('T', 'int32'),
+    attribute.type('Tseed', 'int32'),
+  ]
+  const shape = tf.tensor1d(values.shape, 'int32')
+  const uniform = op('StatelessRandomUniform', attributes, [shape, seed])[0]!
+  return values.mul(
+    tf
+      .greaterEqual(uniform, share)
+      .toFloat()
+      .mul(1 / (1 - share)),
+  )
+}
+
+/**
  * Adam in one pass, in place: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − rate · m / (√v + ε). Bias corrections are
  * the caller's, in rate and ε.
  * @param weight The variable to change; `first` (m), `second` (v) and `gradient` (g) are of its shape

@@ -2,17 +2,17 @@ import { z } from 'zod'
 import { groupAdvantages } from '../algorithm/group-advantage.js'
 import { lossShares } from '../algorithm/loss-share.js'
 import { clippedPolicyLoss } from '../algorithm/policy-loss.js'
-import { cloneWeights, disposeWeights } from '../model/weights.js'
 import type { Traced } from '../tensor/compile.js'
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Learner, LearnerSettings, LearnerStep } from './learner.js'
-import { compileLoss, compileTargetLogprobs } from './loss-function.js'
+import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
 import type { TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import type { Microbatch } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
 import { samplingDifferences } from './sampling-difference.js'
+import { createReference } from './reference.js'
 
 /** Settings of GRPO (arXiv 2402.03300) beside those of every learner. */
 export interface GrpoSettings {
@@ -44,11 +44,11 @@ export const grpoSettings = {
 
 type LossInputs = TargetInputs & Record<'oldLogprobs' | 'refLogprobs' | 'advantages' | 'share', HostTensor>
 
-/** Group-relative policy optimization: one optimizer step a batch. The policy of this moment becomes the reference. */
+/** Group-relative policy optimization: one optimizer step a batch. The policy as it is now becomes the reference. */
 export async function createGrpo(policy: Trainable, settings: GrpoSettings & LearnerSettings): Promise<Learner> {
   const { clip, klCoef, lossAggregation, bfloat16, microbatchTokens } = settings
-  const model = { trainable: policy.weights, frozen: {} }
-  const reference = { trainable: await cloneWeights(model.trainable, settings.reference), frozen: model.frozen }
+  const model = modelWeights(policy)
+  const reference = await createReference(policy, settings.reference)
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
   const accumulate = compileLoss('policy loss', policy, settings, ({ logprobs }, inputs: Traced<LossInputs>) => {
@@ -63,7 +63,7 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
     const oldLogprobs = bfloat16
       ? (await logprobsOf(tokens, model)).logprobs
       : float32(perTarget(batch, ({ sequence, place }) => sequences[sequence]!.logprobs[place]!))
-    const refLogprobs = (await logprobsOf(tokens, reference)).logprobs
+    const refLogprobs = (await logprobsOf(tokens, reference.weights)).logprobs
     return {
       ...tokens,
       oldLogprobs,
@@ -117,14 +117,15 @@ export async function createGrpo(policy: Trainable, settings: GrpoSettings & Lea
       return total
     },
     state: () => ({
-      weights: { reference: reference.trainable, optimizer: optimizer.moments },
-      counters: { optimizerSteps: optimizer.steps },
+      weights: { ...(reference.copy && { reference: reference.copy }), optimizer: optimizer.moments },
+      counters: { optimizerSteps: optimizer.steps, referenceIsBase: Number(reference.isBase) },
     }),
-    restore({ optimizerSteps }) {
+    async restore({ optimizerSteps, referenceIsBase }) {
+      await reference.become(referenceIsBase === 1)
       optimizer.steps = optimizerSteps!
     },
     dispose() {
-      disposeWeights(reference.trainable)
+      reference.dispose()
       optimizer.dispose()
       accumulate.dispose()
       logprobsOf.dispose()

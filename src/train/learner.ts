@@ -36,8 +36,8 @@ export interface Learner {
    */
   step(groups: readonly Group[], learningRate: number): Promise<LearnerStep>
   state(): LearnerState
-  /** Sets the counters of a saved state; `state().weights` is filled by whoever reads them. */
-  restore(counters: LearnerState['counters']): void
+  /** Takes on the counters of a saved state; whoever calls it then reads the values of `state().weights`. */
+  restore(counters: LearnerState['counters']): Promise<void>
   /** Frees what the learner made; the policy stays. */
   dispose(): void
 }

@@ -14,12 +14,17 @@ import { tf } from '../tensor/runtime.js'
 type Tensor = TensorFlow.Tensor
 
 /** The parts of a local model that training needs. */
-export type Trainable = Pick<LocalModel, 'config' | 'weights' | 'tokenizer'>
+export type Trainable = Pick<LocalModel, 'config' | 'weights' | 'tokenizer' | 'adapter'>
 
 /** A model's weights in two parts: gradients are taken of the trainable ones alone. A key is in one of them. */
 export interface ModelWeights {
   trainable: Weights
   frozen: Weights
+}
+
+/** Which of a model's weights are trained: those of its adapter, or all where it has none. */
+export function modelWeights({ weights, adapter }: Trainable): ModelWeights {
+  return adapter ? { trainable: adapter.weights, frozen: weights } : { trainable: weights, frozen: {} }
 }
 
 /** What a compiled loss function reads, and the gradients that it adds to: one for each trainable weight. */
@@ -29,6 +34,11 @@ export interface TrainingState extends ModelWeights {
 
 /** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
 export type TargetInputs = Record<'ids' | 'logitRows' | 'targets', HostTensor>
+
+/** With a seed (int32, no dimensions), inputs of the adapter are dropped. */
+export interface DropoutInputs {
+  dropoutSeed?: HostTensor
+}
 
 /** What the model says about the trained tokens. */
 export interface TargetOutputs {
@@ -51,9 +61,12 @@ function targetOutputs(
   temperature: number,
   { weights, gradients }: TrainedWeights,
   embedded: Tensor,
-  inputs: Traced<TargetInputs>,
+  inputs: Traced<TargetInputs & DropoutInputs>,
 ): TargetOutputs {
-  const states = runTrainedLayers(config, { weights, gradients }, inputs.ids, embedded)
+  const { ids, dropoutSeed } = inputs
+  const states = runTrainedLayers(config, { weights, gradients }, ids, embedded, {
+    ...(dropoutSeed && { dropoutSeed }),
+  })
   const hidden = gatherRows(states.reshape([-1, config.hiddenSize]), inputs.logitRows)
   const key = headKey(config)
   const gradient = gradients[key]

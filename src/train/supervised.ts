@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
 import type { Report } from '../host/progress.js'
 import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/parse-options.js'
-import { float32 } from '../tensor/host-tensor.js'
+import { hash } from '../random/seeded-random.js'
+import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Traced } from '../tensor/compile.js'
-import { compileLoss } from './loss-function.js'
-import type { TargetInputs, Trainable } from './loss-function.js'
+import { compileLoss, modelWeights } from './loss-function.js'
+import type { DropoutInputs, TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { createOptimizer, optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
@@ -21,7 +22,10 @@ export interface Example {
 
 /** Options of `trainSupervised`. */
 export interface SupervisedOptions extends Partial<OptimizerSettings> {
-  /** Its weights are changed in place: a loaded policy, or a config, weights and the tokenizer that gave the ids. */
+  /**
+   * Its weights, or its adapter's, are changed in place: a loaded policy, or a config, weights and the tokenizer that gave
+   * the ids.
+   */
   policy: Trainable
   /** Number of optimizer steps. */
   steps: number
@@ -92,7 +96,7 @@ const stepSchema = (vocabulary: number) =>
   })
 
 /**
- * Supervised fine-tuning: the policy's weights are changed in place, by AdamW without weight decay unless asked for.
+ * Supervised fine-tuning: the policy's weights, or those of its adapter where it has one, are changed in place, by AdamW without weight decay unless asked for.
  * @throws where an option or an example is not what it must be, or the loss is not finite, with the weights as they were
  * before that step
  * @example
@@ -110,7 +114,7 @@ export async function trainSupervised(options: SupervisedOptions): Promise<void>
 
 async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<void> {
   const { policy, steps, batch, learningRate, microbatchTokens, bfloat16, onStep, signal } = settings
-  const model = { trainable: policy.weights, frozen: {} }
+  const model = modelWeights(policy)
   const schema = stepSchema(policy.tokenizer.vocabSize)
   const logprobOptions = { temperature: 1, bfloat16 }
   const accumulate = compileLoss('supervised loss', policy, logprobOptions, ({ logprobs }, i: Traced<LossInputs>) => ({
@@ -134,10 +138,10 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
         trained: tokenWeights.flatMap((weight, place) => (place > 0 && weight > 0 ? [place] : [])),
       }))
       let loss = 0
-      for (const microbatch of toMicrobatches(sequences, microbatchTokens)) {
+      for (const [i, microbatch] of toMicrobatches(sequences, microbatchTokens).entries()) {
         const { ids, logitRows, targets } = microbatch
         const weight = perTarget(microbatch, ({ sequence, place }) => examples[sequence]!.tokenWeights[place]! / total)
-        const inputs = { ids, logitRows, targets, weight: float32(weight) }
+        const inputs = { ids, logitRows, targets, weight: float32(weight), ...dropoutInputs(policy, step, i) }
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         loss += result.loss.data[0]!
       }
@@ -158,4 +162,10 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
   }
 }
 
-type LossInputs = TargetInputs & { weight: HostTensor }
+type LossInputs = TargetInputs & DropoutInputs & { weight: HostTensor }
+
+/** What the adapter does not hear depends on its seed, the step and the microbatch alone. */
+function dropoutInputs({ adapter }: Trainable, step: number, microbatch: number): DropoutInputs {
+  if (!adapter || adapter.dropout === 0) return {}
+  return { dropoutSeed: int32([hash(adapter.seed, step, microbatch) | 0], []) }
+}

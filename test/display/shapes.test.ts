@@ -29,6 +29,10 @@ describe('one record', () => {
         'context      512 ids',
       ].join('\n'),
     )
+    const adapter = { rank: 8, alpha: 16, dropout: 0.05, targets: ['q_proj', 'v_proj'], weights: records.model.weights }
+    const shown = (await text({ ...records.model, adapter })).split('\n')
+    expect(shown).toContain('adapter      rank 8, alpha 16, dropout 0.05, on q_proj, v_proj')
+    expect(shown).toContain('trained      524,416 (524 k), 50.0 % of all parameters')
     const { config: _, weights: __, ...remote } = records.model
     expect(await text(remote)).toBe('name     policy\ncontext  512 ids')
     const usage = { completions: 1200, failures: 3, promptTokens: 50_000, completionTokens: 9000, cost: 0.25 }
