@@ -1,7 +1,7 @@
 // The layers of src/ (README, "The rooms"): imports point down.
 const layers = [
-  ['schema', 'file', 'random', 'signal', 'host', 'tensor'],
-  ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm'],
+  ['schema', 'file', 'random', 'signal', 'host', 'http', 'tensor'],
+  ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm', 'statistics'],
   ['policy'],
   ['language-model'],
   ['rollout', 'simulator'],
@@ -32,7 +32,8 @@ const sideways = layers.flatMap((layer) =>
       (other) =>
         other !== room &&
         !(room === 'plot' && other === 'table') &&
-        !(room === 'tensor' && ['schema', 'signal', 'host'].includes(other)),
+        !(room === 'tensor' && ['schema', 'signal', 'host'].includes(other)) &&
+        !(room === 'http' && ['schema', 'signal'].includes(other)),
     )
     return others.length === 0
       ? []
@@ -73,7 +74,7 @@ module.exports = {
     {
       name: 'pure-rooms',
       severity: 'error',
-      from: { path: '^src/(algorithm|reward)/' },
+      from: { path: '^src/(algorithm|reward|statistics)/' },
       to: { path: '^(fs|net|http|https)$|^src/(model|policy)/' },
     },
   ],

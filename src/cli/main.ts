@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
+import type { ScoreOptions } from './score.js'
 
 interface PlaceOptions {
   user?: true
@@ -38,6 +39,18 @@ kernel
     const found = listKernels()
     for (const { folder, launcher, state } of found) console.log(`${folder}  ->  ${launcher}${STATES[state]}`)
     if (found.length === 0) console.log('not installed; `zerosearch kernel install` does it')
+  })
+
+program
+  .command('score <predictions>')
+  .description("scores answers in a file: exact match, cover EM, F1, the paper's own EM")
+  .option('--questions <file...>', 'question sets whose gold answers are found by id')
+  .option('--dataset <name>', 'name of the set, where the file does not say it')
+  .option('--method <name>', 'name of the method, where the file does not say it')
+  .option('--out <file>', 'writes the scores as JSONL')
+  .action(async (path: string, options: ScoreOptions) => {
+    const { score } = await import('./score.js')
+    console.log(await score(path, options))
   })
 
 try {

@@ -1,56 +1,88 @@
 import { z } from 'zod'
-import { readJsonl } from '../file/jsonl.js'
+import { aFunction, parseOptions } from '../schema/parse-options.js'
 import type { Domain, Question } from '../schema/question.js'
-import { parseOptions } from '../schema/parse-options.js'
-import { domainSchema, questionSchema } from '../schema/record-schemas.js'
+import { domainSchema } from '../schema/record-schemas.js'
+import type { DatasetReport } from './dataset-report.js'
+import type { QuestionColumns } from './dialects/plain.js'
+import { readSourced } from './sourced-questions.js'
 
-/** A line of FlashRAG's sets; column names are theirs. */
-const flashRag = z.object({
-  id: z.string().min(1),
-  question: z.string().min(1),
-  golden_answers: z.array(z.string().min(1)).min(1),
+/** Options of `readQuestions` and `streamQuestions`. */
+export interface ReadQuestionsOptions {
+  /** Name of the set, for rows that do not say theirs. Default: what their shape says, else the name of file or folder. */
+  dataset?: string
+  /** Whether training asks questions of this kind, for rows that do not say so. Default: as in the paper, for its seven sets. */
+  domain?: Domain
+  /** Reads only this split; rows that do not say theirs are of it. Default: all; the file's name may say which it is. */
+  split?: string
+  /** Names of columns, for tables of your own: `{ question: 'q', answers: 'a' }`. Default: known shapes and common names. */
+  columns?: QuestionColumns
+  /**
+   * What to do with rows that hold no question to be scored (broken, without an answer, an id that came before, a date that a
+   * spreadsheet rewrote): `throw` tells of all of them in one error; `skip` leaves them out and tells. Default `throw`.
+   */
+  faults?: 'throw' | 'skip'
+  /** Told what was found, when the last row has been read. Default: what is not as expected is written as a warning. */
+  onReport?: (report: DatasetReport) => void
+}
+
+const name = z.string().min(1)
+
+export const columnsSchema: z.ZodType<QuestionColumns> = z.strictObject({
+  question: name.exactOptional(),
+  answers: name.exactOptional(),
+  id: name.exactOptional(),
+  dataset: name.exactOptional(),
+  split: name.exactOptional(),
 })
 
-const inputSchema = z.object({
-  path: z.string().min(1),
-  dataset: z.string().min(1),
+const optionsSchema = z.strictObject({
+  path: name,
+  dataset: name.exactOptional(),
   domain: domainSchema.exactOptional(),
+  split: name.exactOptional(),
+  columns: columnsSchema.exactOptional(),
+  faults: z.enum(['throw', 'skip']).default('throw'),
+  onReport: aFunction<NonNullable<ReadQuestionsOptions['onReport']>>().exactOptional(),
 })
 
 /**
- * Reads a question set: JSONL of this project's questions, or in FlashRAG's columns (id, question, golden_answers).
- * FlashRAG's ids begin anew in each set (`test_0`), so they are prefixed with the set's name.
- * @param dataset Name of the set; questions that carry one of their own keep it.
- * @param domain Whether training asks questions of this kind; questions that say it themselves keep it. Default: not said.
- * @throws where there is no such file, a line is no question, or two questions have the same id
+ * Reads a question set. The content says what it is:
+ * - this project's own records, FlashRAG's JSONL;
+ * - Parquet of Search-R1, ZeroSearch, verl, DeepResearcher, SkyRL;
+ * - the originals of NQ-open, TriviaQA, PopQA, HotpotQA, 2WikiMultiHopQA, MuSiQue, Bamboogle, their copies on Hugging Face,
+ *   IRCoT's and KILT's;
+ * - R1-Searcher's and DPR's tables, and any CSV, TSV, JSON, JSONL or Parquet file of yours (`columns`).
+ *
+ * A text where a list of answers is wanted is one answer; lists in cells, answers joined by `<|answer_split|>` and CSV quotes
+ * that a converter left in are undone. Ids begin with the set's name, so that sets do not collide.
+ * @throws where there is no such file, it is of no known format, or rows do not fit (see `faults`), with places and remedy
  * @example
- * const questions = await zs.readQuestions('nq-test.jsonl', 'nq', 'in-domain')
- * await zs.display(questions.slice(0, 5))
+ * const nq = await zs.readQuestions('nq/test.jsonl')
+ * const mine = await zs.readQuestions('mine.csv', { dataset: 'mine', columns: { answers: 'solution' } })
  */
-export async function readQuestions(path: string, dataset: string, domain?: Domain): Promise<Question[]> {
-  parseOptions('read question set', inputSchema, { path, dataset, domain })
-  const questions = await readJsonl(path, row(dataset, domain), 'question set')
-  const seen = new Set<string>()
-  for (const { id } of questions) {
-    if (seen.has(id)) throw new Error(`read question set ${path}: ids must be unique, got ${id} twice; renumber them`)
-    seen.add(id)
-  }
+export async function readQuestions(path: string, options: ReadQuestionsOptions = {}): Promise<Question[]> {
+  const questions: Question[] = []
+  for await (const { question } of readSourced(settle(path, options), false)) questions.push(question)
   return questions
 }
 
-function row(dataset: string, domain: Domain | undefined): z.ZodType<Question> {
-  return z.unknown().transform((value, context): Question => {
-    const report = (error: z.ZodError): never => {
-      for (const issue of error.issues) context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
-      return z.NEVER
-    }
-    if (value === null || typeof value !== 'object' || !('golden_answers' in value)) {
-      const parsed = questionSchema.safeParse(value)
-      return parsed.success ? { ...(domain && { domain }), ...parsed.data } : report(parsed.error)
-    }
-    const foreign = flashRag.safeParse(value)
-    if (!foreign.success) return report(foreign.error)
-    const { id, question, golden_answers: goldAnswers } = foreign.data
-    return { id: `${dataset}-${id}`, dataset, ...(domain && { domain }), question, goldAnswers }
-  })
+/**
+ * The questions of a file that need not fit into the memory, one after the other; else as `readQuestions`. Of a Parquet file
+ * memory holds a row group, of all others a row.
+ * @throws as `readQuestions` does, at the first row that does not fit
+ * @example
+ * for await (const { id, goldAnswers } of zs.streamQuestions('train.parquet')) console.log(id, goldAnswers[0])
+ */
+export function streamQuestions(
+  path: string,
+  options: ReadQuestionsOptions = {},
+): AsyncGenerator<Question, void, undefined> {
+  return streamRead(settle(path, options))
+}
+
+const settle = (path: string, options: ReadQuestionsOptions): z.output<typeof optionsSchema> =>
+  parseOptions('read question set', optionsSchema, { ...options, path })
+
+async function* streamRead(settings: z.output<typeof optionsSchema>): AsyncGenerator<Question, void, undefined> {
+  for await (const { question } of readSourced(settings, true)) yield question
 }

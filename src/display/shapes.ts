@@ -1,6 +1,7 @@
 import type { Completion } from '../language-model/language-model.js'
 import type { Figure } from '../plot/figure.js'
 import type { Document } from '../schema/document.js'
+import type { Forecast } from '../schema/forecast.js'
 import type { Question } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import type { Trajectory } from '../schema/trajectory.js'
@@ -9,6 +10,7 @@ import type { Simulation } from '../simulator/simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
 import { figureBundle } from './figure-bundle.js'
+import { forecastFields, forecastHtml, forecastText } from './forecast-html.js'
 import { html } from './html.js'
 import type { Bundle, ShowContext } from './bundle.js'
 import { modelFields } from './model-fields.js'
@@ -69,11 +71,12 @@ const SHAPES: Shape[] = [
   shape({
     plural: 'completions',
     is: (value) => hasFields(value, { text: 'string', finishReason: 'string', completionTokens: 'present' }),
-    ...fromRow(({ text, finishReason, stopString, promptTokens, completionTokens }: Completion) => ({
+    ...fromRow(({ text, finishReason, stopString, promptTokens, completionTokens, cost }: Completion) => ({
       text,
       'ended by': stopString ?? finishReason,
       tokens: completionTokens,
       'tokens of the prompt': promptTokens,
+      cost,
     })),
   }),
   shape({
@@ -107,6 +110,16 @@ const SHAPES: Shape[] = [
     plural: 'updates',
     is: (value) => hasFields(value, { update: 'present', reward: 'present', em: 'present', kl: 'present' }),
     ...fromRow(({ metrics, ...record }: UpdateRecord) => ({ ...metrics, ...record })),
+  }),
+  shape({
+    plural: 'forecasts',
+    is: (value) =>
+      hasFields(value, { memory: 'object', peakBytes: 'present', rolloutSeconds: 'present', totalSearches: 'present' }),
+    show: (forecast: Forecast, { style }) => ({
+      'text/html': forecastHtml(forecast, style),
+      'text/plain': forecastText(forecast),
+    }),
+    row: forecastFields,
   }),
   shape({
     plural: 'steps',

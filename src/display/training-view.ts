@@ -25,6 +25,7 @@ const CURVES: Curve[] = [
   { name: 'noise threshold', colour: '#E69F00', value: (r) => r.noiseThreshold, max: 1 },
   { name: 'searches per question', colour: '#CC79A7', value: (r) => r.searchesPerQuestion },
   { name: 'KL', colour: '#D55E00', value: (r) => r.kl },
+  { name: 'sampler − trainer', colour: '#56B4E9', value: (r) => r.samplingLogprobDifferenceMean },
 ]
 
 /** Whether a task is a training that has made updates. */

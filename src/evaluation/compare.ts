@@ -1,4 +1,6 @@
 import type { Score } from '../schema/score.js'
+import { bootstrapDifference } from '../statistics/bootstrap.js'
+import { exactMcNemar } from '../statistics/mcnemar.js'
 
 /** Two methods on the same questions, by exact match. */
 export interface PairedComparison {
@@ -8,8 +10,18 @@ export interface PairedComparison {
   onlyFirst: number
   /** Questions that only the second method got right. */
   onlySecond: number
-  /** Exact match of the first less that of the second, in [−1, 1]. */
+  /** Exact match of the first less that of the second, in [−1, 1]: the mean over questions. */
   difference: number
+  /** Lower end of its 95 % interval, by a bootstrap of the questions within each set. */
+  low: number
+  /** Upper end of that interval. */
+  high: number
+  /** The same difference as the unweighted mean over sets, as the paper averages. */
+  differenceOfSets: number
+  /** Lower end of its interval. */
+  lowOfSets: number
+  /** Upper end of its interval. */
+  highOfSets: number
   /** Probability of a difference at least as large between methods that are equally good (exact McNemar, two-sided). */
   pValue: number
 }
@@ -45,22 +57,24 @@ export function comparePaired(first: readonly Score[], second: readonly Score[])
     if (right && !b.get(id)) onlyFirst++
     if (!right && b.get(id)) onlySecond++
   }
-  const difference = (onlyFirst - onlySecond) / a.size
-  return { questions: a.size, onlyFirst, onlySecond, difference, pValue: exactMcNemar(onlyFirst, onlySecond) }
-}
-
-/**
- * Two-sided p-value of the exact McNemar test: twice the lower tail of Binomial(n, ½) at the smaller count, n the
- * discordant pairs (McNemar 1947; exact form as in R's `exact2x2`).
- */
-export function exactMcNemar(onlyFirst: number, onlySecond: number): number {
-  const n = onlyFirst + onlySecond
-  // Summed from logarithms: 2^−n leaves the range of doubles at n = 1075.
-  let logTerm = -n * Math.LN2
-  let tail = 0
-  for (let i = 0; i <= Math.min(onlyFirst, onlySecond); i++) {
-    tail += Math.exp(logTerm)
-    logTerm += Math.log((n - i) / (i + 1))
+  const sets = new Map<string, number[]>()
+  for (const { questionId, dataset } of first) {
+    const differences = sets.get(dataset) ?? []
+    differences.push(Number(a.get(questionId)) - Number(b.get(questionId)))
+    sets.set(dataset, differences)
   }
-  return Math.min(1, 2 * tail)
+  const byQuestion = bootstrapDifference([...sets.values()], { meanOf: 'questions' })
+  const bySet = bootstrapDifference([...sets.values()])
+  return {
+    questions: a.size,
+    onlyFirst,
+    onlySecond,
+    difference: (onlyFirst - onlySecond) / a.size,
+    low: byQuestion.low,
+    high: byQuestion.high,
+    differenceOfSets: bySet.difference,
+    lowOfSets: bySet.low,
+    highOfSets: bySet.high,
+    pValue: exactMcNemar(onlyFirst, onlySecond),
+  }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
-import { coverExactMatch, exactMatch, f1 } from '../reward/answer-metrics.js'
+import { scoreAnswer } from '../reward/answer-metrics.js'
 import { abortable } from '../signal/abortable.js'
 import { interruptSignal } from '../host/jupyter.js'
 import { summarizeFailures } from '../schema/failure-summary.js'
@@ -166,9 +166,7 @@ function score(method: string, { question, answer, searches, failure }: Trajecto
     ...(domain && { domain }),
     questionId: id,
     answer: given,
-    em: exactMatch(given, goldAnswers),
-    coverEm: coverExactMatch(given, goldAnswers),
-    f1: f1(given, goldAnswers),
+    ...scoreAnswer(given, goldAnswers),
     searches,
     answered: given === null ? 0 : 1,
     ...(failure && { failure: `${failure.boundary}: ${failure.message}` }),

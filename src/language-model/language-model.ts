@@ -32,6 +32,8 @@ export interface Completion {
   promptTokens: number
   /** Number of tokens that were written. */
   completionTokens: number
+  /** What it cost, where the price is known. */
+  cost?: number
 }
 
 /**
@@ -48,6 +50,8 @@ export interface LanguageModel {
    * Where they are not known, `neutralize` takes all that look so. A model that reads every prompt as mere text has none: `[]`.
    */
   readonly specialTokens?: readonly string[]
+  /** What else decides its texts, beside its name and the options of a request: a cache tells them apart by it. */
+  readonly parameters?: Readonly<Record<string, unknown>>
   /** The beginning of a text, in this many tokens at most. Where the model cannot tell, four characters count as one. */
   truncate?(text: string, maxTokens: number): string
   /**

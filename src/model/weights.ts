@@ -5,6 +5,7 @@ import type { HostTensor } from '../tensor/host-tensor.js'
 import { fill } from '../tensor/ops.js'
 import { releaseMemory } from '../tensor/release-memory.js'
 import { Variable } from '../tensor/variable.js'
+import type { StoredType } from '../tensor/variable.js'
 import type { Checkpoint } from './checkpoint.js'
 import type { WeightTensors } from './forward.js'
 
@@ -28,8 +29,11 @@ const fillWith = compile('fill weights', ({ value }: Traced<{ value: number }>, 
   return {}
 })
 
-/** Reads all weights of a checkpoint onto the device. Where that fails, none stays there. */
-export async function uploadCheckpoint({ parameters, tensors }: Checkpoint): Promise<Weights> {
+/** Reads all weights of a checkpoint, or of an adapter, onto the device. Where that fails, none stays there. */
+export async function uploadCheckpoint({
+  parameters,
+  tensors,
+}: Pick<Checkpoint, 'parameters' | 'tensors'>): Promise<Weights> {
   const shown = { title: 'reading weights', unit: 'bytes', total: 4 * parameters }
   return withProgress(shown, async (report) => {
     const weights: Weights = {}
@@ -73,29 +77,42 @@ export async function* downloadWeights(
   }
 }
 
-/** A second, independent copy on the device: the frozen reference of a policy, for one. */
-export async function cloneWeights(weights: Weights): Promise<Weights> {
-  const clones = sameShapes(weights)
-  for (const [key, from] of Object.entries(weights)) await copy({}, { from, to: clones[key]! })
-  return clones
+/**
+ * A second, independent copy on the device: the frozen reference of a policy, for one. Where there is no memory for it,
+ * nothing of it stays.
+ * @param dtype `bfloat16` rounds to nearest even and takes half of the memory. Default float32.
+ */
+export function cloneWeights(weights: Weights, dtype: 'float32' | 'bfloat16' = 'float32'): Promise<Weights> {
+  return filled(sameShapes(weights, dtype), async (clones) => {
+    await Promise.all(Object.entries(weights).map(([key, from]) => copy({}, { from, to: clones[key]! })))
+  })
 }
 
 /** Variables of the same shapes, filled with zeros: gradients and optimizer state. */
-export async function zeroWeights(weights: Weights): Promise<Weights> {
-  const zeros = sameShapes(weights)
-  await clearWeights(zeros)
-  return zeros
+export function zeroWeights(weights: Weights): Promise<Weights> {
+  return filled(sameShapes(weights, 'float32'), clearWeights)
 }
 
 /** Sets all to zero. */
 export async function clearWeights(weights: Weights): Promise<void> {
-  for (const variable of Object.values(weights)) await fillWith({ value: 0 }, variable)
+  await Promise.all(Object.values(weights).map((variable) => fillWith({ value: 0 }, variable)))
 }
 
 /** Variables of the same shapes, without a value yet. */
-function sameShapes(weights: Weights): Weights {
+function sameShapes(weights: Weights, dtype: StoredType): Weights {
   const entries = Object.entries(weights)
-  return Object.fromEntries(entries.map(([key, { shape, name }]) => [key, new Variable(shape, 'float32', name)]))
+  return Object.fromEntries(entries.map(([key, { shape, name }]) => [key, new Variable(shape, dtype, name)]))
+}
+
+/** The weights once they are filled; freed where that fails. */
+async function filled(weights: Weights, fillIn: (weights: Weights) => Promise<void>): Promise<Weights> {
+  try {
+    await fillIn(weights)
+    return weights
+  } catch (error) {
+    disposeWeights(weights)
+    throw error
+  }
 }
 
 /** Frees the device memory; what the process no longer needs goes back to the system. */

@@ -1,16 +1,12 @@
 import type { ModelConfig } from '../model/config.js'
 import type { Weights } from '../model/weights.js'
 import { uniform } from '../random/seeded-random.js'
-import { float32, int32 } from '../tensor/host-tensor.js'
-import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
+import { CACHE_BLOCK } from './cached-attention.js'
 import { createCache, disposeCache, widenCache } from './cache.js'
-import type { Cache, Decoder } from './decoder.js'
+import type { Cache, Decoder, DecoderState } from './decoder.js'
 import type { Generation, GenerationLimits, Sampling } from './policy.js'
 import { takeTokens } from './take-tokens.js'
-
-/** Rows of a prefill call: few counts, so that few functions are compiled. */
-const PREFILL_ROWS = 16
 
 export interface Pending {
   limits: GenerationLimits
@@ -41,8 +37,6 @@ export interface CacheBlockOptions {
   decoder: Decoder
   /** Most ids of a conversation. */
   contextLength: number
-  /** Ids per row of a prefill call. */
-  prefillChunk: number
   /** Conversations that share the cache. */
   rows: number
 }
@@ -120,99 +114,67 @@ export class CacheBlock {
   }
 
   /** A cache that has room for `length` ids. Where nothing is cached it is made anew, as narrow as it may be. */
-  private async cacheFor(length: number): Promise<Cache> {
-    const { config, rows, contextLength, decoder, prefillChunk } = this.options
-    const widest = contextLength + Math.max(decoder.tokensPerCall, prefillChunk)
-    const width = widthFor(length, widest)
+  private async cacheFor(length: number): Promise<DecoderState> {
+    const { config, weights, rows: slots, contextLength, decoder } = this.options
+    const width = widthFor(length, Math.max(length, decoder.reach(0, contextLength) + decoder.tokensPerCall))
+    const options = { slots, width, anyWidth: decoder.anyWidth }
     const unused = this.opened().every((slot) => slot.cached === 0)
     if (this.cache && unused && width < this.cache.width) this.free()
-    if (!this.cache) this.cache = await createCache(config, rows, width)
-    else if (width > this.cache.width) this.cache = await widenCache(config, this.cache, width)
-    return this.cache
+    if (!this.cache) this.cache = await createCache(config, options)
+    else if (width > this.cache.width) this.cache = await widenCache(config, this.cache, options)
+    return { weights, keys: this.cache.keys, values: this.cache.values }
   }
 
   /** Brings all ids but the last of each slot into the cache. */
   private async prefill(slots: readonly Slot[]): Promise<void> {
-    const { prefillChunk: chunk, decoder, weights } = this.options
+    const { decoder } = this.options
     for (;;) {
-      const behind = slots.filter((slot) => slot.pending && !isReady(slot)).slice(0, PREFILL_ROWS)
+      const behind = slots.filter((slot) => slot.pending && !isReady(slot))
       if (behind.length === 0) return
-      const rows = behind.length > 1 ? Math.min(this.options.rows, PREFILL_ROWS) : 1
-      const cache = await this.cacheFor(Math.max(...behind.map((slot) => slot.cached + chunk)))
+      const state = await this.cacheFor(Math.max(...behind.map((slot) => decoder.reach(slot.cached, slot.ids.length))))
       const served = behind.filter((slot) => slot.pending)
       if (served.length === 0) continue
-      const ids = new Int32Array(rows * chunk)
-      const places = Array.from({ length: rows }, (_, row) => {
-        // A spare row repeats the first one: it writes the same values to the same place.
-        const slot = served[row] ?? served[0]!
-        ids.set(slot.ids.slice(slot.cached, Math.min(slot.cached + chunk, slot.ids.length - 1)), row * chunk)
-        return { row: slot.row, position: slot.cached }
-      })
-      await decoder.prefill(
-        {
-          slot: int32(places.map((place) => place.row)),
-          ids: int32(ids, [rows, chunk]),
-          position: int32(places.map((place) => place.position)),
-        },
-        { weights, keys: cache.keys, values: cache.values },
+      const read = await decoder.prefill(
+        state,
+        served.map(({ row, cached, ids }) => ({ slot: row, position: cached, ids: ids.slice(cached, -1) })),
       )
       // The ids of a slot do not change while it is active; one that was ended is never used again.
-      for (const slot of served) slot.cached = Math.min(slot.cached + chunk, slot.ids.length - 1)
+      read.forEach((count, i) => (served[i]!.cached += count))
     }
   }
 
   /** Samples for those of the slots that are still active. Their prefill must be done. */
   private async decode(slots: readonly Slot[]): Promise<void> {
-    const { decoder, weights, rows } = this.options
-    const steps = decoder.tokensPerCall
+    const { decoder, rows } = this.options
     const longest = Math.max(0, ...this.opened().map((slot) => slot.cached))
-    const cache = await this.cacheFor(longest + steps)
+    const state = await this.cacheFor(longest + decoder.tokensPerCall)
     const active = slots.filter((slot) => slot.pending)
     if (active.length === 0) return
-    const token = new Int32Array(rows)
-    const position = new Int32Array(rows)
-    const uniforms = new Float32Array(rows * steps)
-    const temperature = new Float32Array(rows)
-    const topP = new Float32Array(rows).fill(1)
-    const topK = new Int32Array(rows)
-    // Every row is written to. One that waits is so just behind what is cached, where nothing is read before its own ids
-    // have overwritten it.
-    for (const slot of this.opened()) position[slot.row] = slot.cached
-    for (const slot of active) {
-      if (!isReady(slot)) throw new Error(`decode: row ${slot.row} must be in the cache up to its last id`)
-      position[slot.row] = slot.ids.length - 1
-      token[slot.row] = slot.ids[slot.ids.length - 1]!
-      temperature[slot.row] = slot.sampling.temperature
-      topP[slot.row] = slot.sampling.topP
-      topK[slot.row] = slot.sampling.topK
-      for (let step = 0; step < steps; step++) {
-        uniforms[slot.row * steps + step] = uniform(slot.seed, slot.ids.length + step)
-      }
-    }
-    const truncate = active.some((slot) => slot.sampling.topP < 1 || slot.sampling.topK > 0)
-    const run = truncate ? decoder.decodeTruncated : decoder.decode
-    const result = await run(
-      {
-        token: int32(token),
-        position: int32(position),
-        uniform: float32(uniforms, [rows, steps]),
-        temperature: float32(temperature),
-        topP: float32(topP),
-        topK: int32(topK),
-      },
-      { weights, keys: cache.keys, values: cache.values },
+    const filled = new Array<number>(rows).fill(0)
+    for (const slot of this.opened()) filled[slot.row] = slot.cached
+    const drawn = await decoder.decode(
+      state,
+      active.map((slot) => {
+        if (!isReady(slot)) throw new Error(`decode: row ${slot.row} must be in the cache up to its last id`)
+        return {
+          slot: slot.row,
+          token: slot.ids[slot.ids.length - 1]!,
+          position: slot.ids.length - 1,
+          sampling: slot.sampling,
+          uniform: (position: number) => uniform(slot.seed, position),
+        }
+      }),
+      filled,
     )
-    for (const slot of active) {
+    active.forEach((slot, i) => {
       // It may have been ended meanwhile.
-      if (!slot.pending) continue
-      const first = slot.row * steps
-      const part = (values: HostTensor): number[] => [...values.data.subarray(first, first + steps)]
+      if (!slot.pending) return
       try {
-        this.accept(slot, slot.pending, part(result.tokens), part(result.logprobs))
+        this.accept(slot, slot.pending, drawn[i]!.tokens, drawn[i]!.logprobs)
       } catch (error) {
         reject(slot, error)
       }
-    }
+    })
   }
 
   private accept(slot: Slot, pending: Pending, tokens: number[], logprobs: number[]): void {
@@ -241,9 +203,9 @@ function reject(slot: Slot, error: unknown): void {
 }
 
 /** 128, 256, 384, 512, 768, 1024, 1536, …: few widths, so that few functions are compiled, and at most half too wide. */
-function widthFor(length: number, widest: number): number {
+export function widthFor(length: number, widest: number): number {
   let power = 128
   while (power * 2 < length) power *= 2
   const width = [power, power * 1.5, power * 2].find((w) => w >= length && w !== 192)!
-  return Math.min(width, widest)
+  return Math.min(width, Math.ceil(widest / CACHE_BLOCK) * CACHE_BLOCK)
 }

@@ -1,40 +1,53 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import type { ModelConfig } from '../model/config.js'
 import { compile } from '../tensor/compile.js'
-import type { NoInputs } from '../tensor/compile.js'
-import { tf } from '../tensor/runtime.js'
+import { int32 } from '../tensor/host-tensor.js'
+import type { HostTensor } from '../tensor/host-tensor.js'
+import { attribute, runOp } from '../tensor/trace.js'
 import { Variable } from '../tensor/variable.js'
 import type { Cache } from './decoder.js'
 
-const fill = compile('empty cache', (_: NoInputs, variable: Variable) => {
-  variable.assign(tf.zeros([...variable.shape]))
+type Tensor = TensorFlow.Tensor
+
+/** How a cache is laid out. */
+export interface CacheOptions {
+  slots: number
+  width: number
+  /** Whether functions are compiled for any width, or each for one. */
+  anyWidth: boolean
+}
+
+// Shapes are inputs of these functions: what a cache may grow to is not known when they are traced.
+const float = attribute.type('dtype', 'float32')
+
+const fill = compile('empty cache', ({ shape }: { shape: Tensor }, variable: Variable) => {
+  // Memory of its own for each variable: zeros that are a constant of the graph would be shared by all.
+  const [zeros] = runOp('Empty', [float, attribute.bool('init', true)], [shape], 1)
+  variable.replace(zeros!.id)
   return {}
 })
 
-const widen = compile('widen cache', (_: NoInputs, state: { from: Variable; to: Variable }) => {
-  const extra = state.to.shape[2]! - state.from.shape[2]!
-  state.to.assign(
-    tf.pad(state.from.read(), [
-      [0, 0],
-      [0, 0],
-      [0, extra],
-      [0, 0],
-    ]),
-  )
+const widen = compile('widen cache', ({ paddings }: { paddings: Tensor }, state: { from: Variable; to: Variable }) => {
+  const types = [attribute.type('T', 'float32'), attribute.type('Tpaddings', 'int32')]
+  const [wider] = runOp('Pad', types, [state.from.read(), paddings], 1)
+  state.to.replace(wider!.id)
   return {}
 })
 
 /** An empty cache. */
-export function createCache(config: ModelConfig, slots: number, width: number): Promise<Cache> {
-  return filled(allocate(config, slots, width), async (cache) => {
-    for (const variable of [...cache.keys, ...cache.values]) await fill({}, variable)
+export function createCache(config: ModelConfig, options: CacheOptions): Promise<Cache> {
+  const shape: HostTensor = int32([options.slots, config.kvHeads, options.width, config.headDim])
+  return filled(allocate(config, options), async (cache) => {
+    for (const variable of [...cache.keys, ...cache.values]) await fill({ shape }, variable)
   })
 }
 
 /** The same cache with more room; the old one is gone, but where there is no memory for the new one. */
-export async function widenCache(config: ModelConfig, cache: Cache, width: number): Promise<Cache> {
-  const wider = await filled(allocate(config, cache.slots, width), async (to) => {
+export async function widenCache(config: ModelConfig, cache: Cache, options: CacheOptions): Promise<Cache> {
+  const paddings: HostTensor = int32([0, 0, 0, 0, 0, options.width - cache.width, 0, 0], [4, 2])
+  const wider = await filled(allocate(config, options), async (to) => {
     for (const part of ['keys', 'values'] as const) {
-      for (let i = 0; i < config.layers; i++) await widen({}, { from: cache[part][i]!, to: to[part][i]! })
+      for (let i = 0; i < config.layers; i++) await widen({ paddings }, { from: cache[part][i]!, to: to[part][i]! })
     }
   })
   disposeCache(cache)
@@ -56,8 +69,8 @@ export function disposeCache(cache: Cache): void {
   for (const variable of [...cache.keys, ...cache.values]) variable.dispose()
 }
 
-function allocate(config: ModelConfig, slots: number, width: number): Cache {
-  const shape = [slots, config.kvHeads, width, config.headDim]
+function allocate(config: ModelConfig, { slots, width, anyWidth }: CacheOptions): Cache {
+  const shape = [slots, config.kvHeads, anyWidth ? -1 : width, config.headDim]
   const make = (part: string): Variable[] =>
     Array.from({ length: config.layers }, (_, i) => new Variable(shape, 'float32', `${part} of layer ${i}`))
   return { slots, width, keys: make('keys'), values: make('values') }

@@ -1,21 +1,7 @@
-import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import type { ModelConfig } from '../model/config.js'
-import { byKind, MASKED, runLayers, unembed } from '../model/forward.js'
-import type { ByKind, Layout, WeightTensors } from '../model/forward.js'
-import { ropeAt } from '../model/rope.js'
-import { vocabularyMask } from '../model/vocabulary-mask.js'
-import { readWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
-import { compile } from '../tensor/compile.js'
-import type { Compiled } from '../tensor/compile.js'
-import type { HostTensor } from '../tensor/host-tensor.js'
-import { gatherV2, scatterRows } from '../tensor/ops.js'
-import { tf } from '../tensor/runtime.js'
-import { Variable } from '../tensor/variable.js'
-import { draw } from './sampling.js'
-import type { DrawInputs } from './sampling.js'
-
-type Tensor = TensorFlow.Tensor
+import type { Variable } from '../tensor/variable.js'
+import type { Sampling } from './policy.js'
 
 /** Keys and values of all slots, one pair of variables per layer, each [slots, kvHeads, width, headDim]. */
 export interface Cache {
@@ -25,180 +11,63 @@ export interface Cache {
   values: Variable[]
 }
 
-interface DecodeState {
+/** What the model's functions read and change. */
+export interface DecoderState {
   weights: Weights
   keys: Variable[]
   values: Variable[]
 }
 
-/** One row per slot. `token` is the last id of the slot, not yet in the cache; `position` is its place. */
-export type DecodeInputs = Record<'token' | 'position' | 'uniform' | 'temperature' | 'topP' | 'topK', HostTensor>
+/** Ids of a slot that are not in the cache yet. Slots of one call differ. */
+export interface Unread {
+  slot: number
+  /** Place of the first one. */
+  position: number
+  ids: readonly number[]
+}
 
-/** Rows of a prefill: `slot` [rows], `ids` [rows, chunk], `position` [rows] of the first id. */
-export type PrefillInputs = Record<'slot' | 'ids' | 'position', HostTensor>
+/** A slot whose next tokens are to be sampled. */
+export interface Sampled {
+  slot: number
+  /** The last id, not yet in the cache, and its place. */
+  token: number
+  position: number
+  sampling: Sampling
+  /** The number in [0, 1) that decides the token at a place. */
+  uniform(position: number): number
+}
 
-/** The compiled functions of one model architecture; weights and cache are arguments, so models can share them. */
+/** What was sampled for one slot. */
+export interface Drawn {
+  tokens: number[]
+  logprobs: number[]
+}
+
+/** A model's calls on a cache; weights and cache are arguments, so models of one architecture can share them. */
 export interface Decoder {
-  /** Samples `tokensPerCall` tokens for every slot: `tokens` int32 and `logprobs`, both [slots, tokensPerCall]. */
-  decode: Compiled<DecodeInputs, DecodeState, { tokens: Tensor; logprobs: Tensor }>
-  /** As `decode`, with top-p and top-k. */
-  decodeTruncated: Compiled<DecodeInputs, DecodeState, { tokens: Tensor; logprobs: Tensor }>
-  /** Puts the keys and values of given ids into the cache. Rows must be of different slots. */
-  prefill: Compiled<PrefillInputs, DecodeState, Record<string, never>>
-  tokensPerCall: number
+  /** Tokens that a call samples for each slot. */
+  readonly tokensPerCall: number
+  /** Whether its caches are variables whose width may change without compiling anew. */
+  readonly anyWidth: boolean
+  /** How wide the cache must be for a slot's ids from `cached` on to be read. */
+  reach(cached: number, ids: number): number
+  /** Reads some of the ids. @returns how many of each, from the first one on; in all at least one */
+  prefill(state: DecoderState, unread: readonly Unread[]): Promise<number[]>
+  /**
+   * Samples for some of the slots.
+   * @param filled Number of ids in the cache for each slot; what it holds of the others stays as it is up to there.
+   */
+  decode(state: DecoderState, rows: readonly Sampled[], filled: readonly number[]): Promise<Drawn[]>
 }
 
-const decoders = new Map<string, Decoder>()
-
-/** @param vocabulary Ids from here on (padding rows of the embedding) are never drawn. */
-export function decoderFor(config: ModelConfig, vocabulary: number, tokensPerCall: number): Decoder {
-  const key = JSON.stringify([config, vocabulary, tokensPerCall])
-  let decoder = decoders.get(key)
-  if (!decoder) {
-    const step = (truncate: boolean) => (inputs: Traced<DecodeInputs>, state: DecodeState) =>
-      decodeBody(config, vocabulary, tokensPerCall, truncate, inputs, state)
-    decoder = {
-      decode: compile('decode', step(false), { xla: true }),
-      decodeTruncated: compile('decode truncated', step(true), { xla: true }),
-      prefill: compile(
-        'prefill',
-        (inputs: Traced<PrefillInputs>, state: DecodeState) => prefillBody(config, inputs, state),
-        {
-          xla: true,
-        },
-      ),
-      tokensPerCall,
-    }
-    decoders.set(key, decoder)
-  }
-  return decoder
+/** What a decoder depends on. */
+export interface DecoderOptions {
+  config: ModelConfig
+  /** Ids from here on (padding rows of the embedding) are never drawn. */
+  vocabulary: number
 }
 
-type Traced<I> = { [K in keyof I]: Tensor }
-
-/** The cache after writing one vector per (row, head, position). */
-interface LayerCache {
-  k: Tensor
-  v: Tensor
-}
-
-function decodeBody(
-  config: ModelConfig,
-  vocabulary: number,
-  steps: number,
-  truncate: boolean,
-  inputs: Traced<DecodeInputs>,
-  state: DecodeState,
-): { tokens: Tensor; logprobs: Tensor } {
-  const weights = readWeights(state.weights)
-  const caches = state.keys.map((keys, i) => ({ k: keys.read(), v: state.values[i]!.read() }))
-  const [slots, , width] = state.keys[0]!.shape as [number, number, number]
-  const draws = inputs as unknown as DrawInputs
-  const layoutsAt = cacheLayouts(config, width)
-  const masked = vocabularyMask(config.vocabSize, vocabulary)
-  let token = inputs.token
-  let position = inputs.position
-  const tokens: Tensor[] = []
-  const logprobs: Tensor[] = []
-  for (let step = 0; step < steps; step++) {
-    const where = position.expandDims(1)
-    const hidden = layers(config, weights, caches, token.expandDims(1), where, rowIndices(slots), layoutsAt)
-    const logits = masked(unembed(config, weights, hidden.reshape([slots, config.hiddenSize])))
-    const uniform = inputs.uniform.slice([0, step], [slots, 1]).squeeze([1])
-    const drawn = draw(logits, { ...draws, uniform }, truncate)
-    tokens.push(drawn.token)
-    logprobs.push(drawn.logprob)
-    token = drawn.token
-    position = position.add(tf.scalar(1, 'int32'))
-  }
-  writeBack(state, caches)
-  return { tokens: tf.stack(tokens, 1), logprobs: tf.stack(logprobs, 1) }
-}
-
-function prefillBody(config: ModelConfig, inputs: Traced<PrefillInputs>, state: DecodeState): Record<string, never> {
-  const weights = readWeights(state.weights)
-  const whole = state.keys.map((keys, i) => ({ k: keys.read(), v: state.values[i]!.read() }))
-  const [rows, chunk] = inputs.ids.shape as [number, number]
-  const width = state.keys[0]!.shape[2]!
-  const caches = whole.map(({ k, v }) => ({ k: gatherV2(k, inputs.slot, 0), v: gatherV2(v, inputs.slot, 0) }))
-  const positions = inputs.position.expandDims(1).add(tf.range(0, chunk, 1, 'int32').expandDims(0))
-  layers(config, weights, caches, inputs.ids, positions, rowIndices(rows), cacheLayouts(config, width))
-  const merged = whole.map(({ k, v }, i) => ({
-    k: scatterRows(k, inputs.slot.expandDims(1), caches[i]!.k),
-    v: scatterRows(v, inputs.slot.expandDims(1), caches[i]!.v),
-  }))
-  writeBack(state, merged)
-  return {}
-}
-
-function writeBack(state: DecodeState, caches: LayerCache[]): void {
-  caches.forEach(({ k, v }, i) => {
-    state.keys[i]!.assign(k)
-    state.values[i]!.assign(v)
-  })
-}
-
-/** Layouts of new tokens at positions [rows, time] of a cache. */
-type LayoutsAt = (positions: Tensor) => ByKind<Layout>
-
-/** The tables are made once, for all tokens that a call puts into the cache. */
-function cacheLayouts(config: ModelConfig, width: number): LayoutsAt {
-  const columns = tf.range(0, width, 1, 'int32').reshape([1, 1, width])
-  const layoutAt = byKind(config, (rope, window) => {
-    return (positions: Tensor): Layout => {
-      const [rows, time] = positions.shape as [number, number]
-      const last = positions.expandDims(2)
-      const before = tf.lessEqual(columns, last)
-      const visible =
-        window === Infinity ? before : before.logicalAnd(tf.greater(columns, last.sub(tf.scalar(window, 'int32'))))
-      const { cos, sin } = ropeAt(rope, config.headDim, positions)
-      return {
-        cos: cos.expandDims(1),
-        sin: sin.expandDims(1),
-        mask: tf.sub(1, visible.toFloat()).mul(MASKED).reshape([rows, 1, 1, time, width]),
-      }
-    }
-  })
-  return (positions) => ({
-    full: layoutAt.full(positions),
-    ...(layoutAt.sliding && { sliding: layoutAt.sliding(positions) }),
-  })
-}
-
-/**
- * All layers over new tokens, whose keys and values are put into `caches` (replaced in place in the array).
- * @param ids int32 [rows, time]
- * @param positions int32 [rows, time]
- * @returns hidden states after the final norm [rows, time, hidden]
- */
-function layers(
-  config: ModelConfig,
-  weights: WeightTensors,
-  caches: LayerCache[],
-  ids: Tensor,
-  positions: Tensor,
-  rows: Tensor,
-  layoutsAt: LayoutsAt,
-): Tensor {
-  const [count, time] = ids.shape as [number, number]
-  const places = cachePlaces(rows, positions, config.kvHeads)
-  const flat = (y: Tensor): Tensor => y.reshape([count * config.kvHeads * time, config.headDim])
-  return runLayers(config, weights, ids, layoutsAt(positions), (layer, k, v) => {
-    const cache = caches[layer]!
-    return (caches[layer] = { k: scatterRows(cache.k, places, flat(k)), v: scatterRows(cache.v, places, flat(v)) })
-  })
-}
-
-/** [row, head, position] of every new key, int32 [rows * heads * time, 3]. */
-function cachePlaces(rows: Tensor, positions: Tensor, heads: number): Tensor {
-  const [count, time] = positions.shape as [number, number]
-  const shape = [count, heads, time]
-  const spread = (x: Tensor, as: number[]): Tensor => tf.broadcastTo(x.reshape(as), shape)
-  const head = tf.range(0, heads, 1, 'int32')
-  const parts = [spread(rows, [count, 1, 1]), spread(head, [1, heads, 1]), spread(positions, [count, 1, time])]
-  return tf.stack(parts, 3).reshape([count * heads * time, 3])
-}
-
-function rowIndices(count: number): Tensor {
-  return tf.range(0, count, 1, 'int32')
+/** Whether a row asks for top-p or top-k. */
+export function isTruncated({ sampling }: Sampled): boolean {
+  return sampling.topP < 1 || sampling.topK > 0
 }

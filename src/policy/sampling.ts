@@ -6,6 +6,8 @@ type Tensor = TensorFlow.Tensor
 
 const BLOCK = 64
 const BISECTIONS = 40
+/** Values of a vector register, at most. */
+const LANES = 16
 
 /** Inputs of a draw, one value per row [rows]. `uniform` is in [0, 1); `topP` and `topK` as in `Sampling`. */
 export interface DrawInputs {
@@ -24,31 +26,53 @@ export interface DrawInputs {
  * where the temperature is 0)
  */
 export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { token: Tensor; logprob: Tensor } {
-  const [rows, vocabulary] = logits.shape as [number, number]
   const greedy = tf.equal(inputs.temperature, tf.scalar(0))
   const temperature = tf.where(greedy, tf.onesLike(inputs.temperature), inputs.temperature).expandDims(1)
   const scaled = logits.div(temperature)
   const shifted = scaled.sub(scaled.max(1, true))
   let mass = shifted.exp()
   if (truncate) mass = mass.mul(keptTokens(shifted, mass, inputs))
-  const blocks = Math.ceil(vocabulary / BLOCK)
-  const padded: Tensor = tf.pad(mass, [
-    [0, 0],
-    [0, blocks * BLOCK - vocabulary],
-  ])
-  const grouped = padded.reshape([rows, blocks, BLOCK])
-  const sums = grouped.sum(2)
-  const cumulative = prefixSums(sums, blocks)
+  const { grouped, sums } = inBlocks(mass)
   const total = sums.sum(1)
-  const goal = inputs.uniform.mul(total)
-  const block = lastBelow(cumulative, goal, sums)
-  const before = gatherV2(cumulative.sub(sums), block.expandDims(1), 1, 1).squeeze([1])
-  const inside = gatherV2(grouped, block.expandDims(1), 1, 1).squeeze([1])
-  const offset = lastBelow(prefixSums(inside, BLOCK), goal.sub(before), inside)
-  const drawn = block.mul(tf.scalar(BLOCK, 'int32')).add(offset)
+  const drawn = placeIn(grouped, sums, inputs.uniform.mul(total)).index
   const token = tf.where(greedy, argMax(logits), drawn).toInt()
   const chosen = gatherV2(shifted, token.expandDims(1), 1, 1).squeeze([1])
-  return { token, logprob: chosen.sub(total.log()) }
+  // TensorFlow rounds a logarithm differently where fewer values than a vector register holds are left.
+  const logTotal = tf.tile(total.expandDims(1), [1, LANES]).log().max(1)
+  return { token, logprob: chosen.sub(logTotal) }
+}
+
+/** A row cut into blocks [rows, blocks, BLOCK], zeros at its end, and the sum of each block [rows, blocks]. */
+function inBlocks(mass: Tensor): { grouped: Tensor; sums: Tensor } {
+  const [rows, count] = mass.shape as [number, number]
+  const blocks = Math.ceil(count / BLOCK)
+  const padded: Tensor = tf.pad(mass, [
+    [0, 0],
+    [0, blocks * BLOCK - count],
+  ])
+  const grouped = padded.reshape([rows, blocks, BLOCK])
+  return { grouped, sums: grouped.sum(2) }
+}
+
+/** Where the cumulative mass exceeds the goal, and the mass before that place: first the block, then inside of it. */
+function placeIn(grouped: Tensor, sums: Tensor, goal: Tensor): { index: Tensor; before: Tensor } {
+  const outer = place(sums, goal)
+  const inside = gatherV2(grouped, outer.index.expandDims(1), 1, 1).squeeze<Tensor>([1])
+  const inner = place(inside, goal.sub(outer.before))
+  const index = outer.index.mul(tf.scalar(BLOCK, 'int32')).add(inner.index)
+  return { index, before: outer.before.add(inner.before) }
+}
+
+/** The same for a row of any length [rows, count]: a long one is cut into blocks, so that all cumulative sums are short. */
+function place(mass: Tensor, goal: Tensor): { index: Tensor; before: Tensor } {
+  const count = mass.shape[1]!
+  if (count > BLOCK) {
+    const { grouped, sums } = inBlocks(mass)
+    return placeIn(grouped, sums, goal)
+  }
+  const cumulative = prefixSums(mass, count)
+  const index = lastBelow(cumulative, goal, mass)
+  return { index, before: gatherV2(cumulative.sub(mass), index.expandDims(1), 1, 1).squeeze([1]) }
 }
 
 /** Cumulative sums over the last axis by a triangular product: XLA's own cumulative sum is quadratic on the CPU. */

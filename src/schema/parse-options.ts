@@ -93,11 +93,16 @@ function knownKeys(schema: unknown): string[] {
 }
 
 function unknownKey(key: string, known: string[]): string {
+  const near = nearestName(key, known)
+  return `there is no option ${key}; ${near === undefined ? `the options are ${known.join(', ')}` : `did you mean ${near}?`}`
+}
+
+/** The known name that a mistyped one probably stands for, if one is near enough. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   const nearest = known
-    .map((name) => ({ name, distance: distance(key.toLowerCase(), name.toLowerCase()) }))
+    .map((other) => ({ other, distance: distance(name.toLowerCase(), other.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0]
-  const near = nearest && nearest.distance <= Math.max(2, key.length / 3)
-  return `there is no option ${key}; ${near ? `did you mean ${nearest.name}?` : `the options are ${known.join(', ')}`}`
+  return nearest && nearest.distance <= Math.max(2, name.length / 3) ? nearest.other : undefined
 }
 
 /** Levenshtein's: how many letters to add, drop or change. */

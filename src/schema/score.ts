@@ -18,6 +18,8 @@ export interface Score {
   coverEm: number
   /** Bag-of-words F1, the best over gold answers. */
   f1: number
+  /** What the paper's code calls exact match (`paperScore`), where it was computed. */
+  paperEm?: number
   /** Number of searches made. */
   searches: number
   /** 1 where an `<answer>` was given, else 0. */

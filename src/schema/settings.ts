@@ -1,3 +1,6 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
 // The one reader and writer of process settings in the library (the command line and the kernel aside).
 
 /**
@@ -18,4 +21,20 @@ export function returnTensorFlowMemory(): void {
 /** `ZEROSEARCH_STATIC=1`: outputs for viewers that show pictures and plain HTML alone. May be set in a cell. */
 export function staticOutputs(): boolean {
   return process.env['ZEROSEARCH_STATIC'] === '1'
+}
+
+const secret = (name: string) => (): string | undefined => process.env[name]?.trim() || undefined
+
+/** The key for servers that speak OpenAI's protocol, where none is given. */
+export const openAiKey = secret('OPENAI_API_KEY')
+
+/** The key for SerpAPI, where none is given. */
+export const serpApiKey = secret('SERPAPI_API_KEY')
+
+/** The key for Google's Custom Search, where none is given. */
+export const googleKey = secret('GOOGLE_API_KEY')
+
+/** Where downloads are kept that are not of the hub, as `XDG_CACHE_HOME` says: beside Python's cache of the hub. */
+export function cacheFolder(): string {
+  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'zerosearch')
 }

@@ -33,6 +33,14 @@ export interface UpdateRecord {
   entropy?: number
   /** Share of policy tokens whose probability ratio was clipped, in [0, 1]; 0 where a batch is one optimizer step. */
   clipFraction: number
+  /**
+   * Mean absolute difference between the log-probabilities that the sampler reported and those that the trainer computes
+   * for the same tokens, in nats: rounding alone in float32, up to 1e-4; more where the trainer computes in bfloat16. Of the
+   * tokens of the update's first optimizer step, for then the policy is the one that sampled. Absent where there was no token, and in records of earlier versions.
+   */
+  samplingLogprobDifferenceMean?: number
+  /** The largest such difference. */
+  samplingLogprobDifferenceMax?: number
   /** Global norm of the gradient before clipping. */
   gradNorm: number
   /**

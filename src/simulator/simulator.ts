@@ -3,7 +3,7 @@ import type { LanguageModel } from '../language-model/language-model.js'
 import { temperatureSchema } from '../policy/sampling-options.js'
 import { createRandom, hash, shuffle } from '../random/seeded-random.js'
 import type { Document } from '../schema/document.js'
-import { anObject, parseOptions } from '../schema/parse-options.js'
+import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
 import { neutralize, neutralizeQuestion } from '../search/neutralize.js'
 import type { SearchContext, SearchEngine } from '../search/search-engine.js'
 import { parseDocuments } from './parse-documents.js'
@@ -12,8 +12,8 @@ import type { SimulatorPrompt } from './prompts.js'
 
 /** Options of `createSimulator`. */
 export interface SimulatorOptions {
-  /** How the LLM is asked. Default: the paper's, `zerosearchSimulatorPrompt`. */
-  prompt?: SimulatorPrompt
+  /** How the LLM is asked, or a function of your own that does. Default: the paper's, `zerosearchSimulatorPrompt`. */
+  prompt?: SimulatorPrompt | SimulatorPrompt['render']
   /** Of the LLM's text; 0 is greedy. Default 0.8, as in the paper. */
   temperature?: number
 }
@@ -33,9 +33,17 @@ export interface Simulator extends SearchEngine {
 }
 
 const schema = z.strictObject({
-  prompt: anObject<SimulatorPrompt>('a simulator prompt', ['render']).default(zerosearchSimulatorPrompt),
+  prompt: z
+    .union(
+      [anObject<SimulatorPrompt>('', ['render']), aFunction<SimulatorPrompt['render']>()],
+      'must be a simulator prompt or a function',
+    )
+    .default(zerosearchSimulatorPrompt),
   temperature: temperatureSchema.default(0.8),
 })
+
+/** The number of documents that a prompt's `maxTokens` is for. */
+const PROMPTS_DOCUMENTS = 5
 
 /** Characters of an LLM's text that a warning shows. */
 const LONGEST_BEGINNING = 200
@@ -53,7 +61,9 @@ const LONGEST_BEGINNING = 200
  * await zs.display(documents)
  */
 export function createSimulator(model: LanguageModel, options: SimulatorOptions = {}): Simulator {
-  const { prompt, temperature } = parseOptions('create simulator', schema, options)
+  const { temperature, ...given } = parseOptions('create simulator', schema, options)
+  const prompt =
+    typeof given.prompt === 'function' ? { ...zerosearchSimulatorPrompt, render: given.prompt } : given.prompt
   const name = `simulator ${model.name}`
   let warned = false
 
@@ -63,7 +73,7 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
     const asked = neutralize(query.replace(/[\s\p{Cc}]+/gu, ' ').trim(), model)
     const { text } = await model.complete(prompt.render(asked, neutralizeQuestion(question, model), quality, topK), {
       temperature,
-      maxTokens: prompt.maxTokens,
+      maxTokens: Math.ceil((prompt.maxTokens * Math.max(PROMPTS_DOCUMENTS, topK)) / PROMPTS_DOCUMENTS),
       stop: prompt.stop,
       seed: hash(seed, 1),
       ...(signal && { signal }),

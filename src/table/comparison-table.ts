@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { Domain } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import { parseOptions } from '../schema/parse-options.js'
-import { meanInterval, wilsonInterval } from './wilson-interval.js'
+import { bootstrapMean } from '../statistics/bootstrap.js'
+import { wilsonInterval } from '../statistics/wilson-interval.js'
 
 /** One row of the comparison. Metrics are means over questions, in [0, 1]. */
 export interface ComparisonRow {
@@ -19,16 +20,20 @@ export interface ComparisonRow {
   failed: number
   /** Exact match. */
   em: number
-  /** Lower end of the 95 % interval of `em`: Wilson for a set, MOVER over Wilson for an average. */
+  /** Lower end of the 95 % interval of `em`: Wilson for a set, a bootstrap stratified by set for an average of several. */
   emLow: number
   /** Upper end of that interval. */
   emHigh: number
   /** Exact match over the questions that did not fail; null where all of them did. */
   emWithoutFailed: number | null
+  /** Of an average: exact match over its questions, whatever their sets; of a set the same as `em`. */
+  emOfQuestions: number
   /** Share of answers that contain a gold answer. */
   coverEm: number
   /** Bag-of-words F1. */
   f1: number
+  /** What the paper's code calls exact match; null where a score lacks it. */
+  paperEm: number | null
   /** Mean number of searches in a trajectory. */
   searches: number
   /** Share of questions that got an answer. */
@@ -67,7 +72,8 @@ export function comparisonTable(scores: readonly Score[], options: ComparisonOpt
       const cell = cells.get(JSON.stringify([method, dataset]))
       return cell ? [datasetRow(method, dataset, domains.get(dataset) ?? null, cell)] : []
     })
-    return [...perSet, ...averageRows(method, perSet, ordered, domains)]
+    const emOf = (dataset: string): number[] => cells.get(JSON.stringify([method, dataset]))!.map((score) => score.em)
+    return [...perSet, ...averageRows(method, perSet, ordered, domains, emOf)]
   })
   return comparisonRowsToTable(rows)
 }
@@ -101,9 +107,11 @@ function datasetRow(method: string, dataset: string, domain: Domain | null, scor
     em,
     emLow: interval.low,
     emHigh: interval.high,
+    emOfQuestions: em,
     emWithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.em)),
     coverEm: mean(scores.map((score) => score.coverEm)),
     f1: mean(scores.map((score) => score.f1)),
+    paperEm: meanOrNull(scores.map((score) => score.paperEm ?? null)),
     searches: mean(scores.map((score) => score.searches)),
     answered: mean(scores.map((score) => score.answered)),
   }
@@ -114,6 +122,7 @@ function averageRows(
   rows: readonly ComparisonRow[],
   datasets: readonly string[],
   domains: ReadonlyMap<string, Domain>,
+  cellOf: (dataset: string) => readonly number[],
 ): ComparisonRow[] {
   const first = datasets[0] === undefined ? undefined : domains.get(datasets[0])
   const oneDomain = first !== undefined && datasets.every((dataset) => domains.get(dataset) === first)
@@ -123,7 +132,11 @@ function averageRows(
     const wanted = datasets.filter(belongs)
     const parts = rows.filter((row) => belongs(row.dataset))
     if (parts.length === 0 || parts.length < wanted.length) return []
-    const interval = meanInterval(parts.map((row) => ({ proportion: row.em, low: row.emLow, high: row.emHigh })))
+    const [only, second] = parts
+    const interval =
+      only !== undefined && second === undefined
+        ? { low: only.emLow, high: only.emHigh }
+        : bootstrapMean(parts.map((row) => cellOf(row.dataset)))
     return [
       {
         method,
@@ -134,9 +147,11 @@ function averageRows(
         em: mean(parts.map((row) => row.em)),
         emLow: interval.low,
         emHigh: interval.high,
+        emOfQuestions: mean(parts.flatMap((row) => cellOf(row.dataset))),
         emWithoutFailed: meanOrNull(parts.map((row) => row.emWithoutFailed)),
         coverEm: mean(parts.map((row) => row.coverEm)),
         f1: mean(parts.map((row) => row.f1)),
+        paperEm: meanOrNull(parts.map((row) => row.paperEm)),
         searches: mean(parts.map((row) => row.searches)),
         answered: mean(parts.map((row) => row.answered)),
       },
@@ -155,9 +170,11 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
     em: rows.map((row) => row.em),
     emLow: rows.map((row) => row.emLow),
     emHigh: rows.map((row) => row.emHigh),
+    emOfQuestions: rows.map((row) => row.emOfQuestions),
     emWithoutFailed: rows.map((row) => row.emWithoutFailed),
     coverEm: rows.map((row) => row.coverEm),
     f1: rows.map((row) => row.f1),
+    paperEm: rows.map((row) => row.paperEm),
     searches: rows.map((row) => row.searches),
     answered: rows.map((row) => row.answered),
   })

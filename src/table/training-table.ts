@@ -2,10 +2,11 @@ import { table, type ColumnTable } from 'arquero'
 import type { UpdateRecord } from '../schema/update-record.js'
 
 /**
- * One row for each update, in order of `update`, with `UpdateRecord`'s fields as columns. `entropy` and `skipped` hold null
- * where an update has none, as do means and the step's measures where all rollouts failed. `failure` is the commonest
- * cause. Parts of the reward are `reward.<name>`; the algorithm's
- * measures have their own names. Metrics that are numbers, texts or booleans have a column each under their own name, `validationEm` in any case;
+ * One row for each update, in order of `update`, with `UpdateRecord`'s fields as columns. `entropy`, `skipped` and the
+ * differences of log-probabilities hold null where an update has none, as do means and the step's measures where all
+ * rollouts failed. `failure` is the commonest cause. Parts of the reward are `reward.<name>`; the algorithm's measures have
+ * their own names. Metrics that are numbers, texts or booleans have a column each under their own name, `validationEm` in
+ * any case;
  * those named as a field of the record are `metrics.<name>`.
  * @example
  * const table = zs.trainingTable(records)
@@ -26,6 +27,8 @@ export function trainingTable(updates: readonly UpdateRecord[]): ColumnTable {
     loss: measured((row) => row.loss),
     entropy: rows.map((row) => row.entropy ?? null),
     clipFraction: measured((row) => row.clipFraction),
+    samplingLogprobDifferenceMean: rows.map((row) => row.samplingLogprobDifferenceMean ?? null),
+    samplingLogprobDifferenceMax: rows.map((row) => row.samplingLogprobDifferenceMax ?? null),
     gradNorm: measured((row) => row.gradNorm),
     learningRate: rows.map((row) => row.learningRate),
     trajectories: rows.map((row) => row.trajectories),

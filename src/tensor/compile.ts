@@ -99,7 +99,7 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
       )
       return Object.fromEntries(entry.outputs.map((output, i) => [output, fromNative(results[i]!)])) as Results<R>
     } catch (error) {
-      throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      throw callError(name, error)
     } finally {
       uploaded.forEach((id) => native.deleteTensor(id))
     }
@@ -150,6 +150,14 @@ function trace<I extends { [K in keyof I]: Input }, S, R extends Record<string, 
   })
   compileCounter++
   return { functionName, parts: recording.functions, outputs, captured: recording.variables.slice(variables.length) }
+}
+
+function callError(name: string, cause: unknown): Error {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const remedy = /OOM when allocating|RESOURCE_EXHAUSTED|out of memory/i.test(message)
+    ? 'out of memory; smaller microbatches (microbatchTokens), fewer slots or a shorter contextLength need less. '
+    : ''
+  return new Error(`${name}: ${remedy}${message}`, { cause })
 }
 
 function hostTensor(value: HostTensor | number): HostTensor {

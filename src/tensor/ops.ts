@@ -1,6 +1,6 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { tf } from './runtime.js'
-import { attribute, op, runOp } from './trace.js'
+import { backend, tf } from './runtime.js'
+import { attribute, currentTrace, op, runOp } from './trace.js'
 import type { Variable } from './variable.js'
 
 type Tensor = TensorFlow.Tensor
@@ -96,6 +96,57 @@ export function stopGradient(values: Tensor): Tensor {
 }
 
 /**
+ * Adds numbers to single places of a matrix: `result[places[i]] += values[i]`. Without a gradient. Places must not repeat.
+ * @param places int32 [n, 2]
+ * @param values [n]
+ */
+export function scatterAddValues(matrix: Tensor, places: Tensor, values: Tensor): Tensor {
+  const attributes = [attribute.type('T', 'float32'), attribute.type('Tindices', 'int32')]
+  return op('TensorScatterAdd', attributes, [matrix, places, values])[0]!
+}
+
+/**
+ * Rows of a matrix, without a copy and without a gradient.
+ * @param from int32, no dimensions
+ */
+export function rowsFrom(matrix: Tensor, from: Tensor, count: number): Tensor {
+  const begin = tf.stack([from, tf.scalar(0, 'int32')])
+  const size = tf.tensor1d([count, matrix.shape[1]!], 'int32')
+  return op('Slice', [attribute.type('T', 'float32'), attribute.type('Index', 'int32')], [matrix, begin, size])[0]!
+}
+
+/**
+ * Adds to the rows of a variable that follow `from`.
+ * @param variable [rows, ...rest]
+ * @param from int32, no dimensions
+ * @param values [n, ...rest]
+ */
+export function addRows(variable: Variable, from: Tensor, values: Tensor): void {
+  addAt(variable, from.add(tf.range(0, values.shape[0], 1, 'int32')), values)
+}
+
+/** Adds to rows of a variable that are all different. */
+function addAt(variable: Variable, rows: Tensor, values: Tensor): void {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  runOp('ResourceScatterAdd', attributes, [variable.symbol(), rows, values], 0)
+}
+
+/** Rows of a float32 variable, as `gatherRows` gives those of a tensor, without reading the rest. Without a gradient. */
+export function gatherVariable(variable: Variable, ids: Tensor): Tensor {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  const [info] = runOp('ResourceGather', attributes, [variable.symbol(), ids], 1)
+  const shape = [...ids.shape, ...variable.shape.slice(1)]
+  currentTrace()?.setShape(info!.id, shape)
+  return backend.createOutputTensor({ ...info!, shape })
+}
+
+/** Writes rows of a float32 variable in place: `variable[ids[i]] = values[i]`. Ids must not repeat. */
+export function scatterVariable(variable: Variable, ids: Tensor, values: Tensor): void {
+  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
+  runOp('ResourceScatterUpdate', attributes, [variable.symbol(), ids, values], 0)
+}
+
+/**
  * Adds rows to those of a variable. Rows for the same place are summed first, so that the result does not depend on the
  * order in which TensorFlow's threads add.
  * @param variable [rows, ...rest]
@@ -111,8 +162,7 @@ export function scatterAddRows(variable: Variable, ids: Tensor, values: Tensor):
   const summed = segments('UnsortedSegmentSum', values)
   // There are fewer different ids than n: what is over adds zeros to row 0.
   const rows = tf.maximum(segments('UnsortedSegmentMax', ids), tf.scalar(0, 'int32'))
-  const attributes = [attribute.type('dtype', 'float32'), attribute.type('Tindices', 'int32')]
-  runOp('ResourceScatterAdd', attributes, [variable.symbol(), rows, summed], 0)
+  addAt(variable, rows, summed)
 }
 
 /** Index of the largest value on the last axis, int32; the first one among equals. */
@@ -137,6 +187,28 @@ export function fill(shape: readonly number[], value: Tensor): Tensor {
 /** Of all values, in one pass without a copy. Without a gradient. */
 export function sumOfSquares(values: Tensor): Tensor {
   return op('L2Loss', [attribute.type('T', 'float32')], [values])[0]!.mul(2)
+}
+
+/**
+ * Zeroes a share of the values and divides the others by what is left of 1, so that the mean stays. The same seed gives
+ * the same zeros.
+ * @param share In [0, 1), frozen into the trace.
+ * @param seed int32 [2]
+ */
+export function dropOut(values: Tensor, share: number, seed: Tensor): Tensor {
+  const attributes = [
+    attribute.type('dtype', 'float32'),
+    attribute.type('T', 'int32'),
+    attribute.type('Tseed', 'int32'),
+  ]
+  const shape = tf.tensor1d(values.shape, 'int32')
+  const uniform = op('StatelessRandomUniform', attributes, [shape, seed])[0]!
+  return values.mul(
+    tf
+      .greaterEqual(uniform, share)
+      .toFloat()
+      .mul(1 / (1 - share)),
+  )
 }
 
 /**

@@ -58,8 +58,8 @@ export interface Binding {
   call(name: string, inputs: number[], outputs: number, xla: boolean): Promise<NativeResult[]>
   upload(dtype: number, shape: number[], values: ArrayBufferView): number
   deviceName(): string
-  /** Gives the system back what was freed (glibc). */
-  releaseMemory(): void
+  /** Gives the system back what was freed, where that is more than this share of what is used (glibc). */
+  releaseMemory(share: number): Promise<void>
   opList(): Uint8Array
   readonly TF_ATTR_STRING: number
   readonly TF_ATTR_INT: number
@@ -103,4 +103,4 @@ export const backend: NodeBackend = tf.backend() as unknown as NodeBackend
 export const native: Binding = backend.binding
 
 /** TensorFlow's dtype numbers (tensorflow/core/framework/types.proto). */
-export const dtypeNumber = { float32: 1, int32: 3, bool: 10, bfloat16: 14, resource: 20 } as const
+export const dtypeNumber = { float32: 1, int32: 3, uint8: 4, int8: 6, bool: 10, bfloat16: 14, resource: 20 } as const

@@ -20,6 +20,8 @@ interface Symbol {
   output: GraphOutput
   dtype: number
   shape: number[]
+  /** The same value in bfloat16, where this one was made of it. */
+  bfloat16?: GraphOutput
 }
 
 /** Places of an op's inputs. */
@@ -177,11 +179,19 @@ export class Trace {
     })
   }
 
-  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. */
+  /** Tells TensorFlow the shape of a symbol, where it cannot infer it. A dimension of -1 may be any. */
   setShape(id: number, shape: number[]): void {
+    this.shapeless.delete(id)
     const symbol = this.symbol(id, 'setShape')
     native.setShape(this.graph, symbol.output, shape)
     symbol.shape = shape
+  }
+
+  /** Says that the op which made symbol `id` has changed a variable in place. */
+  changed(variable: VariableHandle, id: number): void {
+    const [op] = this.symbol(id, 'changed').output
+    this.accesses.set(this.variable(variable), { lastWrite: op, readsSince: [] })
+    this.effects.add(op)
   }
 
   private addPlaceholder(dtype: number, shape: number[], list: number[]): number {
@@ -258,7 +268,7 @@ export class Trace {
     const half = this.bfloat16 && MATRIX_PRODUCTS.has(name) && symbols.every((s) => s.dtype === dtypeNumber.float32)
     let outputs = symbols.map((symbol) => symbol.output)
     if (half) {
-      outputs = outputs.map((output) => this.cast(output, dtypeNumber.bfloat16))
+      outputs = symbols.map((symbol) => symbol.bfloat16 ?? this.cast(symbol.output, dtypeNumber.bfloat16))
       attributes = attributes.filter((attribute) => attribute.name !== 'T')
     }
     const writes = VARIABLE_READS.has(name) ? NONE : ALL
@@ -271,9 +281,10 @@ export class Trace {
         output = this.cast(output, dtypeNumber.float32)
         dtype = dtypeNumber.float32
       }
-      const unknown = (shape === null || shape.includes(-1)) && name !== 'ReadVariableOp'
+      const unknown = (shape === null || shape.includes(-1)) && !VARIABLE_READS.has(name)
       const known = unknown ? [] : (shape ?? [])
       const id = this.define(output, dtype, known)
+      if (name === 'Cast' && symbols[0]!.dtype === dtypeNumber.bfloat16) this.symbols.get(id)!.bfloat16 = outputs[0]!
       if (unknown) this.shapeless.set(id, `${name} (${JSON.stringify(shape)})`)
       return { id, dtype, shape: known }
     })
@@ -368,5 +379,6 @@ export const attribute = {
     value: dtypeNumber[dtype],
   }),
   int: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_INT, value }),
+  float: (name: string, value: number): OpAttribute => ({ name, type: native.TF_ATTR_FLOAT, value }),
   bool: (name: string, value: boolean): OpAttribute => ({ name, type: native.TF_ATTR_BOOL, value }),
 }

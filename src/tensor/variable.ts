@@ -1,8 +1,15 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { backend, dtypeNumber, native } from './runtime.js'
+import type { TensorInfo } from './runtime.js'
 import { attribute, currentTrace, runOp } from './trace.js'
 
 let counter = 0
+
+/** How a variable keeps its values. What is narrower than float32 is float32 wherever it is read or assigned. */
+export type StoredType = 'float32' | 'int32' | 'bfloat16' | 'int8' | 'uint8'
+
+/** Bytes of one value. */
+export const storedBytes: Record<StoredType, number> = { float32: 4, int32: 4, bfloat16: 2, int8: 1, uint8: 1 }
 
 /**
  * State that lives on the device and that compiled functions read and change in place: weights, optimizer state,
@@ -12,13 +19,13 @@ export class Variable {
   private handle: number | undefined
 
   /**
-   * @param shape Fixed.
+   * @param shape Fixed; a dimension of -1 may be any, and only ops that are given the value's id may use it.
    * @param dtype Default float32.
    * @param name Shown in errors.
    */
   constructor(
     readonly shape: readonly number[],
-    readonly dtype: 'float32' | 'int32' = 'float32',
+    readonly dtype: StoredType = 'float32',
     readonly name: string = 'variable',
   ) {
     const attributes = [
@@ -44,13 +51,26 @@ export class Variable {
     const trace = currentTrace()
     const [info] = runOp('ReadVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol()], 1)
     trace?.setShape(info!.id, [...this.shape])
-    return backend.createOutputTensor({ id: info!.id, dtype: dtypeNumber[this.dtype], shape: [...this.shape] })
+    const value = { id: info!.id, dtype: dtypeNumber[this.dtype], shape: [...this.shape] }
+    if (this.dtype === this.valueType) return backend.createOutputTensor(value)
+    const wide = backend.createOutputTensor({ ...cast(value.id, this.dtype, 'float32'), shape: value.shape })
+    if (!trace) backend.binding.deleteTensor(value.id)
+    return wide
   }
 
-  /** Sets the value. Throws on another shape. */
+  /** Sets the value; to int8 and uint8 it is cut to an integer. Throws on another shape. */
   assign(value: TensorFlow.Tensor): void {
     this.check(value, 'assign')
-    runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), value], 0)
+    const input = this.dtype === this.valueType ? value : cast(value, 'float32', this.dtype).id
+    runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), input], 0)
+    if (typeof input === 'number' && !currentTrace()) backend.binding.deleteTensor(input)
+  }
+
+  /** Sets the value to what an op has made (see `runOp`), whose shape need not be known. */
+  replace(id: number): void {
+    const symbol = this.symbol()
+    currentTrace()?.setShape(id, [...this.shape])
+    runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [symbol, id], 0)
   }
 
   /** Adds to the value. Throws on another shape. */
@@ -73,14 +93,25 @@ export class Variable {
     this.handle = undefined
   }
 
+  /** What `read` gives and `assign` takes. */
+  private get valueType(): 'float32' | 'int32' {
+    return this.dtype === 'int32' ? 'int32' : 'float32'
+  }
+
   private check(value: TensorFlow.Tensor, operation: string): void {
-    if (value.dtype !== this.dtype || value.shape.join() !== this.shape.join()) {
+    if (value.dtype !== this.valueType || value.shape.join() !== this.shape.join()) {
       throw new Error(
-        `${operation}: variable ${this.name} is ${this.dtype} [${this.shape.join(', ')}], ` +
+        `${operation}: variable ${this.name} is ${this.valueType} [${this.shape.join(', ')}], ` +
           `got ${value.dtype} [${value.shape.join(', ')}]`,
       )
     }
   }
+}
+
+/** A value in another type; `value` may be of a type that tfjs does not know. */
+function cast(value: TensorFlow.Tensor | number, from: StoredType, to: StoredType): TensorInfo {
+  const attributes = [attribute.type('SrcT', from), attribute.type('DstT', to), attribute.bool('Truncate', false)]
+  return runOp('Cast', attributes, [value], 1)[0]!
 }
 
 /** All variables in a nesting of arrays and records, each once, by the path to its first place, in a fixed order. */

@@ -8,7 +8,7 @@ import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { LearnerSettings } from './learner.js'
 import { scheduleFactor } from './learning-rate.js'
-import { compileLoss, compileTargets } from './loss-function.js'
+import { compileLoss, compileTargets, modelWeights } from './loss-function.js'
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
@@ -23,7 +23,7 @@ import { createValueHead, valuesOf } from './value-head.js'
 /** Settings of PPO's critic. */
 export interface CriticSettings {
   /**
-   * False: a copy of the policy with a value head, which learns by itself. True: the head is on the policy, which halves the
+   * False: a copy of what the policy trains (its adapter, where it has one) with a value head, which learns by itself. True: the head is on the policy, which halves the
    * memory, and both learn by one loss at the policy's learning rate. Default false, as in the paper.
    */
   shared: boolean
@@ -48,7 +48,7 @@ export const criticSchema: z.ZodType<CriticSettings, unknown> = z.strictObject({
   valueCoef: z.number().positive().default(0.1),
 })
 
-/** A critic of its own: a copy of the policy with a value head. */
+/** A critic of its own: a copy of the policy with a value head. Below an adapter, both have one model. */
 export interface Critic {
   readonly weights: Weights
   readonly optimizer: Optimizer
@@ -74,8 +74,9 @@ export async function createCritic(
   critic: CriticSettings,
   settings: LearnerSettings & Pick<PolicySettings, 'lossDivisor'> & { updates: number },
 ): Promise<Critic> {
-  const trainable = { ...(await cloneWeights(policy.weights)), ...(await createValueHead(policy)) }
-  const model = { trainable, frozen: {} }
+  const { trainable: learned, frozen } = modelWeights(policy)
+  const trainable = { ...(await cloneWeights(learned)), ...(await createValueHead(policy)) }
+  const model = { trainable, frozen }
   const optimizer = await createOptimizer(trainable, settings)
   const valuesCompiled = compileValues(policy, settings)
   const accumulate = compileLoss('value loss', policy, settings, (outputs, inputs: Traced<LossInputs>) =>

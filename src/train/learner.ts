@@ -3,6 +3,7 @@ import type { Weights } from '../model/weights.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import type { SamplingDifference } from './sampling-difference.js'
 import { optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
 
@@ -16,7 +17,8 @@ export interface Group {
 }
 
 /** What one step measured, by the names that the record of an update has. */
-export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped' | 'measures'>
+export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped' | 'measures'> &
+  SamplingDifference
 
 /** What a saved run keeps of a learner besides the policy. */
 export interface LearnerState {
@@ -35,17 +37,20 @@ export interface Learner {
    */
   step(groups: readonly Group[], learningRate: number): Promise<LearnerStep>
   state(): LearnerState
-  /** Sets the counters of a saved state; `state().weights` is filled by whoever reads them. */
-  restore(counters: LearnerState['counters']): void
+  /** Takes on the counters of a saved state; whoever calls it then reads the values of `state().weights`. */
+  restore(counters: LearnerState['counters']): Promise<void>
   /** Frees what the learner made; the policy stays. */
   dispose(): void
 }
 
 /** Settings of every learner. */
-export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay'> {
+export interface LearnerSettings extends Pick<OptimizerSettings, 'maxGradNorm' | 'weightDecay' | 'optimizerStates'> {
   /** Temperature that trajectories are sampled at; log-probabilities are taken at it too. Default 1. */
   temperature: number
-  /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
+  /**
+   * Ids of a microbatch, padding included; memory grows with it. Default: 4096, or what fits into the memory that is free
+   * when the run begins (memory-model.ts). A resumed run goes on with its own number.
+   */
   microbatchTokens: number
   /**
    * Matrix products of the optimization in bfloat16; old log-probabilities are then computed anew in bfloat16 as well.
@@ -58,6 +63,7 @@ export const learnerSettings = {
   temperature: z.number().positive().default(1),
   maxGradNorm: optimizerSettings.maxGradNorm,
   weightDecay: optimizerSettings.weightDecay,
-  microbatchTokens: z.int().min(1).default(4096),
+  optimizerStates: optimizerSettings.optimizerStates,
+  microbatchTokens: z.int().min(1).exactOptional(),
   bfloat16: z.boolean().default(false),
 }

@@ -1,25 +1,30 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { byKind, sequenceLayout, unembed } from '../model/forward.js'
-import { addEmbeddingGradient, embedTokens, onlyWeight, runTrainedLayers, trained } from '../model/trained-layers.js'
+import { headKey } from '../model/forward.js'
+import { targetLogprobs } from '../model/target-logprobs.js'
+import { addEmbeddingGradient, embedTokens, runTrainedLayers } from '../model/trained-layers.js'
 import type { TrainedWeights } from '../model/trained-layers.js'
-import { vocabularyMask } from '../model/vocabulary-mask.js'
 import type { Weights } from '../model/weights.js'
 import type { LocalModel } from '../language-model/local-model.js'
 import { compile } from '../tensor/compile.js'
 import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import { gatherRows, targetLogprobs } from '../tensor/ops.js'
+import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 type Tensor = TensorFlow.Tensor
 
 /** The parts of a local model that training needs. */
-export type Trainable = Pick<LocalModel, 'config' | 'weights' | 'tokenizer'>
+export type Trainable = Pick<LocalModel, 'config' | 'weights' | 'tokenizer' | 'adapter'>
 
 /** A model's weights in two parts: gradients are taken of the trainable ones alone. A key is in one of them. */
 export interface ModelWeights {
   trainable: Weights
   frozen: Weights
+}
+
+/** Which of a model's weights are trained: those of its adapter, or all where it has none. */
+export function modelWeights({ weights, adapter }: Trainable): ModelWeights {
+  return adapter ? { trainable: adapter.weights, frozen: weights } : { trainable: weights, frozen: {} }
 }
 
 /** What a compiled loss function reads, and the gradients that it adds to: one for each trainable weight. */
@@ -30,10 +35,18 @@ export interface TrainingState extends ModelWeights {
 /** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
 export type TargetInputs = Record<'ids' | 'logitRows' | 'targets', HostTensor>
 
+/** With a seed (int32, no dimensions), inputs of the adapter are dropped. */
+export interface DropoutInputs {
+  dropoutSeed?: HostTensor
+}
+
 /** What the model says about the trained tokens. */
 export interface TargetOutputs {
-  /** Log-probability of each [targets], at the temperature and over the tokenizer's ids, as the sampler has it. */
-  logprobs: Tensor
+  /**
+   * Log-probability of each [targets], at the temperature and over the tokenizer's ids, as the sampler has it. Logits are
+   * computed by whoever reads it.
+   */
+  readonly logprobs: Tensor
   /** Hidden states that predict them [targets, hidden], after the final norm: what a value head reads. */
   hidden: Tensor
   /** All weights, and the gradients of those that learn. */
@@ -51,21 +64,26 @@ export interface LogprobOptions {
 function targetOutputs(
   { config, tokenizer }: Trainable,
   temperature: number,
-  state: TrainedWeights,
+  { weights, gradients }: TrainedWeights,
   embedded: Tensor,
-  inputs: Traced<TargetInputs>,
+  inputs: Traced<TargetInputs & DropoutInputs>,
 ): TargetOutputs {
-  const time = inputs.ids.shape[1]!
-  const layouts = byKind(config, (rope, window) => sequenceLayout(config, rope, window, time))
-  const states = runTrainedLayers(config, state, embedded, layouts)
-  const hidden = gatherRows(states.reshape([-1, config.hiddenSize]), inputs.logitRows)
-  const head = trained('head', (weights, rows, { targets }: { targets: Tensor }) => {
-    const masked = vocabularyMask(config.vocabSize, tokenizer.vocabSize)
-    const logits = masked(unembed(config, weights, rows))
-    return targetLogprobs(temperature === 1 ? logits : logits.div(temperature), targets)
+  const { ids, dropoutSeed } = inputs
+  const states = runTrainedLayers(config, { weights, gradients }, ids, embedded, {
+    ...(dropoutSeed && { dropoutSeed }),
   })
-  const headKey = config.tieWordEmbeddings ? 'embed' : 'lmHead'
-  return { logprobs: head(onlyWeight(state, headKey), hidden, { targets: inputs.targets }), hidden, state }
+  const hidden = gatherRows(states.reshape([-1, config.hiddenSize]), inputs.logitRows)
+  const key = headKey(config)
+  const gradient = gradients[key]
+  const head = { weight: weights[key]!, ...(gradient && { gradient }) }
+  const options = { vocabulary: tokenizer.vocabSize, temperature }
+  return {
+    get logprobs() {
+      return targetLogprobs(config, head, hidden, inputs.targets, options)
+    },
+    hidden,
+    state: { weights, gradients },
+  }
 }
 
 /** Compiles what is read of a model at the trained tokens, without gradients. */

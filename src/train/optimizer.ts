@@ -3,8 +3,11 @@ import { clearWeights, disposeWeights, zeroWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
-import { applyAdam, fill, sumOfSquares } from '../tensor/ops.js'
+import { sumOfSquares } from '../tensor/ops.js'
+import { releaseIdleMemory } from '../tensor/release-memory.js'
 import { tf } from '../tensor/runtime.js'
+import type { Variable } from '../tensor/variable.js'
+import { eightBitState, float32State } from './adam-state.js'
 
 /** AdamW (arXiv 1711.05101) with clipping of the global gradient norm. */
 export interface OptimizerSettings {
@@ -18,6 +21,11 @@ export interface OptimizerSettings {
   weightDecay: number
   /** Gradients are scaled down to this global norm. Default 1. */
   maxGradNorm: number
+  /**
+   * `float32`: 8 bytes for each value of the weights. `8-bit`: 2 bytes, for models that would not fit otherwise; a step
+   * takes longer. Default `float32`.
+   */
+  optimizerStates: 'float32' | '8-bit'
 }
 
 const moment = z.number().min(0).lt(1)
@@ -28,13 +36,14 @@ export const optimizerSettings = {
   epsilon: z.number().positive().default(1e-8),
   weightDecay: z.number().min(0).default(0),
   maxGradNorm: z.number().positive().default(1),
+  optimizerStates: z.enum(['float32', '8-bit']).default('float32'),
 }
 
 /** Accumulated gradients and optimizer state of one set of weights. */
 export interface Optimizer {
   /** Compiled loss functions add to these. */
   readonly gradients: Weights
-  /** Running means of gradients (`first.…`) and of their squares (`second.…`): what a saved run must keep. */
+  /** Means of gradients and of their squares, as they are kept (adam-state.ts): what a saved run must keep. */
   readonly moments: Weights
   /** Steps so far. */
   steps: number
@@ -56,49 +65,40 @@ export interface Optimizer {
   dispose(): void
 }
 
-interface State {
-  weights: Weights
-  gradients: Weights
-  first: Weights
-  second: Weights
-}
-
 const gradientNorm = compile('gradient norm', (_: NoInputs, gradients: Weights) => {
   const squares = Object.values(gradients).map((gradient) => sumOfSquares(gradient.read()))
   return { norm: tf.sqrt(tf.addN(squares)) }
 })
 
-type Scalars = Record<'learningRate' | 'scale' | 'decay' | 'beta1' | 'beta2' | 'epsilon' | 'zero', number>
+const decay = compile('weight decay', ({ factor }: Traced<{ factor: number }>, weight: Variable) => {
+  weight.assign(weight.read().mul(factor))
+  return {}
+})
 
-/** One pass over the state: TensorFlow's own fused kernel. */
-const compileUpdate = (decays: boolean) =>
-  compile('adamw', (s: Traced<Scalars>, state: State) => {
-    for (const [key, weight] of Object.entries(state.weights)) {
-      const gradient = state.gradients[key]!
-      if (decays && weight.shape.length > 1) weight.assign(weight.read().mul(s.decay))
-      applyAdam(weight, state.first[key]!, state.second[key]!, gradient.read().mul(s.scale), s)
-      gradient.assign(fill(weight.shape, s.zero))
-    }
-    return {}
-  })
+/** Multiples of it, modulo 1, are spread evenly over [0, 1) however many there are. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2
 
 const defaults = z.object(optimizerSettings).parse({})
 
 /** @param weights The weights to train; they stay the caller's. */
 export async function createOptimizer(weights: Weights, settings: Partial<OptimizerSettings> = {}): Promise<Optimizer> {
-  const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = { ...defaults, ...settings }
-  const state: State = {
-    weights,
-    gradients: await zeroWeights(weights),
-    first: await zeroWeights(weights),
-    second: await zeroWeights(weights),
-  }
-  const update = compileUpdate(weightDecay > 0)
-  const named = (name: 'first' | 'second'): [string, Weights[string]][] =>
-    Object.entries(state[name]).map(([key, variable]) => [`${name}.${key}`, variable])
+  const { beta1, beta2, epsilon, weightDecay, maxGradNorm, optimizerStates } = { ...defaults, ...settings }
+  const gradients = await zeroWeights(weights)
+  const makeState = optimizerStates === '8-bit' ? eightBitState : float32State
+  const states = Object.entries(weights).map(([key, weight]) => ({
+    key,
+    weight,
+    state: makeState({ weight, gradient: gradients[key]! }),
+  }))
+  const moments = Object.fromEntries(
+    states.flatMap(({ key, state }) =>
+      Object.entries(state.variables).map(([name, variable]) => [`${name}.${key}`, variable] as const),
+    ),
+  )
+  await clearWeights(moments)
   const optimizer: Optimizer = {
-    gradients: state.gradients,
-    moments: Object.fromEntries([...named('first'), ...named('second')]),
+    gradients,
+    moments,
     steps: 0,
     async step(learningRate) {
       const norm = await optimizer.check()
@@ -106,9 +106,9 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
       return norm
     },
     async check() {
-      const norm = (await gradientNorm({}, state.gradients)).norm.data[0]!
+      const norm = (await gradientNorm({}, gradients)).norm.data[0]!
       if (!Number.isFinite(norm)) {
-        await clearWeights(state.gradients)
+        await clearWeights(gradients)
         throw new Error(
           `optimizer step: the gradient norm must be finite, got ${norm}; lower the learning rate or look at the batch`,
         )
@@ -124,21 +124,27 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
         // m/c₁ / (√(v/c₂) + ε) = √c₂/c₁ · m / (√v + ε·√c₂), so that the corrections go into the two scalars.
         learningRate: (learningRate * correction2) / correction1,
         epsilon: epsilon * correction2,
-        decay: 1 - learningRate * weightDecay,
         scale,
         beta1,
         beta2,
-        zero: 0,
+        dither: (steps * GOLDEN) % 1,
       }
-      await update(scalars, state)
+      // Asked for at once, so that no other call of the engine sees some weights of this step and some of the last.
+      const factor = 1 - learningRate * weightDecay
+      await Promise.all(
+        states.flatMap(({ weight, state }) => [
+          ...(weightDecay > 0 && weight.shape.length > 1 ? [decay({ factor }, weight)] : []),
+          state.apply(scalars),
+        ]),
+      )
+      await clearWeights(gradients)
+      await releaseIdleMemory()
       optimizer.steps = steps
     },
-    clear: () => clearWeights(state.gradients),
+    clear: () => clearWeights(gradients),
     dispose() {
-      disposeWeights(state.gradients)
-      disposeWeights(state.first)
-      disposeWeights(state.second)
-      update.dispose()
+      disposeWeights(gradients)
+      disposeWeights(moments)
     },
   }
   return optimizer

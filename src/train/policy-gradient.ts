@@ -83,7 +83,7 @@ export async function createPolicyGradient(
 ): Promise<Learner> {
   const updater = await createPolicyUpdater(policy, settings)
   const shaping = createRewardShaping(settings)
-  const { optimizer } = updater
+  const { optimizer, reference } = updater
   return {
     async step(groups, learningRate) {
       const { sequences, groupSizes } = trainedBatch(groups)
@@ -98,10 +98,15 @@ export async function createPolicyGradient(
       return { ...step, measures }
     },
     state: () => ({
-      weights: { reference: updater.reference, optimizer: optimizer.moments },
-      counters: { optimizerSteps: optimizer.steps, ...(settings.adaptiveKl && { klCoef: shaping.klCoef }) },
+      weights: { ...(reference.copy && { reference: reference.copy }), optimizer: optimizer.moments },
+      counters: {
+        optimizerSteps: optimizer.steps,
+        referenceIsBase: Number(reference.isBase),
+        ...(settings.adaptiveKl && { klCoef: shaping.klCoef }),
+      },
     }),
-    restore({ optimizerSteps, klCoef }) {
+    async restore({ optimizerSteps, referenceIsBase, klCoef }) {
+      await reference.become(referenceIsBase === 1)
       optimizer.steps = optimizerSteps!
       if (klCoef !== undefined) shaping.klCoef = klCoef
     },

@@ -39,6 +39,11 @@ export interface PolicySettings {
   epochs: number
   /** Trajectories of one optimizer step, drawn anew in each epoch. Default: all of the batch. */
   minibatchTrajectories?: number
+  /**
+   * How the reference policy's weights are kept: `bfloat16` takes half of the memory. The divergence then begins at that
+   * of the rounding, which is 0 for a model that was published in bfloat16. Default `float32`.
+   */
+  reference: 'float32' | 'bfloat16'
   /** Corrects for a sampler whose log-probabilities are not the trainer's; these are then computed anew. Default none. */
   importanceCorrection?: ImportanceOptions
 }
@@ -68,6 +73,7 @@ export function policySettings(defaults: Partial<PolicySettings> = {}) {
     lossDivisor: positive.default(1024),
     epochs: z.int().min(1).default(1),
     minibatchTrajectories: z.int().min(1).exactOptional(),
+    reference: z.enum(['float32', 'bfloat16']).default('float32'),
     importanceCorrection: z
       .strictObject({
         level: z.enum(['token', 'sequence']).exactOptional(),

@@ -2,20 +2,24 @@ import { importanceWeights, samplerMismatch } from '../algorithm/importance-weig
 import { lossShares } from '../algorithm/loss-share.js'
 import { clippedPolicyLoss } from '../algorithm/policy-loss.js'
 import { clippedValueLoss } from '../algorithm/value-loss.js'
-import { cloneWeights, disposeWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import type { Traced } from '../tensor/compile.js'
 import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { tf } from '../tensor/runtime.js'
 import type { LearnerSettings, LearnerStep } from './learner.js'
-import { compileLoss, compileTargetLogprobs } from './loss-function.js'
+import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
+import { memoryGuard } from './memory-model.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { minibatches } from './minibatches.js'
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
+import { createReference } from './reference.js'
+import type { Reference } from './reference.js'
+import { samplingDifferences } from './sampling-difference.js'
+import type { SamplingDifferences } from './sampling-difference.js'
 import { readRows } from './target-rows.js'
 import type { TokenRows } from './target-rows.js'
 import type { TrainedSequence } from './trained-batch.js'
@@ -50,8 +54,8 @@ export interface CriticSteps {
 export interface PolicyUpdater {
   readonly optimizer: Optimizer
   readonly model: ModelWeights
-  /** Frozen, as the policy was when the run began. */
-  readonly reference: Weights
+  /** The policy as it was when the run began. */
+  readonly reference: Reference
   /** Log-probabilities of a batch before its first step, and how far sampler and trainer disagree. */
   measure(sequences: readonly TrainedSequence[]): Promise<Omit<UpdateRows, 'advantages'> & { samplerKl?: number }>
   /**
@@ -91,8 +95,10 @@ export async function createPolicyUpdater(
   shared?: SharedValueHead,
 ): Promise<PolicyUpdater> {
   const { klIn, klCoef, klEstimator, ratio, bfloat16, microbatchTokens, importanceCorrection, seed = 0 } = settings
-  const reference = { trainable: await cloneWeights(policy.weights), frozen: {} }
-  const model = { trainable: { ...policy.weights, ...shared?.head }, frozen: {} }
+  const reference = await createReference(policy, settings.reference)
+  const { trainable, frozen } = modelWeights(policy)
+  const model = { trainable: { ...trainable, ...shared?.head }, frozen }
+  const refuseLarge = memoryGuard({ ...settings, config: policy.config })
   const optimizer = await createOptimizer(model.trainable, settings)
   const logprobsOf = compileTargetLogprobs(policy, settings)
   const lossOptions = {
@@ -106,13 +112,14 @@ export async function createPolicyUpdater(
   }
   const accumulate = compileLoss('policy loss', policy, settings, (outputs, inputs: Traced<LossInputs>) => {
     const sequences = inputs.ids.shape[0]
-    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs: outputs.logprobs }, lossOptions, sequences)
-    if (!shared) return { loss, metrics: { ...metrics, valueLoss: tf.scalar(0), valueClipped: tf.scalar(0) } }
+    const { logprobs } = outputs
+    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs }, lossOptions, sequences)
+    if (!shared) return { loss, metrics: { ...metrics, logprobs, valueLoss: tf.scalar(0), valueClipped: tf.scalar(0) } }
     const { oldValues, returns, share } = inputs as Required<typeof inputs>
     const value = clippedValueLoss({ values: valuesOf(outputs), oldValues, returns, share }, shared.clip)
     return {
       loss: loss.add(value.loss.mul(shared.coef)),
-      metrics: { ...metrics, ...value.metrics, valueLoss: value.loss },
+      metrics: { ...metrics, ...value.metrics, logprobs, valueLoss: value.loss },
     }
   })
 
@@ -120,6 +127,7 @@ export async function createPolicyUpdater(
     sequences: readonly TrainedSequence[],
     places: readonly number[],
     rows: UpdateRows,
+    differences: SamplingDifferences | undefined,
   ): Promise<Sums> {
     const members = places.map((place) => sequences[place]!)
     const shares = lossShares(
@@ -136,7 +144,9 @@ export async function createPolicyUpdater(
       maxRatio: 0,
       minRatio: Infinity,
     }
-    for (const batch of toMicrobatches(members, microbatchTokens)) {
+    const microbatches = toMicrobatches(members, microbatchTokens)
+    microbatches.forEach(refuseLarge)
+    for (const batch of microbatches) {
       const { ids, logitRows, targets } = batch
       const row = (of: TokenRows): HostTensor =>
         float32(perTarget(batch, ({ sequence, token }) => of[places[sequence]!]![token]!))
@@ -155,6 +165,7 @@ export async function createPolicyUpdater(
       }
       const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
       for (const key of SUMMED) sums[key] += result[key].data[0]!
+      differences?.add(batch, result.logprobs, members)
       sums.maxRatio = Math.max(sums.maxRatio, result.maxRatio.data[0]!)
       sums.minRatio = Math.min(sums.minRatio, result.minRatio.data[0]!)
     }
@@ -164,14 +175,16 @@ export async function createPolicyUpdater(
   return {
     optimizer,
     model,
-    reference: reference.trainable,
+    reference,
     async measure(sequences) {
+      // Before anything is computed.
+      toMicrobatches(sequences, microbatchTokens).forEach(refuseLarge)
       const read = (weights: ModelWeights): Promise<number[][]> =>
         readRows(sequences, microbatchTokens, async (inputs) => (await logprobsOf(inputs, weights)).logprobs)
       const sampler = sequences.map(({ samplerLogprobs }) => samplerLogprobs)
       // The sampler computes in float32 as the trainer does, so that its own log-probabilities are the old ones.
       const oldLogprobs = bfloat16 || importanceCorrection ? await read(model) : sampler
-      const refLogprobs = await read(reference)
+      const refLogprobs = await read(reference.weights)
       if (!importanceCorrection) return { oldLogprobs, refLogprobs }
       return {
         oldLogprobs,
@@ -187,14 +200,18 @@ export async function createPolicyUpdater(
         sequences[place]!.trained.length > 0 &&
         (diverged || rows.advantages[place]!.some((advantage) => advantage !== 0))
       const total = createTotal()
+      const differences = samplingDifferences()
+      const before = optimizer.steps
       for (let epoch = 0; epoch < settings.epochs; epoch++) {
         const steps = minibatches(sequences.length, settings.minibatchTrajectories, seed + 31 * optimizer.steps + epoch)
         for (const places of steps) {
           const learns = !frozen && (shared !== undefined || places.some(teaches))
-          await critic?.accumulate(places)
-          const sums = await accumulateMinibatch(sequences, places, rows)
+          // Later on the policy is no longer the one that sampled.
+          const sampled = epoch === 0 && optimizer.steps === before
           const tokens = places.reduce((sum, place) => sum + sequences[place]!.trained.length, 0)
           try {
+            const sums = await accumulateMinibatch(sequences, places, rows, sampled ? differences : undefined)
+            await critic?.accumulate(places)
             if (!Number.isFinite(sums.loss)) throw new Error(notFinite(sums.loss))
             const criticNorm = await critic?.check()
             // Without evidence what has been accumulated is 0 up to rounding; a step would move the weights on momentum.
@@ -214,10 +231,10 @@ export async function createPolicyUpdater(
           }
         }
       }
-      return total.step(shared !== undefined)
+      return { ...total.step(shared !== undefined), ...differences.result() }
     },
     dispose() {
-      disposeWeights(reference.trainable)
+      reference.dispose()
       optimizer.dispose()
       accumulate.dispose()
       logprobsOf.dispose()

@@ -48,7 +48,7 @@ export async function createPpo(
   const updater = await createPolicyUpdater(policy, settings, head && { head, clip: valueClip, coef: valueCoef })
   const headValues = head && compileValues(policy, settings)
   const shaping = createRewardShaping(settings)
-  const { optimizer } = updater
+  const { optimizer, reference } = updater
   let update = 0
   return {
     async step(groups, learningRate) {
@@ -80,19 +80,21 @@ export async function createPpo(
     },
     state: () => ({
       weights: {
-        reference: updater.reference,
+        ...(reference.copy && { reference: reference.copy }),
         optimizer: optimizer.moments,
         ...(head && { valueHead: head }),
         ...(critic && { critic: critic.weights, criticOptimizer: critic.optimizer.moments }),
       },
       counters: {
         optimizerSteps: optimizer.steps,
+        referenceIsBase: Number(reference.isBase),
         updates: update,
         ...(critic && { criticOptimizerSteps: critic.optimizer.steps }),
         ...(settings.adaptiveKl && { klCoef: shaping.klCoef }),
       },
     }),
-    restore({ optimizerSteps, updates, criticOptimizerSteps, klCoef }) {
+    async restore({ optimizerSteps, referenceIsBase, updates, criticOptimizerSteps, klCoef }) {
+      await reference.become(referenceIsBase === 1)
       optimizer.steps = optimizerSteps!
       update = updates!
       if (critic) critic.optimizer.steps = criticOptimizerSteps!

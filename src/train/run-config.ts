@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { curriculumSchema } from '../simulator/curriculum.js'
 import type { Curriculum } from '../simulator/curriculum.js'
 import {
   createGrpo,
@@ -39,7 +40,7 @@ export interface RunConfig extends LearnerSettings, PolicySettings, GroupSetting
   algorithm: Algorithm
   /** Batches of rollouts. */
   updates: number
-  /** How the probability of noisy documents grows. */
+  /** The probability of noisy documents, update by update. A function is called for all of them when training begins. */
   curriculum: Curriculum
   /** Questions of a batch. Default 16. */
   questionsPerUpdate: number
@@ -102,7 +103,7 @@ export function runConfigShape(algorithm: unknown): z.ZodRawShape {
   return {
     algorithm: z.enum(names),
     updates: z.int().min(1),
-    curriculum: z.strictObject({ start: share, end: share, base: z.number().min(1).exactOptional() }),
+    curriculum: curriculumSchema,
     questionsPerUpdate: z.int().min(1).default(16),
     groupSize: z.int().min(groupSize).default(5),
     learningRate: z.number().positive().default(1e-6),
@@ -123,7 +124,9 @@ export const RUN_CONFIG_KEYS = [
 ] as (keyof RunConfig)[]
 
 /** What `RunConfig` asks of several settings together. */
-export function wholeConfig<T extends RunConfig>(schema: z.ZodType<T, unknown>): z.ZodType<T, unknown> {
+export function wholeConfig<T extends Omit<RunConfig, 'microbatchTokens'>>(
+  schema: z.ZodType<T, unknown>,
+): z.ZodType<T, unknown> {
   const trajectories = (config: T): number => config.questionsPerUpdate * config.groupSize
   return schema
     .refine(({ minibatchTrajectories = 1, ...config }) => minibatchTrajectories <= trajectories(config as T), {
@@ -142,7 +145,9 @@ export function wholeConfig<T extends RunConfig>(schema: z.ZodType<T, unknown>):
 
 /** The run's configuration among checked options. */
 export const runConfigOf = (options: RunConfig): RunConfig =>
-  z.object(runConfigShape(options.algorithm)).parse(options) as unknown as RunConfig
+  z
+    .object({ ...runConfigShape(options.algorithm), microbatchTokens: z.int().min(1) })
+    .parse(options) as unknown as RunConfig
 
 export const createLearner = (policy: Trainable, config: RunConfig): Promise<Learner> =>
   ALGORITHMS[config.algorithm].create(policy, config)

@@ -7,22 +7,25 @@ import { readJsonl, writeJsonl } from '../file/jsonl.js'
 import { errorMessage } from '../file/write-error.js'
 import { openFolder } from '../file/write-folder.js'
 import type { FolderKind, FolderWriter } from '../file/write-folder.js'
+import { baseOf, readAdapter } from '../model/adapter-folder.js'
 import { readCheckpoint } from '../model/checkpoint.js'
-import type { Checkpoint } from '../model/checkpoint.js'
+import type { NamedTensor } from '../model/checkpoint.js'
 import { openSafetensors } from '../model/safetensors.js'
 import { readWeightFile, writeWeightFile } from '../model/weight-file.js'
 import { expectedShapes } from '../model/weight-names.js'
 import { setWeight } from '../model/weights.js'
+import type { Weights } from '../model/weights.js'
 import type { LocalModel } from '../language-model/local-model.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Learner } from './learner.js'
+import { modelWeights } from './loss-function.js'
 import { checkResumable } from './run-manifest.js'
 import type { RunManifest } from './run-manifest.js'
 
 /**
  * A training run on disk, enough to go on with it as if it had never stopped:
- * `policy/` is a model folder that transformers loads, `updates.jsonl` has the records, `run.json` the manifest and the
+ * `policy/` is a model folder that transformers loads, or the folder of its adapter that PEFT loads, `updates.jsonl` has the records, `run.json` the manifest and the
  * learner's counters, and one safetensors file each the rest of its state (`reference`, `optimizer`). `previous/` is the
  * same of the save before.
  */
@@ -82,7 +85,7 @@ export async function saveRun(
  * Reads a saved run into the policy and its learner. Where its newest save is damaged, this is said, and it is the one
  * before.
  * @param allowed What may differ from the saved manifest.
- * @throws {Error} where there is none, or its manifest is not this; policy and learner are then as they were
+ * @throws {Error} where there is none, or its manifest is not this; the policy is then as it was
  */
 export async function resumeRun(
   folder: string,
@@ -91,14 +94,22 @@ export async function resumeRun(
   manifest: RunManifest,
   allowed: readonly (keyof RunManifest)[],
 ): Promise<UpdateRecord[]> {
-  const { weights } = learner.state()
-  const { place, file, records, checkpoint } = await newestWhole(folder, Object.keys(weights))
+  const { place, file, records, saved } = await newestWhole(folder, policy, learner)
   checkResumable(folder, file.manifest, manifest, allowed, records.length)
-  checkModel(folder, checkpoint, policy)
-  for (const [name, variables] of Object.entries(weights)) await readWeightFile(stateFile(place, name), variables)
-  for await (const { key, data } of checkpoint.tensors()) await setWeight(policy.weights[key]!, data)
-  learner.restore(file.counters)
+  const { trainable } = modelWeights(policy)
+  checkModel(folder, saved, trainable)
+  for (const [name, variables] of Object.entries(learner.state().weights))
+    await readWeightFile(stateFile(place, name), variables)
+  for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
   return records
+}
+
+/** The number of ids of a microbatch that a saved run was made with. */
+export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {
+  // What is damaged or absent is said by `resumeRun`.
+  const file = await readRunFile(folder).catch(() => readRunFile(join(folder, PREVIOUS)).catch(() => undefined))
+  const tokens = file?.manifest['microbatchTokens']
+  return typeof tokens === 'number' ? tokens : undefined
 }
 
 interface Generation {
@@ -106,15 +117,20 @@ interface Generation {
   place: string
   file: RunFile
   records: UpdateRecord[]
-  /** The policy's. */
-  checkpoint: Checkpoint
+  saved: SavedPolicy
 }
 
-async function newestWhole(folder: string, states: readonly string[]): Promise<Generation> {
+/** The trained weights of the policy: its adapter's, where it has one. */
+interface SavedPolicy {
+  shapes: Readonly<Record<string, readonly number[]>>
+  tensors: () => AsyncIterable<NamedTensor>
+}
+
+async function newestWhole(folder: string, policy: LocalModel, learner: Learner): Promise<Generation> {
   try {
-    return await readGeneration(folder, states)
+    return await readGeneration(folder, policy, learner)
   } catch (error) {
-    const previous = await readGeneration(join(folder, PREVIOUS), states).catch(() => undefined)
+    const previous = await readGeneration(join(folder, PREVIOUS), policy, learner).catch(() => undefined)
     if (!previous) throw error
     console.warn(
       `train: the newest save of the run in ${folder} is damaged (${errorMessage(error)}); ` +
@@ -124,8 +140,8 @@ async function newestWhole(folder: string, states: readonly string[]): Promise<G
   }
 }
 
-/** Reads all but the weights, whose files are checked: nothing of a damaged save may reach policy or learner. */
-async function readGeneration(place: string, states: readonly string[]): Promise<Generation> {
+/** Reads all but the weights, whose files are checked: no value of a damaged save may reach policy or learner. */
+async function readGeneration(place: string, policy: LocalModel, learner: Learner): Promise<Generation> {
   const file = await readRunFile(place)
   const records = await readJsonl(join(place, FILES.records), recordLine, 'updates')
   if (records.length !== file.updates) {
@@ -133,13 +149,25 @@ async function readGeneration(place: string, states: readonly string[]): Promise
       `train: ${join(place, FILES.records)} should have ${file.updates} records, as ${FILES.run} says, has ${records.length}`,
     )
   }
-  for (const state of states) await (await openSafetensors(stateFile(place, state))).close()
-  const checkpoint = await readCheckpoint(join(place, FILES.policy))
-  return { place, file, records, checkpoint }
+  await learner.restore(file.counters)
+  for (const state of Object.keys(learner.state().weights))
+    await (await openSafetensors(stateFile(place, state))).close()
+  return { place, file, records, saved: await readPolicy(join(place, FILES.policy), policy) }
 }
 
-function checkModel(folder: string, { config }: Checkpoint, { weights }: LocalModel): void {
-  const shapes = Object.entries(expectedShapes(config))
+async function readPolicy(folder: string, { adapter, config }: LocalModel): Promise<SavedPolicy> {
+  const isAdapter = (await baseOf(folder)) !== undefined
+  if (isAdapter !== (adapter !== undefined)) {
+    const [was, is] = isAdapter ? ['an adapter', 'has none'] : ['a whole model', 'has an adapter']
+    throw new Error(`train: ${folder} is ${was}, and the policy ${is}; resume with the model that the run began with`)
+  }
+  if (adapter) return readAdapter(folder, config)
+  const checkpoint = await readCheckpoint(folder)
+  return { shapes: expectedShapes(checkpoint.config), tensors: checkpoint.tensors }
+}
+
+function checkModel(folder: string, saved: SavedPolicy, weights: Weights): void {
+  const shapes = Object.entries(saved.shapes)
   const other = shapes.find(([key, shape]) => weights[key]?.shape.join() !== shape.join())
   if (!other && shapes.length === Object.keys(weights).length) return
   const [key, shape] = other ?? shapes[0]!

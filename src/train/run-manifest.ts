@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
+import type { AdapterSettings } from '../model/adapter.js'
 import type { Reward, RewardWeights } from '../reward/reward.js'
 import type { Protocol } from '../rollout/protocol.js'
 import type { Question } from '../schema/question.js'
@@ -15,6 +16,8 @@ export interface RunManifest extends RunConfig, InputIdentities {}
 interface InputIdentities {
   /** Most ids of the policy's conversations. */
   contextLength: number
+  /** What the policy's adapter is; none where all weights are trained. */
+  adapter?: Record<string, unknown>
   /** The search engine's name. */
   engine: string
   /** Number and content of the questions, in their order. */
@@ -25,7 +28,7 @@ interface InputIdentities {
   reward: string
 }
 
-const INPUTS = { contextLength: 1, engine: 1, questions: 1, protocol: 1, reward: 1 } satisfies Record<
+const INPUTS = { contextLength: 1, adapter: 1, engine: 1, questions: 1, protocol: 1, reward: 1 } satisfies Record<
   keyof InputIdentities,
   1
 >
@@ -34,7 +37,7 @@ const INPUTS = { contextLength: 1, engine: 1, questions: 1, protocol: 1, reward:
 export const MANIFEST_KEYS = [...RUN_CONFIG_KEYS, ...Object.keys(INPUTS)] as (keyof RunManifest)[]
 
 interface Inputs {
-  policy: { tokenizer: Tokenizer; contextLength: number }
+  policy: { tokenizer: Tokenizer; contextLength: number; adapter?: AdapterSettings }
   searchEngine: { name: string }
   questions: readonly Question[]
   protocol: Protocol
@@ -47,12 +50,21 @@ export function runManifest(config: RunConfig, inputs: Inputs): RunManifest {
     ...config,
     maxSearches: config.maxSearches ?? protocol.maxSearches,
     contextLength: policy.contextLength,
+    ...(policy.adapter && { adapter: adapterIdentity(policy.adapter) }),
     engine: searchEngine.name,
     questions: `${questions.length}, content ${digest(questions.map(identityOf))}`,
     protocol: protocolIdentity(protocol, policy.tokenizer),
     reward: rewardIdentity(reward),
   }
 }
+
+/** Dropout and seed make no difference to a run: only supervised training drops inputs. */
+const adapterIdentity = ({ rank, alpha, targets, rsLora }: AdapterSettings): Record<string, unknown> => ({
+  rank,
+  alpha,
+  targets,
+  rsLora,
+})
 
 function rewardIdentity(reward: Reward | RewardWeights): string {
   if (typeof reward === 'function') return `${reward.name || 'function'}, source ${digest(String(reward))}`

@@ -2,11 +2,14 @@ import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
 import type { Report } from '../host/progress.js'
 import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/parse-options.js'
-import { float32 } from '../tensor/host-tensor.js'
+import { hash } from '../random/seeded-random.js'
+import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Traced } from '../tensor/compile.js'
-import { compileLoss } from './loss-function.js'
-import type { TargetInputs, Trainable } from './loss-function.js'
+import { compileLoss, modelWeights } from './loss-function.js'
+import type { DropoutInputs, TargetInputs, Trainable } from './loss-function.js'
+import { chooseMicrobatchTokens, freeBytes, memoryGuard } from './memory-model.js'
+import type { MemorySetup } from './memory-model.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { createOptimizer, optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
@@ -21,7 +24,10 @@ export interface Example {
 
 /** Options of `trainSupervised`. */
 export interface SupervisedOptions extends Partial<OptimizerSettings> {
-  /** Its weights are changed in place: a loaded policy, or a config, weights and the tokenizer that gave the ids. */
+  /**
+   * Its weights, or its adapter's, are changed in place: a loaded policy, or a config, weights and the tokenizer that gave
+   * the ids.
+   */
   policy: Trainable
   /** Number of optimizer steps. */
   steps: number
@@ -29,7 +35,7 @@ export interface SupervisedOptions extends Partial<OptimizerSettings> {
   batch: (step: number) => readonly Example[]
   /** A number, or the learning rate of a step (from 0). */
   learningRate: number | ((step: number) => number)
-  /** Ids of a microbatch, padding included; memory grows with it. Default 4096. */
+  /** Ids of a microbatch, padding included; memory grows with it. Default: 4096, or what fits into the free memory. */
   microbatchTokens?: number
   /** Compute matrix products in bfloat16; default true. */
   bfloat16?: boolean
@@ -64,7 +70,7 @@ const optionsSchema = z.strictObject({
   learningRate: z.union([rate, aFunction<(step: number) => number>()], {
     error: 'must be a finite number of at least 0, or a function of the step',
   }),
-  microbatchTokens: z.int().min(1).default(4096),
+  microbatchTokens: z.int().min(1).exactOptional(),
   bfloat16: z.boolean().default(true),
   onStep: aFunction<NonNullable<SupervisedOptions['onStep']>>().exactOptional(),
   progress: z.boolean().exactOptional(),
@@ -73,14 +79,17 @@ const optionsSchema = z.strictObject({
 })
 
 /** What the caller's functions give for one step. */
-const stepSchema = (vocabulary: number) =>
+const stepSchema = (vocabulary: number, longest: number) =>
   z.strictObject({
     learningRate: rate,
     examples: z
       .array(
         z
           .object({
-            ids: z.array(z.int().min(0).lt(vocabulary)).min(1),
+            ids: z
+              .array(z.int().min(0).lt(vocabulary))
+              .min(1)
+              .max(longest, `must hold at most ${longest} ids, the positions of the model`),
             tokenWeights: z.array(z.number().min(0)),
           })
           .refine(({ ids, tokenWeights }) => ids.length === tokenWeights.length, {
@@ -92,7 +101,9 @@ const stepSchema = (vocabulary: number) =>
   })
 
 /**
- * Supervised fine-tuning: the policy's weights are changed in place, by AdamW without weight decay unless asked for.
+ * Supervised fine-tuning: the policy's weights, or those of its adapter where it has one, are changed in place, by AdamW
+ * without weight decay unless asked for.
+ * @returns what each step measured; `zs.plot.lossCurve` shows it
  * @throws where an option or an example is not what it must be, or the loss is not finite, with the weights as they were
  * before that step
  * @example
@@ -100,24 +111,30 @@ const stepSchema = (vocabulary: number) =>
  * const example = { ids, tokenWeights: ids.map(() => 1) }
  * await zs.trainSupervised({ policy, steps: 100, learningRate: 1e-4, batch: () => [example] })
  */
-export async function trainSupervised(options: SupervisedOptions): Promise<void> {
+export async function trainSupervised(options: SupervisedOptions): Promise<SupervisedRecord[]> {
   const settings = parseOptions('trainSupervised', optionsSchema, options)
   const { steps, progress = settings.onStep === undefined } = settings
-  await withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
+  return withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
     makeSteps(settings, report),
   )
 }
 
-async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<void> {
-  const { policy, steps, batch, learningRate, microbatchTokens, bfloat16, onStep, signal } = settings
-  const model = { trainable: policy.weights, frozen: {} }
-  const schema = stepSchema(policy.tokenizer.vocabSize)
+async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<SupervisedRecord[]> {
+  const { policy, steps, batch, learningRate, bfloat16, onStep, signal, optimizerStates } = settings
+  const { config } = policy
+  const setup: MemorySetup = { config, bfloat16, optimizerStates, reference: 'none' }
+  const microbatchTokens =
+    settings.microbatchTokens ?? chooseMicrobatchTokens(setup, freeBytes(), Math.min(4096, config.maxPositions))
+  const refuseLarge = memoryGuard(setup)
+  const model = modelWeights(policy)
+  const schema = stepSchema(policy.tokenizer.vocabSize, config.maxPositions)
   const logprobOptions = { temperature: 1, bfloat16 }
   const accumulate = compileLoss('supervised loss', policy, logprobOptions, ({ logprobs }, i: Traced<LossInputs>) => ({
     loss: logprobs.mul(i.weight).sum().neg(),
     metrics: {},
   }))
   const optimizer = await createOptimizer(model.trainable, settings)
+  const records: SupervisedRecord[] = []
   try {
     for (let step = 0; step < steps && !signal?.aborted; step++) {
       const { examples, learningRate: stepRate } = parseOptions(`trainSupervised, step ${step}`, schema, {
@@ -134,10 +151,12 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
         trained: tokenWeights.flatMap((weight, place) => (place > 0 && weight > 0 ? [place] : [])),
       }))
       let loss = 0
-      for (const microbatch of toMicrobatches(sequences, microbatchTokens)) {
+      const microbatches = toMicrobatches(sequences, microbatchTokens)
+      microbatches.forEach(refuseLarge)
+      for (const [i, microbatch] of microbatches.entries()) {
         const { ids, logitRows, targets } = microbatch
         const weight = perTarget(microbatch, ({ sequence, place }) => examples[sequence]!.tokenWeights[place]! / total)
-        const inputs = { ids, logitRows, targets, weight: float32(weight) }
+        const inputs = { ids, logitRows, targets, weight: float32(weight), ...dropoutInputs(policy, step, i) }
         const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
         loss += result.loss.data[0]!
       }
@@ -150,12 +169,21 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
       const gradNorm = await optimizer.step(stepRate)
       const tokens = examples.reduce((sum, example) => sum + example.ids.length, 0)
       report(step + 1, { note: `loss ${loss.toPrecision(3)}` })
-      await onStep?.({ step, loss, gradNorm, learningRate: stepRate, tokens })
+      const record = { step, loss, gradNorm, learningRate: stepRate, tokens }
+      records.push(record)
+      await onStep?.(record)
     }
+    return records
   } finally {
     optimizer.dispose()
     accumulate.dispose()
   }
 }
 
-type LossInputs = TargetInputs & { weight: HostTensor }
+type LossInputs = TargetInputs & DropoutInputs & { weight: HostTensor }
+
+/** What the adapter does not hear depends on its seed, the step and the microbatch alone. */
+function dropoutInputs({ adapter }: Trainable, step: number, microbatch: number): DropoutInputs {
+  if (!adapter || adapter.dropout === 0) return {}
+  return { dropoutSeed: int32([hash(adapter.seed, step, microbatch) | 0], []) }
+}

@@ -12,6 +12,7 @@ import type { Metrics, UpdateRecord } from '../schema/update-record.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { MANIFEST_KEYS } from './run-manifest.js'
 import type { RunManifest } from './run-manifest.js'
+import { plainCurriculum } from '../simulator/curriculum.js'
 import { runConfigShape, wholeConfig } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 import type { SaveEvery } from './run-saver.js'
@@ -75,8 +76,8 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 }
 
 /** Options with their defaults. */
-export type CheckedOptions = RunConfig &
-  Pick<TrainOptions, 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
+export type CheckedOptions = Omit<RunConfig, 'microbatchTokens'> &
+  Pick<TrainOptions, 'microbatchTokens' | 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
   Required<
     Pick<TrainOptions, 'protocol' | 'reward' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'>
   >
@@ -121,5 +122,7 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
 export function parseTrainOptions(options: TrainOptions): CheckedOptions {
   const { algorithm, reward } = (options as Partial<TrainOptions> | undefined) ?? {}
   const rewardSchema = typeof reward === 'function' ? aFunction<Reward>() : rewardWeightsSchema
-  return parseOptions('train', schema(algorithm, rewardSchema), options)
+  const checked = parseOptions('train', schema(algorithm, rewardSchema), options)
+  // What is saved and compared is plain data.
+  return { ...checked, curriculum: plainCurriculum(checked.curriculum, checked.updates) }
 }

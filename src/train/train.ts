@@ -7,12 +7,14 @@ import type { FailureCause } from '../schema/failure-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
 import { learningRateAt } from './learning-rate.js'
+import { chooseMicrobatchTokens, freeBytes } from './memory-model.js'
+import { memorySetup } from './memory-setup.js'
 import { recordedMetrics } from './metrics.js'
 import { whenFree, rejectWhenStopped } from './exclusive.js'
 import { playBatch, questionDrawer } from './play-batch.js'
 import type { BatchMeasures } from './play-batch.js'
 import { createLearner, runConfigOf } from './run-config.js'
-import { openRunFolder, resumeRun, saveRun } from './run-folder.js'
+import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
 import { runManifest } from './run-manifest.js'
 import { createRunSaver } from './run-saver.js'
 import { parseTrainOptions } from './train-options.js'
@@ -88,7 +90,7 @@ async function runUpdates(
   report: Report,
 ): Promise<UpdateRecord[]> {
   const { policy, questions, updates, questionsPerUpdate, curriculum } = options
-  const config = runConfigOf(options)
+  const config = runConfigOf({ ...options, microbatchTokens: await microbatchTokensOf(options, folder) })
   const manifest = runManifest(config, options)
   const draw = questionDrawer(questions, config.seed)
   const failures = failureWatch(options)
@@ -144,6 +146,13 @@ async function runUpdates(
   } finally {
     learner.dispose()
   }
+}
+
+/** What was asked for, what the run to resume has, or what fits. */
+async function microbatchTokensOf(options: CheckedOptions, folder: FolderWriter | undefined): Promise<number> {
+  const saved = options.resume ? await savedMicrobatchTokens(folder!.folder) : undefined
+  const { microbatchTokens = saved, policy } = options
+  return microbatchTokens ?? chooseMicrobatchTokens(memorySetup(options), freeBytes(), policy.contextLength)
 }
 
 /** Looks at the failed rollouts of each update: warns of the first ones, throws where there are too many. */

@@ -15,5 +15,5 @@ export async function createValueHead({ config }: Trainable): Promise<Weights> {
 /** What the state's value head says before each trained token [targets]. */
 export function valuesOf({ hidden, state }: TargetOutputs): TensorFlow.Tensor {
   const head = trained('value head', (weights, rows) => rows.matMul(weights[KEY]!))
-  return head(onlyWeight(state, KEY), hidden, {}).reshape([-1])
+  return head(onlyWeight(state, KEY), hidden, {}, false).reshape([-1])
 }

@@ -1,3 +1,4 @@
+import type { Forecast } from '../../src/schema/forecast.js'
 import type { Question } from '../../src/schema/question.js'
 import type { Score } from '../../src/schema/score.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
@@ -7,6 +8,7 @@ const question: Required<Question> = {
   id: 'mini-nq-test-1',
   dataset: 'mini-nq',
   domain: 'in-domain',
+  split: 'test',
   question: 'Capital of Peru?',
   goldAnswers: ['Lima', 'City of Lima'],
   supportingFacts: ['The capital of Peru is Lima.'],
@@ -41,7 +43,7 @@ const trajectory: Trajectory = {
 
 const score: Required<Score> = {
   ...{ method: 'after', dataset: 'mini-nq', domain: 'in-domain', questionId: 'mini-nq-test-1', answer: 'Lima' },
-  ...{ em: 1, coverEm: 1, f1: 1, searches: 1, answered: 1, failure: 'search: no network' },
+  ...{ em: 1, coverEm: 1, f1: 1, paperEm: 1, searches: 1, answered: 1, failure: 'search: no network' },
 }
 
 const update: Required<UpdateRecord> = {
@@ -51,7 +53,21 @@ const update: Required<UpdateRecord> = {
   ...{ entropy: 1.5, clipFraction: 0, gradNorm: 0.3, learningRate: 1e-4, zeroVarianceGroups: 2, answered: 0.9 },
   ...{ tokensPerTrajectory: 80, rolloutSeconds: 4, updateSeconds: 2, metrics: { validationEm: 0.3 } },
   ...{ trajectories: 9, failed: 1, skipped: 'no advantage' },
+  ...{ samplingLogprobDifferenceMean: 2e-3, samplingLogprobDifferenceMax: 0.04 },
   failures: [{ message: 'search: no network', count: 1 }],
+}
+
+const forecast: Forecast = {
+  ...{ policy: 'policy', parameters: 1_600_000, trainedParameters: 1_500_000, peakBytes: 4e9 },
+  memory: {
+    ...{ weights: 6.4e6, gradients: 6.5e6, optimizerStates: 1.28e7, reference: 3.2e6, critic: 0 },
+    ...{ activations: 1e8, logits: 2e7, cache: 3e7, process: 5e8 },
+  },
+  ...{ peakBytesAtFullLength: 5e9, fullLength: 4096, availableBytes: 2e10 },
+  ...{ trajectoriesPerUpdate: 80, tokensPerUpdate: 32_768, sampledTokensPerUpdate: 8192.5, searchesPerUpdate: 120 },
+  ...{ rolloutSeconds: 60, updateSeconds: 30, warmUpSeconds: 12, updates: 200 },
+  ...{ totalSeconds: 18_012, totalTokens: 6_553_600, totalSearches: 24_000 },
+  probe: { trajectories: 105, seconds: 90 },
 }
 
 const variable = (shape: number[]): object => ({ shape, dtype: 'float32', name: 'weight' })
@@ -68,6 +84,7 @@ export const records = {
   } satisfies Trajectory,
   score,
   'update record': update,
+  forecast,
   'step of supervised training': { step: 1, loss: 2.5, gradNorm: 1, learningRate: 1e-3, tokens: 4096 },
   comparison: { questions: 300, onlyFirst: 3, onlySecond: 40, difference: -0.12, pValue: 1e-9 },
   generation: { ids: [5, 6], logprobs: [-0.5, -0.25], text: 'Lima', stopReason: 'eos' },

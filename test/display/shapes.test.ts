@@ -29,8 +29,30 @@ describe('one record', () => {
         'context      512 ids',
       ].join('\n'),
     )
+    const adapter = { rank: 8, alpha: 16, dropout: 0.05, targets: ['q_proj', 'v_proj'], weights: records.model.weights }
+    const shown = (await text({ ...records.model, adapter })).split('\n')
+    expect(shown).toContain('adapter      rank 8, alpha 16, dropout 0.05, on q_proj, v_proj')
+    expect(shown).toContain('trained      524,416 (524 k), 50.0 % of all parameters')
     const { config: _, weights: __, ...remote } = records.model
     expect(await text(remote)).toBe('name     policy\ncontext  512 ids')
+    const usage = { completions: 1200, failures: 3, promptTokens: 50_000, completionTokens: 9000, cost: 0.25 }
+    expect(await cells({ ...remote, baseUrls: ['http://a/v1', 'http://b/v1'], usage })).toEqual([
+      'policy',
+      '512 ids',
+      'http://a/v1, http://b/v1',
+      '1,200',
+      '3',
+      '50,000 read, 9,000 written',
+      '0.25',
+    ])
+  })
+
+  it('that is a cached model tells how often the text was there', async () => {
+    const model = { name: 'm', complete: () => undefined }
+    const fields = (cache: object) => cells({ name: 'm', complete: () => undefined, model, cache })
+    expect(await fields({ hits: 3, misses: 1, damaged: 0 })).toEqual(['m', '3 of 4 texts (75.0 %)'])
+    expect(await fields({ hits: 0, misses: 0, damaged: 0 })).toEqual(['m', 'nothing asked yet'])
+    expect(await fields({ hits: 0, misses: 2, damaged: 1 })).toEqual(['m', '0 of 2 texts (0.0 %), 1 damaged'])
   })
 
   it('that is a generation tells its text, its length and why it ended', async () => {

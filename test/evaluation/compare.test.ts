@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { comparePaired, exactMcNemar } from '../../src/evaluation/compare.js'
+import { comparePaired } from '../../src/evaluation/compare.js'
+import { exactMcNemar } from '../../src/statistics/mcnemar.js'
 import type { Score } from '../../src/schema/score.js'
 
 const scores = (method: string, right: readonly boolean[]): Score[] =>
@@ -50,7 +51,25 @@ describe('comparePaired', () => {
 
   test('counts what only one method got right', () => {
     // 3 against 1 of 6: 2·(1 + 4)/16.
-    expect(comparePaired(a, b)).toEqual({ questions: 6, onlyFirst: 3, onlySecond: 1, difference: 1 / 3, pValue: 0.625 })
+    expect(comparePaired(a, b)).toMatchObject({
+      questions: 6,
+      onlyFirst: 3,
+      onlySecond: 1,
+      difference: 1 / 3,
+      pValue: 0.625,
+    })
+  })
+
+  test('says where the difference lies, over questions and over sets', () => {
+    const other = (list: Score[]): Score[] =>
+      list.map((score) => ({ ...score, dataset: 'e', questionId: `e-${score.questionId}` }))
+    const both = comparePaired([...a, ...other(a.slice(0, 2))], [...b, ...other(b.slice(0, 2))])
+    expect(both.difference).toBeCloseTo(3 / 8, 12)
+    expect(both.differenceOfSets).toBeCloseTo((2 / 6 + 1 / 2) / 2, 12)
+    expect(both.low).toBeLessThan(both.difference)
+    expect(both.high).toBeGreaterThan(both.difference)
+    expect(both.lowOfSets).toBeLessThan(both.differenceOfSets)
+    expect(both.highOfSets).toBeGreaterThan(both.differenceOfSets)
   })
 
   test('pairs by question, whatever the order', () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { afterAll, expect } from 'vitest'
 
 interface Encoded {
   shape: number[]
@@ -40,4 +40,15 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'zerosearch-test-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return folder
+}
+
+/** NaN counts as infinite. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length)
+  let largest = 0
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!)
+    largest = Math.max(largest, Number.isNaN(difference) ? Infinity : difference)
+  }
+  return largest
 }

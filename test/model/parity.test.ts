@@ -8,7 +8,7 @@ import { compile } from '../../src/tensor/compile.js'
 import type { Traced } from '../../src/tensor/compile.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
-import { CHECKPOINTS, checkpointFolder, decodeArray, readGolden } from './fixtures.js'
+import { CHECKPOINTS, checkpointFolder, decodeArray, largestDifference, readGolden } from './fixtures.js'
 
 describe.each(CHECKPOINTS)('%s against transformers', (name) => {
   const golden = readGolden(name)
@@ -73,14 +73,3 @@ describe.each(CHECKPOINTS)('%s against transformers', (name) => {
     expect(await Promise.all(generations)).toEqual(golden.greedy.map(({ ids }) => ids))
   })
 })
-
-/** NaN counts as infinite. */
-function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length)
-  let largest = 0
-  for (let i = 0; i < a.length; i++) {
-    const difference = Math.abs(a[i]! - b[i]!)
-    largest = Math.max(largest, Number.isNaN(difference) ? Infinity : difference)
-  }
-  return largest
-}

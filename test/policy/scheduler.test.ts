@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { hiddenStates, unembed } from '../../src/model/forward.js'
 import { readWeights } from '../../src/model/weights.js'
 import type { Weights } from '../../src/model/weights.js'
-import { decoderFor } from '../../src/policy/decoder.js'
+import { decoderFor } from '../../src/policy/decoder-for.js'
 import type { Sampling } from '../../src/policy/policy.js'
 import { Scheduler } from '../../src/policy/scheduler.js'
 import { compile, compileCount } from '../../src/tensor/compile.js'
@@ -24,11 +24,15 @@ const make = (slots: number, rows = slots): Scheduler =>
     config: tinyConfig,
     weights,
     tokenizer: letterTokenizer,
-    decoder: decoderFor(tinyConfig, letterTokenizer.vocabSize, 4),
+    decoder: decoderFor({
+      config: tinyConfig,
+      vocabulary: letterTokenizer.vocabSize,
+      tokensPerCall: 4,
+      prefillChunk: 16,
+    }),
     slots,
     rows,
     contextLength: 300,
-    prefillChunk: 16,
   })
 
 const wholeSequence = compile(

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { coverExactMatch, exactMatch, f1, normalizeAnswer } from '../../src/reward/answer-metrics.js'
+import { coverExactMatch, exactMatch, f1 } from '../../src/reward/answer-metrics.js'
+import { normalizeAnswer } from '../../src/reward/normalize-answer.js'
 
 describe('normalizeAnswer', () => {
   test.each([

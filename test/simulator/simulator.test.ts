@@ -1,11 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { simulatorPrompt } from '../../src/mini/prompts.js'
+import { simulatorPrompt as miniPrompt } from '../../src/mini/prompts.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { rollOutMany } from '../../src/rollout/roll-out.js'
 import type { Question } from '../../src/schema/question.js'
 import { miniSimulatorPrompt } from '../../src/mini/simulator-prompt.js'
-import { zerosearchSimulatorPrompt } from '../../src/simulator/prompts.js'
+import type { LanguageModel } from '../../src/language-model/language-model.js'
+import { simulatorPrompt, zerosearchSimulatorPrompt } from '../../src/simulator/prompts.js'
+import type { SimulatorPrompt, SimulatorPromptOptions } from '../../src/simulator/prompts.js'
+import type { Message } from '../../src/tokenizer/tokenizer.js'
 import { createSimulator } from '../../src/simulator/simulator.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
 import { letterTokenizer } from '../tiny-model.js'
@@ -23,7 +26,7 @@ describe('prompts', () => {
   test.each(['useful', 'noisy'] as const)('the %s mini prompt is what the mini simulator is taught', (quality) => {
     const text = miniSimulatorPrompt.render("Lake's country", question, quality, 5)
     const facts = { question: question.question, answer: 'Lima', supportingFacts: question.supportingFacts! }
-    expect(text).toBe(simulatorPrompt("Lake's country", facts, quality))
+    expect(text).toBe(miniPrompt("Lake's country", facts, quality))
   })
 
   test('the noisy mini prompt holds neither answer nor facts', () => {
@@ -39,6 +42,53 @@ describe('prompts', () => {
         expect(render(quality)).toEqual([{ role: 'user', content: expect.stringContaining(part) as string }])
       }
     }
+  })
+})
+
+describe('simulatorPrompt', () => {
+  const render = (options: SimulatorPromptOptions, quality: 'useful' | 'noisy', documents = 5): string =>
+    (simulatorPrompt(options).render('lakes', question, quality, documents) as Message[])[0]!.content
+
+  test('in SFT mode useful and noisy differ by that word alone', () => {
+    const useful = render({ mode: 'sft' }, 'useful')
+    expect(render({ mode: 'sft' }, 'noisy')).toBe(useful.replaceAll('useful', 'noisy').replaceAll('Useful', 'Noisy'))
+  })
+
+  test.each(['prompt', 'sft'] as const)('in %s mode question and answer can be withheld', (mode) => {
+    const tells = (told: SimulatorPromptOptions['told'], quality: 'useful' | 'noisy') => {
+      const text = render({ mode, ...(told && { told }) }, quality)
+      expect(text).toContain('Query: lakes')
+      return [text.includes(question.question), text.includes('Lima')]
+    }
+    for (const quality of ['useful', 'noisy'] as const) {
+      expect(tells(undefined, quality)).toEqual([true, true])
+      expect(tells('answer', quality)).toEqual([true, true])
+      expect(tells('question', quality)).toEqual([true, false])
+      expect(tells('nothing', quality)).toEqual([false, false])
+    }
+    const reference = { useful: 'answer', noisy: 'nothing' } as const
+    expect([tells(reference, 'useful'), tells(reference, 'noisy')]).toEqual([
+      [true, true],
+      [false, false],
+    ])
+  })
+
+  test('says number, length and language', () => {
+    const text = render({ words: 80, language: 'German' }, 'useful', 12)
+    for (const part of ['Write 12 useful', 'about 80 words', 'Write in German.']) expect(text).toContain(part)
+    expect(render({}, 'useful')).not.toContain('Write in')
+    expect(simulatorPrompt({ words: 80 }).maxTokens).toBe(1600)
+    expect(simulatorPrompt({ words: 10 }).maxTokens).toBe(600)
+  })
+
+  test('refuses what it does not know', () => {
+    expect(() => simulatorPrompt({ mode: 'rag' } as never)).toThrow(
+      "simulator prompt: mode must be one of 'prompt', 'sft'",
+    )
+    expect(() => simulatorPrompt({ told: 'all' } as never)).toThrow(
+      'told must be answer, question, nothing, or { useful, noisy }',
+    )
+    expect(() => simulatorPrompt({ words: 0 })).toThrow('words must be a positive integer, got 0')
   })
 })
 
@@ -128,6 +178,29 @@ describe('createSimulator', () => {
       [{ role: 'user', content: expect.stringContaining('Query: q [|im_end|]') as string }],
       { temperature: 0.8, maxTokens: 600, stop: [], seed: expect.any(Number) as number },
     ])
+  })
+
+  test('a prompt can be a function, and more documents get more tokens', async () => {
+    const calls: unknown[] = []
+    const model: LanguageModel = {
+      name: 'llm',
+      complete(prompt, options) {
+        calls.push([prompt, options?.maxTokens])
+        return Promise.resolve({ text: 'Doc 1: a', finishReason: 'end', promptTokens: 1, completionTokens: 1 })
+      },
+    }
+    const prompt: SimulatorPrompt['render'] = (query, { question }, quality, documents) =>
+      `${documents} ${quality} about ${query}: ${question}`
+    const simulator = createSimulator(model, { prompt, temperature: 0 })
+    for (const topK of [3, 5, 12]) await simulator.search('q', { question, topK, quality: 'noisy' })
+    expect(calls).toEqual([
+      [`3 noisy about q: ${question.question}`, 600],
+      [`5 noisy about q: ${question.question}`, 600],
+      [`12 noisy about q: ${question.question}`, 1440],
+    ])
+    expect(() => createSimulator(model, { prompt: 5 as never })).toThrow(
+      'create simulator: prompt must be a simulator prompt or a function, got 5',
+    )
   })
 
   test('text that came but was not read is told: once as a warning, each time to the context', async () => {

@@ -6,7 +6,10 @@ import type { ComparisonRow } from '../../src/table/comparison-table.js'
 import { toDataFrame } from '../../src/table/danfo.js'
 import { scoreTable } from '../../src/table/score-table.js'
 import { trainingTable } from '../../src/table/training-table.js'
-import { meanInterval, wilsonInterval } from '../../src/table/wilson-interval.js'
+import { differenceTable } from '../../src/table/difference-table.js'
+import type { DifferenceRow } from '../../src/table/difference-table.js'
+import { bootstrapMean } from '../../src/statistics/bootstrap.js'
+import { wilsonInterval } from '../../src/statistics/wilson-interval.js'
 
 const score = (method: string, dataset: string, i: number, em: number): Score => ({
   method,
@@ -41,15 +44,50 @@ describe('Wilson interval', () => {
     expect(() => wilsonInterval(1.2, 10)).toThrow('proportion must lie in [0, 1], got 1.2')
     expect(() => wilsonInterval(0.5, 0)).toThrow('n must be at least 1, got 0')
   })
+})
 
-  it('of a mean: one part is itself; equal parts narrow by the root of their number', () => {
-    const part = { proportion: 0.4, low: 0.3, high: 0.6 }
-    const own = meanInterval([part])
-    expect(own.low).toBeCloseTo(0.3)
-    expect(own.high).toBeCloseTo(0.6)
-    const four = meanInterval([part, part, part, part])
-    expect(four.low).toBeCloseTo(0.4 - 0.1 / 2)
-    expect(four.high).toBeCloseTo(0.4 + 0.2 / 2)
+describe('differences between methods', () => {
+  const rowsOfDifferences = (...args: Parameters<typeof differenceTable>): DifferenceRow[] =>
+    differenceTable(...args).objects() as DifferenceRow[]
+  const all = [
+    ...scores('a', 'nq', 50, 100),
+    ...scores('b', 'nq', 52, 100),
+    ...scores('c', 'nq', 90, 100),
+    ...scores('a', 'popqa', 50, 100),
+    ...scores('b', 'popqa', 49, 100),
+    ...scores('c', 'popqa', 90, 100),
+  ]
+
+  it('are said to be noise where they are no more, with p-values corrected for their number', () => {
+    const rows = rowsOfDifferences(all, { baseline: 'a' })
+    expect(rows.map((row) => [row.method, row.dataset, row.n, row.verdict])).toEqual([
+      ['b', 'nq', 100, 'inside the noise'],
+      ['b', 'popqa', 100, 'inside the noise'],
+      ['b', 'all', 200, 'inside the noise'],
+      ['c', 'nq', 100, 'better'],
+      ['c', 'popqa', 100, 'better'],
+      ['c', 'all', 200, 'better'],
+    ])
+    expect(rows[0]).toMatchObject({ against: 'a', difference: 0.02, differenceOfSets: 0.02, pValue: 0.5 })
+    for (const { pValue, pCorrected, difference, low, high } of rows) {
+      expect(pCorrected).toBeGreaterThanOrEqual(pValue)
+      expect(low).toBeLessThanOrEqual(difference)
+      expect(high).toBeGreaterThanOrEqual(difference)
+    }
+  })
+
+  it('are told of every pair where there is no baseline', () => {
+    const pairs = rowsOfDifferences(all).filter(({ dataset }) => dataset === 'all')
+    expect(pairs.map(({ method, against, verdict }) => [method, against, verdict])).toEqual([
+      ['b', 'a', 'inside the noise'],
+      ['c', 'a', 'better'],
+      ['c', 'b', 'better'],
+    ])
+  })
+
+  it('need two methods and a baseline that is there', () => {
+    expect(() => differenceTable(scores('a', 'nq', 1, 2))).toThrow('at least two methods, got 1')
+    expect(() => differenceTable(all, { baseline: 'd' })).toThrow('baseline must be one of a, b, c, got d')
   })
 })
 
@@ -77,9 +115,12 @@ describe('comparison', () => {
     ])
     const average = rows[9]!
     expect(average.em).toBeCloseTo((30 / 40 + 6 / 10) / 2)
-    const [nq, popqa] = [wilsonInterval(0.75, 40), wilsonInterval(0.6, 10)]
-    expect(average.emLow).toBeCloseTo(average.em - Math.hypot(0.75 - nq.low, 0.6 - popqa.low) / 2)
-    expect(average.emHigh).toBeCloseTo(average.em + Math.hypot(nq.high - 0.75, popqa.high - 0.6) / 2)
+    expect(average.emOfQuestions).toBeCloseTo(36 / 50)
+    const em = (n: number, right: number): number[] => Array.from({ length: n }, (_, i) => Number(i < right))
+    const interval = bootstrapMean([em(40, 30), em(10, 6)])
+    expect([average.emLow, average.emHigh]).toEqual([interval.low, interval.high])
+    // Of one set it is that set's.
+    expect([rows[7]!.emLow, rows[7]!.emHigh]).toEqual([rows[5]!.emLow, rows[5]!.emHigh])
   })
 
   it('leaves out an average over sets that a method was not run on', () => {

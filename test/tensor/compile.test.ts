@@ -255,3 +255,51 @@ describe('ops', () => {
     expect([...result.largest.data]).toEqual([1, 0])
   })
 })
+
+describe('variables narrower than float32', () => {
+  const set = compile('set', ({ x }: Traced<Values>, w: Variable) => {
+    w.assign(x)
+    return {}
+  })
+  const get = compile('get', (_: object, w: Variable) => ({ value: w.read() }))
+
+  it.each([
+    ['bfloat16', [1, -2.5, 1.00390625, 3e38], [1, -2.5, 1, 3e38]],
+    ['int8', [-128, 127, 3.9, -3.9], [-128, 127, 3, -3]],
+    ['uint8', [0, 255, 200.7, 1], [0, 255, 200, 1]],
+  ] as const)('%s: what is read is float32, in functions and outside of them', async (dtype, given, kept) => {
+    const w = new Variable([4], dtype)
+    variables.push(w)
+    await set({ x: float32(given) }, w)
+    const tensors = native.getNumOfTensors()
+    const read = (await get({}, w)).value.data
+    kept.forEach((value, i) => expect(read[i]! / (value || 1)).toBeCloseTo(value ? 1 : 0, 2))
+    const eager = w.read()
+    expect([...eager.dataSync()]).toEqual([...read])
+    w.assign(eager)
+    eager.dispose()
+    expect(native.getNumOfTensors()).toBe(tensors)
+    expect((await get({}, w)).value.data).toEqual(read)
+    expect(() => w.assign(tf.tensor1d([1, 2, 3]))).toThrow('is float32 [4], got float32 [3]')
+  })
+
+  it('multiply in bfloat16 as the same numbers in float32 do', async () => {
+    const product = compile(
+      'product',
+      ({ x }: Traced<Values>, w: Variable) => ({
+        y: tf.matMul(x as TensorFlow.Tensor2D, w.read() as TensorFlow.Tensor2D),
+      }),
+      { bfloat16: true },
+    )
+    const numbers = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i))
+    const x = float32(numbers, [8, 8])
+    const results = []
+    for (const dtype of ['float32', 'bfloat16'] as const) {
+      const w = new Variable([8, 8], dtype)
+      variables.push(w)
+      await set({ x }, w)
+      results.push((await product({ x }, w)).y.data)
+    }
+    expect(results[1]).toEqual(results[0])
+  })
+})

@@ -44,8 +44,11 @@ describe('train refuses', () => {
     [{ maxSearches: -1 }, 'train: maxSearches must be at least 0, got -1'],
     [{ maxFailedShare: 2 }, 'train: maxFailedShare must be at most 1, got 2'],
     [{ seed: 0.5 }, 'train: seed must be an integer, got 0.5'],
-    [{ curriculum: { start: 0, end: 2 } }, 'train: curriculum.end must be at most 1, got 2'],
-    [{ curriculum: { start: 0, end: 1, base: NaN } }, 'train: curriculum.base must be a finite number, got NaN'],
+    [{ curriculum: { start: 0, end: 2 } }, 'train: curriculum.end must be a probability in [0, 1], got 2'],
+    [
+      { curriculum: { start: 0, end: 1, base: NaN } },
+      'train: curriculum must be a probability, { start, end, base }, { start, steps: [{ at, threshold }] } or a function, got ',
+    ],
     [{ questions: [] }, 'train: questions must have a length of at least 1, got []'],
     [{ questions: [{ ...aQuestion(1), goldAnswers: [] }] }, 'train: questions.0 must be a question with id'],
     [{ algorithm: 'a2c' }, "train: algorithm must be one of 'grpo', 'dr-grpo', 'dapo',"],

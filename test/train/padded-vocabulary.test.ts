@@ -110,6 +110,8 @@ describe('512 rows of zeros below the mini policy’s embedding', () => {
       const step = await grpo.step(groups, 1e-9)
       expect(step.clipFraction).toBe(0)
       expect(step.kl).toBeCloseTo(0, 6)
+      expect(step.samplingLogprobDifferenceMax).toBeCloseTo(Math.max(...differences), 5)
+      expect(step.samplingLogprobDifferenceMax).toBeLessThan(1e-4)
       grpo.dispose()
     },
     300_000,

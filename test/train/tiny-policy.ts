@@ -28,6 +28,7 @@ export async function tinyPolicy(say: (turn: number, heard: string) => string): 
   const weights = await tinyWeights(config, 3)
   return {
     ...scriptedPolicy(say, { contextLength: 700 }),
+    slots: 64,
     config,
     weights,
     save: (folder) =>

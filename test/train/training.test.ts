@@ -10,6 +10,7 @@ import { int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 import { targetLogprobs } from '../../src/tensor/ops.js'
 import { createGrpo } from '../../src/train/grpo.js'
+import { storedBytes } from '../../src/tensor/variable.js'
 import type { Group } from '../../src/train/learner.js'
 import { createOptimizer } from '../../src/train/optimizer.js'
 import { trainSupervised } from '../../src/train/supervised.js'
@@ -138,6 +139,50 @@ describe('GRPO', () => {
     const after = await Promise.all(batch.map(async (t) => sum(t, await logprobs(t.ids))))
     expect(after[0]! - before[0]!).toBeGreaterThan(after[1]! - before[1]!)
     grpo.dispose()
+  })
+
+  it('says how far the sampler’s log-probabilities are from its own, also in bfloat16', async () => {
+    const batch = [await trajectory('2+2=four', 4), await trajectory('2+2=fish and chips', 4)]
+    const steps = []
+    for (const bfloat16 of [false, true]) {
+      const grpo = await createGrpo(policy(), { ...OPTIONS, bfloat16 })
+      steps.push(await grpo.step([group(batch, [1, 0])], 0))
+      grpo.dispose()
+    }
+    const [exact, rounded] = steps
+    expect(exact!.samplingLogprobDifferenceMax).toBeLessThan(1e-4)
+    expect(rounded!.samplingLogprobDifferenceMax).toBeGreaterThan(1e-4)
+    expect(rounded!.samplingLogprobDifferenceMax).toBeLessThan(0.2)
+    expect(rounded!.samplingLogprobDifferenceMean).toBeLessThan(rounded!.samplingLogprobDifferenceMax!)
+    // A token that the sampler reported wrongly stands out.
+    batch[0]!.logprobs[5]! += 3
+    const grpo = await createGrpo(policy(), OPTIONS)
+    const wrong = await grpo.step([group(batch, [1, 0])], 0)
+    expect(wrong.samplingLogprobDifferenceMax).toBeCloseTo(3, 3)
+    expect(wrong.samplingLogprobDifferenceMean).toBeCloseTo(3 / (4 + 14), 3)
+    grpo.dispose()
+  })
+
+  it('keeps its reference in half of the memory where it is bfloat16, and measures nearly the same divergence', async () => {
+    const batch = [await trajectory('2+2=four', 4), await trajectory('2+2=fish', 4)]
+    const start = await cloneWeights(weights)
+    const found = []
+    for (const reference of ['float32', 'bfloat16'] as const) {
+      for (const [key, variable] of Object.entries(weights))
+        await setWeight(variable, await downloadWeight(start[key]!))
+      const grpo = await createGrpo(policy(), { ...OPTIONS, reference })
+      const kept = grpo.state().weights['reference']!
+      const bytes = Object.values(kept).reduce((sum, { dtype, size }) => sum + storedBytes[dtype] * size, 0)
+      for (let step = 0; step < 5; step++) await grpo.step([group(batch, [1, 0])], 1e-2)
+      const { kl } = await grpo.step([group(batch, [1, 0])], 0)
+      found.push({ bytes, kl })
+      grpo.dispose()
+    }
+    const [exact, rounded] = found
+    expect(rounded!.bytes).toBe(exact!.bytes / 2)
+    expect(exact!.kl).toBeGreaterThan(0.01)
+    expect(rounded!.kl / exact!.kl).toBeCloseTo(1, 1)
+    disposeWeights(start)
   })
 
   it('does the same in one microbatch and in several', async () => {

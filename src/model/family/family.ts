@@ -86,6 +86,16 @@ export interface Architecture {
   activation: Activation
   /** Logits stay between ± this. Default: no bound. */
   logitSoftCap?: number
+  /** How low-rank updates beside linear weights (see adapter.ts) count. Default: the model has none. */
+  lora?: LoraNumbers
+}
+
+/** Numbers of an adapter that the forward pass needs. */
+export interface LoraNumbers {
+  /** Times the product of the two low-rank matrices. */
+  scale: number
+  /** Share of the inputs of the low-rank matrices that are zero in supervised training. */
+  dropout: number
 }
 
 /** Functions that a feed-forward may have. */

@@ -37,6 +37,9 @@ const byRegex = (regex: string): object => ({
 const LETTERS = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+`
 const OTHERS = String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
+/** `Digits` of tokenizer.json, which the two libraries take differently: ² is one in Python alone. */
+const SINGLE_DIGITS = { type: 'Split', pattern: { Regex: String.raw`\p{N}` }, behavior: 'Isolated', invert: false }
+
 interface Splitting {
   pre_tokenizer: object
   normalizer?: object
@@ -53,7 +56,7 @@ const SPLITTINGS: Readonly<Record<string, Splitting>> = {
   default: GPT2,
   'gpt-2': GPT2,
   smollm: {
-    pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, GPT2_SPLIT] },
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [SINGLE_DIGITS, GPT2_SPLIT] },
   },
   'llama-bpe': LLAMA3,
   llama3: LLAMA3,

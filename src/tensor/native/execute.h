@@ -133,12 +133,46 @@ inline napi_value DeviceName(napi_env env, napi_callback_info) {
   return name;
 }
 
-// releaseMemory(): gives the system back what was freed. glibc keeps it otherwise: a training leaves hundreds of MB.
-inline napi_value ReleaseMemory(napi_env, napi_callback_info) {
+struct Release {
+  double share;
+  napi_deferred deferred;
+  napi_async_work work;
+};
+
+inline void ExecuteRelease(napi_env, void* data) {
 #ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 33)
+  struct mallinfo2 info = mallinfo2();
+  double used = info.uordblks + info.hblkhd;
+  if (info.fordblks <= static_cast<Release*>(data)->share * used) return;
+#endif
   malloc_trim(0);
 #endif
-  return nullptr;
+}
+
+// releaseMemory(share: number) -> Promise<void>: gives the system back what was freed, where that is more than this share
+// of what is used. glibc keeps it otherwise: with every new shape there are more holes that nothing fits into.
+inline napi_value ReleaseMemory(napi_env env, napi_callback_info info) {
+  napi_value arguments[1], promise, label;
+  Arguments(env, info, arguments);
+  std::unique_ptr<Release> release(new Release);
+  if (napi_get_value_double(env, arguments[0], &release->share) != napi_ok) Throw(env, "releaseMemory: a share is needed");
+  if (ExceptionPending(env)) return nullptr;
+  napi_create_promise(env, &release->deferred, &promise);
+  napi_create_string_utf8(env, "zerosearch release", NAPI_AUTO_LENGTH, &label);
+  napi_create_async_work(
+      env, nullptr, label, ExecuteRelease,
+      [](napi_env env, napi_status, void* data) {
+        std::unique_ptr<Release> release(static_cast<Release*>(data));
+        napi_value undefined;
+        napi_get_undefined(env, &undefined);
+        napi_resolve_deferred(env, release->deferred, undefined);
+        napi_delete_async_work(env, release->work);
+      },
+      release.get(), &release->work);
+  napi_queue_async_work(env, release->work);
+  release.release();
+  return promise;
 }
 
 inline void DefineExecuteFunctions(napi_env env, napi_value exports) {

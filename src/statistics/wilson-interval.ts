@@ -15,6 +15,9 @@ const Z_95 = 1.959963984540054
  * @param proportion The observed share, in [0, 1].
  * @param n Number of observations, at least 1.
  * @param z Quantile of the standard normal; the default gives 95 %.
+ * @throws where the proportion lies outside of [0, 1] or n is below 1
+ * @example
+ * const { low, high } = zs.wilsonInterval(0.4, 500)
  */
 export function wilsonInterval(proportion: number, n: number, z: number = Z_95): Interval {
   if (!(proportion >= 0 && proportion <= 1)) {
@@ -31,20 +34,4 @@ export function wilsonInterval(proportion: number, n: number, z: number = Z_95):
     low: Math.max(0, Math.min(proportion, centre - half)),
     high: Math.min(1, Math.max(proportion, centre + half)),
   }
-}
-
-/**
- * The interval of the unweighted mean of independent proportions, from each one's own interval
- * (MOVER: Zou and Donner 2008, doi 10.1002/sim.3095). With one proportion it is that proportion's interval.
- */
-export function meanInterval(parts: readonly ({ proportion: number } & Interval)[]): Interval {
-  const mean = parts.reduce((sum, part) => sum + part.proportion, 0) / parts.length
-  const below = root(parts.map((part) => part.proportion - part.low)) / parts.length
-  const above = root(parts.map((part) => part.high - part.proportion)) / parts.length
-  return { low: Math.max(0, mean - below), high: Math.min(1, mean + above) }
-}
-
-/** Root of the sum of squares. */
-function root(values: readonly number[]): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
 }

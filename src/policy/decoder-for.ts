@@ -1,0 +1,36 @@
+import type { ModelConfig } from '../model/config.js'
+import { expectedShapes } from '../model/weight-names.js'
+import { native } from '../tensor/runtime.js'
+import type { Decoder, DecoderOptions } from './decoder.js'
+import { graphDecoder } from './graph-decoder.js'
+import { xlaDecoder } from './xla-decoder.js'
+
+/** A model of fewer parameters spends its time on many small steps, which XLA makes one; a larger one on its weights. */
+export const SMALL = 2e7
+
+/** What a decoder is made from. */
+export interface DecoderForOptions extends DecoderOptions {
+  /** Tokens that a call samples for each slot, where XLA compiles it. */
+  tokensPerCall: number
+  /** Ids per row of a prefill call, where XLA compiles it. */
+  prefillChunk: number
+}
+
+const decoders = new Map<string, Decoder>()
+
+/** The decoder of an architecture: a rule on size and device chooses, so that runs repeat bit for bit on a machine. */
+export function decoderFor(options: DecoderForOptions): Decoder {
+  const large = parameterCount(options.config) >= SMALL && !native.isUsingGpuDevice()
+  const key = JSON.stringify([large, options])
+  const known = decoders.get(key)
+  if (known) return known
+  const made = large ? graphDecoder(options) : xlaDecoder(options, options.tokensPerCall, options.prefillChunk)
+  decoders.set(key, made)
+  return made
+}
+
+/** Number of values of all weights. */
+export function parameterCount(config: ModelConfig): number {
+  const sizes = Object.values(expectedShapes(config)).map((shape) => shape.reduce((a, b) => a * b, 1))
+  return sizes.reduce((a, b) => a + b, 0)
+}

@@ -1,0 +1,66 @@
+/** What a training run will take, as `forecast` found it before the run. */
+export interface Forecast {
+  /** Name of the policy. */
+  policy: string
+  /** Number of the policy's parameters. */
+  parameters: number
+  /** Number of those that are trained. */
+  trainedParameters: number
+  /** Peak memory of the whole process by part, in bytes, for sequences as long as those of the probe. */
+  memory: MemoryParts
+  /** Sum of the parts, in bytes. */
+  peakBytes: number
+  /** The same if trajectories become as long as protocol and context allow. */
+  peakBytesAtFullLength: number
+  /** That length, in ids. */
+  fullLength: number
+  /** What the process could take beside what it held when it was asked, in bytes; Infinity where nobody knows. */
+  availableBytes: number
+  /** Rollouts of an update. */
+  trajectoriesPerUpdate: number
+  /** Ids of an update's trajectories, prompts and observations included. */
+  tokensPerUpdate: number
+  /** Those of them that the policy samples, which are the trained ones. */
+  sampledTokensPerUpdate: number
+  /** Calls of the search engine. */
+  searchesPerUpdate: number
+  /** Wall time of an update's rollouts with rewards, in seconds. */
+  rolloutSeconds: number
+  /** Wall time of an update's optimization, in seconds. */
+  updateSeconds: number
+  /** What tracing and compiling add, once a run, in seconds. Where the run follows in the same process, it is less. */
+  warmUpSeconds: number
+  /** Updates of the run. */
+  updates: number
+  /** Wall time of all updates and the warm-up, in seconds; saving and `onUpdate` come on top. */
+  totalSeconds: number
+  totalTokens: number
+  totalSearches: number
+  /** What was really played to find out. */
+  probe: {
+    trajectories: number
+    seconds: number
+  }
+}
+
+/** Bytes of memory by what they are for. */
+export interface MemoryParts {
+  /** The policy. */
+  weights: number
+  /** Accumulated gradients, and those of one layer on their way there. */
+  gradients: number
+  /** Adam's two moments. */
+  optimizerStates: number
+  /** The frozen copy that the divergence is taken from. */
+  reference: number
+  /** Weights, gradients and moments of PPO's critic; 0 where there is none, or the policy's weights are its own. */
+  critic: number
+  /** What a microbatch's forward pass leaves for its gradient, and one layer's work. */
+  activations: number
+  /** Logits of the trained tokens, block by block, with what becomes of them. */
+  logits: number
+  /** Keys and values of the policy's conversations. */
+  cache: number
+  /** The rest, measured: Node, TensorFlow with its compiled functions and holes, the search engine, models of others. */
+  process: number
+}
