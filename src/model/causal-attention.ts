@@ -57,7 +57,7 @@ export function attendCausally(
     },
     (dy, [q, k, v], y) => {
       const parts: Tensor[] = []
-      let sums = { dk: tf.zerosLike(k!), dv: tf.zerosLike(v!) }
+      let sums: { dk?: Tensor; dv?: Tensor } = {}
       for (const chunk of chunks) {
         const { dq, ...next } = graphFunction('gradient of attention', (inputs: BackwardInputs, _: null) =>
           backwardChunk(config, chunk, window, inputs),
@@ -65,14 +65,14 @@ export function attendCausally(
         sums = next
         parts.push(dq)
       }
-      return [parts.length === 1 ? parts[0]! : tf.concat(parts, 2), sums.dk, sums.dv]
+      return [parts.length === 1 ? parts[0]! : tf.concat(parts, 2), sums.dk!, sums.dv!]
     },
   )
   return mixed.transpose([0, 2, 1, 3]).reshape([q.shape[0], time, config.heads * config.headDim])
 }
 
 type Inputs = { q: Tensor; k: Tensor; v: Tensor; starts?: Tensor } & Record<string, Tensor>
-type BackwardInputs = Inputs & Record<'y' | 'dy' | 'dk' | 'dv', Tensor>
+type BackwardInputs = Inputs & { y: Tensor; dy: Tensor; dk?: Tensor; dv?: Tensor }
 
 /** Part of a tensor along the third axis. */
 function part(x: Tensor, from: number, to: number): Tensor {
@@ -130,7 +130,10 @@ function backwardChunk(config: ModelConfig, chunk: Chunk, window: number, inputs
   const dq = tf.matMul(dScores, keys).mul(config.attentionScale)
   return {
     dq: dq.reshape([inputs.q.shape[0], config.heads, to - from, config.headDim]),
-    dk: inputs.dk.add(widened(tf.matMul(dScores, queries, true, false))),
-    dv: inputs.dv.add(widened(tf.matMul(weights, dy, true, false))),
+    dk: plus(widened(tf.matMul(dScores, queries, true, false)), inputs.dk),
+    dv: plus(widened(tf.matMul(weights, dy, true, false)), inputs.dv),
   }
 }
+
+/** The sum so far with one more; the first one begins it, for zeros would lie in the graph. */
+const plus = (x: Tensor, before: Tensor | undefined): Tensor => before?.add(x) ?? x

@@ -108,10 +108,23 @@ function product(x: Tensor, w: Tensor): Tensor {
 /** Root-mean-square norm over the last axis. */
 export function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
   const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
-  // 1 / √s as √s / s, of roots and divisions that are exact: TensorFlow's inverse root, which it makes of 1 / √s as well,
-  // rounds differently for few tokens than for many.
-  const square = x.square().mean(-1, true).add(config.rmsNormEps)
-  return x.mul(square.sqrt().div(square)).mul(weight)
+  // The gradient that tfjs has of a mean freezes ones of the shape of x into the graph.
+  const run = tf.customGrad((...all) => {
+    const [x, weight, save] = all as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void]
+    // 1 / √s as √s / s, of roots and divisions that are exact: TensorFlow's inverse root, which it makes of 1 / √s as
+    // well, rounds differently for few tokens than for many.
+    const square = x.square().mean(-1, true).add(config.rmsNormEps)
+    const scale = square.sqrt().div(square)
+    const normed = x.mul(scale)
+    save([normed, scale, weight])
+    const gradFunc = (dy: Tensor, [normed, scale, weight]: Tensor[]): Tensor[] => {
+      const g = dy.mul(weight!)
+      const dx = g.sub(normed!.mul(g.mul(normed!).mean(-1, true))).mul(scale!)
+      return [dx, dy.mul(normed!).sum(dy.shape.slice(0, -1).map((_, axis) => axis))]
+    }
+    return { value: normed.mul(weight), gradFunc }
+  })
+  return run(x, weight)
 }
 
 function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {

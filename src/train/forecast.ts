@@ -12,6 +12,7 @@ import type { RunMemory } from './forecast-memory.js'
 import { modelWeights } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes, SMALLEST } from './memory-model.js'
 import { memorySetup, sizeOf } from './memory-setup.js'
+import type { Group } from './learner.js'
 import type { Sequence } from './microbatch.js'
 import { questionDrawer } from './play-batch.js'
 import { compilingSeconds, probeRollouts, probeSteps, rolloutSecondsFor, secondsFor } from './probe.js'
@@ -23,7 +24,7 @@ import type { CheckedOptions, TrainOptions } from './train-options.js'
 /**
  * What a training run will take, before it is begun: memory by part, time, tokens, searches. It takes what `train` takes.
  *
- * A short probe plays some of the run's first rollouts, with real searches, and makes optimizer steps of learning rate 0 on
+ * A short probe plays some of the run's first rollouts, with real searches and rewards, and makes optimizer steps of learning rate 0 on
  * them: the policy's weights stay as they are, and a run that follows is the same as without a forecast. What the probe
  * needs memory for is checked before it is done. Nothing is read or written in `saveTo`; `onUpdate` is not called.
  * @returns times, tokens and searches as the policy plays now: where it learns to write more, they grow
@@ -78,16 +79,17 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
   try {
     const played = await probeRollouts(options, questionDrawer(options.questions, config.seed), signal)
     const rolloutPeak = watch.peak()
-    const largest = played.reduce((most, batch) => (batch.count >= most.count ? batch : most))
     refuseFailures(options, played)
-    const sequences = largest.groups.flatMap(({ trajectories }) => trajectories.map(sequenceOf))
+    const groups = mostLearned(played)
+    const sequences = groups.flatMap(({ trajectories }) => trajectories.map(sequenceOf))
     const run = runOf(filled(sequences, count))
     refuseWhatCannotFit(run, free, `with trajectories of up to ${longest(sequences)} ids, as the policy plays now`)
 
+    const learned = (count * played.flatMap(trajectoriesOf).length) / played.reduce((sum, { count }) => sum + count, 0)
     const learner = await createLearner(policy, config)
     let steps
     try {
-      steps = await probeSteps(learner, largest.groups, count, signal)
+      steps = await probeSteps(learner, groups, learned, signal)
     } finally {
       learner.dispose()
     }
@@ -96,14 +98,10 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const full = modelledMemory(runOf(Array.from({ length: count }, () => sequenceOfLength(fullLength))))
 
     const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
-    const updateSeconds = secondsFor(count, steps.measured)
+    const updateSeconds = secondsFor(learned, steps.measured)
     const warmUpSeconds = steps.warmUpSeconds + compilingSeconds(policy.slots, played)
     const { trainable, frozen } = modelWeights(policy)
-    const whole = played.flatMap(({ groups }) => groups.flatMap(({ trajectories }) => trajectories))
-    const perUpdate = (of: (trajectory: Trajectory) => number): number =>
-      (count * whole.reduce((sum, trajectory) => sum + of(trajectory), 0)) / whole.length
-    const tokensPerUpdate = perUpdate(({ ids }) => ids.length)
-    const searchesPerUpdate = perUpdate(({ searches }) => searches)
+    const amounts = amountsOf(played, count)
     return {
       policy: policy.name,
       parameters: sizeOf(trainable) + sizeOf(frozen),
@@ -114,16 +112,14 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
       fullLength,
       availableBytes: free,
       trajectoriesPerUpdate: count,
-      tokensPerUpdate,
-      sampledTokensPerUpdate: perUpdate(({ lossMask }) => lossMask.filter((mask) => mask === 1).length),
-      searchesPerUpdate,
+      ...amounts,
       rolloutSeconds,
       updateSeconds,
       warmUpSeconds,
       updates,
       totalSeconds: warmUpSeconds + updates * (rolloutSeconds + updateSeconds),
-      totalTokens: updates * tokensPerUpdate,
-      totalSearches: updates * searchesPerUpdate,
+      totalTokens: updates * amounts.tokensPerUpdate,
+      totalSearches: updates * amounts.searchesPerUpdate,
       probe: {
         trajectories: played.reduce((sum, { count }) => sum + count, 0),
         seconds: (performance.now() - started) / 1000,
@@ -131,6 +127,33 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     }
   } finally {
     watch.end()
+  }
+}
+
+const trajectoriesOf = ({ groups }: Pick<PlayedBatch, 'groups'>): Trajectory[] =>
+  groups.flatMap(({ trajectories }) => [...trajectories])
+
+/** What there is to learn in the batch that has most of it. */
+function mostLearned(played: readonly PlayedBatch[]): Group[] {
+  const all = played.map(({ groups }) => groups)
+  return all.reduce((most, groups) =>
+    trajectoriesOf({ groups }).length >= trajectoriesOf({ groups: most }).length ? groups : most,
+  )
+}
+
+/** What an update of `count` rollouts has of each, failed ones counted as nothing, as a run's records do. */
+function amountsOf(
+  played: readonly PlayedBatch[],
+  count: number,
+): Pick<Forecast, 'tokensPerUpdate' | 'sampledTokensPerUpdate' | 'searchesPerUpdate'> {
+  const trajectories = played.flatMap(trajectoriesOf)
+  const scale = count / played.reduce((sum, { count }) => sum + count, 0)
+  const perUpdate = (of: (trajectory: Trajectory) => number): number =>
+    scale * trajectories.reduce((sum, trajectory) => sum + of(trajectory), 0)
+  return {
+    tokensPerUpdate: perUpdate(({ ids }) => ids.length),
+    sampledTokensPerUpdate: perUpdate(({ lossMask }) => lossMask.filter((mask) => mask === 1).length),
+    searchesPerUpdate: perUpdate(({ searches }) => searches),
   }
 }
 

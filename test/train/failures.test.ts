@@ -159,7 +159,7 @@ describe('failed rollouts', () => {
       () => Promise.resolve('1'),
       () => Promise.resolve(undefined),
       () => new Promise((resolve) => setTimeout(resolve, 20, Infinity)),
-      // No error, as libraries reject now and then.
+      // Not an error, as libraries reject now and then.
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
       () => Promise.reject('no judge'),
     ]

@@ -125,6 +125,24 @@ describe('a forecast', () => {
     broken.dispose()
   })
 
+  it('counts failed rollouts as a run does: they learn nothing', async () => {
+    const half = await tinyPolicy((_, heard) =>
+      heard.includes('1') ? '<search> it</search>' : '<answer> Lima</answer>',
+    )
+    const searchEngine = { name: 'broken', search: () => Promise.reject(new Error('HTTP 500')) }
+    const run = { ...base, policy: half, searchEngine, updates: 1, maxFailedShare: 0.9, groupSize: 3 }
+    const said = await forecast(run)
+    const warned = vi.spyOn(console, 'warn').mockReturnValue()
+    const [record] = await train(run)
+    warned.mockRestore()
+    expect(record).toMatchObject({ failed: 6, trajectories: 6 })
+    expect(said.searchesPerUpdate).toBe(0)
+    const tokens = record!.tokensPerTrajectory * record!.trajectories
+    expect(said.tokensPerUpdate / tokens).toBeGreaterThan(0.5)
+    expect(said.tokensPerUpdate / tokens).toBeLessThan(1.5)
+    half.dispose()
+  })
+
   it('writes nothing and calls no `onUpdate`', async () => {
     const onUpdate = vi.fn()
     await forecast({ ...base, saveTo: '/nowhere/that/can/be/written', onUpdate })
@@ -136,7 +154,7 @@ describe('a forecast', () => {
     [{ policy: {} }, 'train: policy must be a model of loadModel'],
     [{ questions: [] }, 'train: questions must have a length'],
     [{ learningrate: 1 }, 'there is no option learningrate; did you mean learningRate?'],
-    [{ curriculum: { start: NaN, end: 0 } }, 'train: curriculum.start must be'],
+    [{ curriculum: { start: NaN, end: 0 } }, 'train: curriculum must be'],
   ])('refuses %o as train does', async (change, message) => {
     await expect(forecast({ ...base, ...change } as TrainOptions)).rejects.toThrow(message)
   })

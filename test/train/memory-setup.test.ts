@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest'
+import { memorySetup } from '../../src/train/memory-setup.js'
+import type { CheckedOptions } from '../../src/train/train-options.js'
+import { tinyConfig } from '../tiny-model.js'
+
+const options = (policy: object): CheckedOptions =>
+  ({
+    policy: { config: tinyConfig, weights: { embed: { size: 1000 } }, ...policy },
+    ...{ bfloat16: true, optimizerStates: '8-bit', reference: 'bfloat16' },
+  }) as unknown as CheckedOptions
+
+it('all weights are trained, and a copy is the reference', () => {
+  const { trained, reference, bfloat16, optimizerStates } = memorySetup(options({}))
+  expect({ trained, reference, bfloat16, optimizerStates }).toEqual({
+    ...{ trained: undefined, reference: 'bfloat16', bfloat16: true, optimizerStates: '8-bit' },
+  })
+})
+
+it('of an adapter, its values alone are trained, and the model below it is the reference', () => {
+  const adapter = { weights: { 'layers.0.q.loraA': { size: 32 }, 'layers.0.q.loraB': { size: 64 } } }
+  expect(memorySetup(options({ adapter }))).toMatchObject({ trained: 96, reference: 'none' })
+})
