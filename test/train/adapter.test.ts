@@ -16,6 +16,7 @@ import { toMicrobatches } from '../../src/train/microbatch.js'
 import { createReference } from '../../src/train/reference.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import type { SupervisedRecord } from '../../src/train/supervised.js'
+import { createLearner } from '../../src/train/run-config.js'
 import { train } from '../../src/train/train.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
@@ -176,6 +177,40 @@ describe('reinforcement learning of an adapter', () => {
     expect(await values(policy.weights)).toEqual(weights)
     expect(records[0]!.kl).toBeCloseTo(0, 6)
     expect(records.at(-1)!.kl).toBeGreaterThan(1e-4)
+  })
+
+  it.each([false, true])(
+    'under PPO, critic shared: %s, changes it alone, and goes on from its folder',
+    async (shared) => {
+      const saveTo = join(folder, `ppo ${shared}`)
+      const more = { algorithm: 'ppo', critic: { shared }, saveTo } as const
+      const policy = await adapted({ rank: 4 })
+      const weights = await values(policy.weights)
+      const expected = await run(policy, { ...more, saveTo: join(folder, `straight ppo ${shared}`) })
+      expect(await values(policy.weights)).toEqual(weights)
+      expect(expected.at(-1)!.kl).not.toBe(0)
+      const half = await adapted({ rank: 4 })
+      const stop = new AbortController()
+      const onUpdate = ({ update }: UpdateRecord): undefined => void (update === 2 && stop.abort())
+      await expect(run(half, { ...more, signal: stop.signal, onUpdate })).rejects.toThrow('Stopped in update')
+      const fresh = await adapted({ rank: 4 })
+      expect(untimed(await run(fresh, { ...more, resume: true }))).toEqual(untimed(expected))
+      expect(await values(fresh.adapter!.weights)).toEqual(await values(policy.adapter!.weights))
+      const files = readdirSync(saveTo).filter((file) => file.endsWith('.safetensors'))
+      expect(files.sort()).toEqual([
+        ...(shared ? [] : ['critic.safetensors', 'criticOptimizer.safetensors']),
+        'optimizer.safetensors',
+        ...(shared ? ['valueHead.safetensors'] : []),
+      ])
+    },
+  )
+
+  it("PPO's own critic is a copy of it alone, with a value head", async () => {
+    const policy = await adapted({ rank: 4 })
+    const ppo = await createLearner(policy, settingsOf('ppo'))
+    const { critic } = ppo.state().weights
+    expect(Object.keys(critic!)).toEqual([...Object.keys(policy.adapter!.weights), 'valueHead'])
+    ppo.dispose()
   })
 
   it('goes on from its folder as if it had never stopped, in another policy or the same', async () => {
