@@ -73,6 +73,8 @@ export { zerosearchProtocol } from './rollout/protocol.js'
 export type { Protocol } from './rollout/protocol.js'
 export { rollOut, rollOutMany } from './rollout/roll-out.js'
 export type { RolloutOptions } from './rollout/rollout-options.js'
+export { demonstrate } from './rollout/demonstrate.js'
+export type { Teacher } from './rollout/demonstrate.js'
 
 export { coverExactMatch, exactMatch, f1, paperAnswer, paperScore, scoreAnswer } from './reward/answer-metrics.js'
 export type { AnswerScores } from './reward/answer-metrics.js'

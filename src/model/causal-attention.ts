@@ -8,8 +8,11 @@ import type { QueriesKeysValues } from './attend.js'
 
 type Tensor = TensorFlow.Tensor
 
-/** Queries that are looked at together: few, so that memory does not grow with the square of the length. */
-const QUERIES = 256
+/**
+ * Queries that are looked at together: few, so that scores take little memory and few are computed that a later query
+ * alone may see; at most 16 pieces, so that few functions are traced.
+ */
+const queriesAtOnce = (time: number): number => Math.max(128, Math.ceil(time / 16))
 
 /** A range of queries and the range of keys that they see. */
 interface Chunk {
@@ -33,8 +36,9 @@ export function attendCausally(
 ): Tensor {
   const time = q.shape[2]!
   const chunks: Chunk[] = []
-  for (let from = 0; from < time; from += QUERIES) {
-    chunks.push({ from, to: Math.min(time, from + QUERIES), firstKey: Math.max(0, from + 1 - window) })
+  const step = queriesAtOnce(time)
+  for (let from = 0; from < time; from += step) {
+    chunks.push({ from, to: Math.min(time, from + step), firstKey: Math.max(0, from + 1 - window) })
   }
   const padding = starts ? { starts } : {}
   const mixed = keptStep(
@@ -53,7 +57,7 @@ export function attendCausally(
     },
     (dy, [q, k, v], y) => {
       const parts: Tensor[] = []
-      let sums = { dk: tf.zerosLike(k!), dv: tf.zerosLike(v!) }
+      let sums: { dk?: Tensor; dv?: Tensor } = {}
       for (const chunk of chunks) {
         const { dq, ...next } = graphFunction('gradient of attention', (inputs: BackwardInputs, _: null) =>
           backwardChunk(config, chunk, window, inputs),
@@ -61,14 +65,14 @@ export function attendCausally(
         sums = next
         parts.push(dq)
       }
-      return [parts.length === 1 ? parts[0]! : tf.concat(parts, 2), sums.dk, sums.dv]
+      return [parts.length === 1 ? parts[0]! : tf.concat(parts, 2), sums.dk!, sums.dv!]
     },
   )
-  return mixed.transpose([0, 2, 1, 3]).reshape([q.shape[0]!, time, config.heads * config.headDim])
+  return mixed.transpose([0, 2, 1, 3]).reshape([q.shape[0], time, config.heads * config.headDim])
 }
 
 type Inputs = { q: Tensor; k: Tensor; v: Tensor; starts?: Tensor } & Record<string, Tensor>
-type BackwardInputs = Inputs & Record<'y' | 'dy' | 'dk' | 'dv', Tensor>
+type BackwardInputs = Inputs & { y: Tensor; dy: Tensor; dk?: Tensor; dv?: Tensor }
 
 /** Part of a tensor along the third axis. */
 function part(x: Tensor, from: number, to: number): Tensor {
@@ -78,7 +82,7 @@ function part(x: Tensor, from: number, to: number): Tensor {
 
 /** Queries of heads that share keys, below one another: [batch, kvHeads, group * queries, headDim]. */
 function grouped({ kvHeads, headDim }: ModelConfig, x: Tensor): Tensor {
-  return x.reshape([x.shape[0]!, kvHeads, (x.shape[1]! / kvHeads) * x.shape[2]!, headDim])
+  return x.reshape([x.shape[0], kvHeads, (x.shape[1]! / kvHeads) * x.shape[2]!, headDim])
 }
 
 /** 0 where a query sees a key, a large negative number elsewhere, broadcast against [batch, kvHeads, group, queries, keys]. */
@@ -107,7 +111,7 @@ function weigh(config: ModelConfig, chunk: Chunk, window: number, { q, k, starts
 function forwardChunk(config: ModelConfig, chunk: Chunk, window: number, inputs: Inputs): Tensor {
   const { weights } = weigh(config, chunk, window, inputs)
   const mixed = tf.matMul(weights, part(inputs.v, chunk.firstKey, chunk.to))
-  return mixed.reshape([inputs.q.shape[0]!, config.heads, chunk.to - chunk.from, config.headDim])
+  return mixed.reshape([inputs.q.shape[0], config.heads, chunk.to - chunk.from, config.headDim])
 }
 
 function backwardChunk(config: ModelConfig, chunk: Chunk, window: number, inputs: BackwardInputs) {
@@ -125,8 +129,11 @@ function backwardChunk(config: ModelConfig, chunk: Chunk, window: number, inputs
     firstKey === 0 && to === time ? x : x.pad([[0, 0], [0, 0], [firstKey, time - to], [0, 0]]) // prettier-ignore
   const dq = tf.matMul(dScores, keys).mul(config.attentionScale)
   return {
-    dq: dq.reshape([inputs.q.shape[0]!, config.heads, to - from, config.headDim]),
-    dk: inputs.dk.add(widened(tf.matMul(dScores, queries, true, false))),
-    dv: inputs.dv.add(widened(tf.matMul(weights, dy, true, false))),
+    dq: dq.reshape([inputs.q.shape[0], config.heads, to - from, config.headDim]),
+    dk: plus(widened(tf.matMul(dScores, queries, true, false)), inputs.dk),
+    dv: plus(widened(tf.matMul(weights, dy, true, false)), inputs.dv),
   }
 }
+
+/** The sum so far with one more; the first one begins it, for zeros would lie in the graph. */
+const plus = (x: Tensor, before: Tensor | undefined): Tensor => before?.add(x) ?? x

@@ -1,5 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { keptStep } from '../tensor/kept-step.js'
+import { keptStep, withoutKeeping } from '../tensor/kept-step.js'
 import { dropOut, gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import { softCap } from './attend.js'
@@ -108,7 +108,23 @@ function product(x: Tensor, w: Tensor): Tensor {
 /** Root-mean-square norm over the last axis. */
 export function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
   const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
-  return x.mul(tf.rsqrt(x.square().mean(-1, true).add(config.rmsNormEps))).mul(weight)
+  // The gradient that tfjs has of a mean freezes ones of the shape of x into the graph.
+  const run = tf.customGrad((...all) => {
+    const [x, weight, save] = all as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void]
+    // 1 / √s as √s / s, of roots and divisions that are exact: TensorFlow's inverse root, which it makes of 1 / √s as
+    // well, rounds differently for few tokens than for many.
+    const square = x.square().mean(-1, true).add(config.rmsNormEps)
+    const scale = square.sqrt().div(square)
+    const normed = x.mul(scale)
+    save([normed, scale, weight])
+    const gradFunc = (dy: Tensor, [normed, scale, weight]: Tensor[]): Tensor[] => {
+      const g = dy.mul(weight!)
+      const dx = g.sub(normed!.mul(g.mul(normed!).mean(-1, true))).mul(scale!)
+      return [dx, dy.mul(normed!).sum(dy.shape.slice(0, -1).map((_, axis) => axis))]
+    }
+    return { value: normed.mul(weight), gradFunc }
+  })
+  return run(x, weight)
 }
 
 function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
@@ -143,24 +159,44 @@ function project(config: ModelConfig, weights: WeightTensors, x: Tensor, rotatio
 function finishLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, mixed: Tensor): Tensor {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const rows = batch * time
-  const output = (y: Tensor, part: string): Tensor => (config.outputNorms ? norm(config, weights, part, y) : y)
   const projected = linear(config, weights, 'o', mixed.reshape([rows, mixed.shape[2]!]))
-  const attended = x.reshape([rows, hidden]).add(output(projected, 'attentionNorm'))
+  const given = config.outputNorms ? norm(config, weights, 'attentionNorm', projected) : projected
+  const attended = x.reshape([rows, hidden]).add(given)
   const normed = norm(config, weights, 'postNorm', attended)
-  const gated = activate[config.activation](linear(config, weights, 'gate', normed)).mul(
-    linear(config, weights, 'up', normed),
-  )
-  const fed = output(linear(config, weights, 'down', gated), 'feedForwardNorm')
+  const gated = gate[config.activation](linear(config, weights, 'gate', normed), linear(config, weights, 'up', normed))
+  // Without a norm behind it, nothing but the layer's output needs this result, and so it is not worth keeping.
+  const fed = config.outputNorms
+    ? norm(config, weights, 'feedForwardNorm', linear(config, weights, 'down', gated))
+    : withoutKeeping(() => linear(config, weights, 'down', gated))
   return attended.add(fed).reshape([batch, time, hidden])
 }
 
-const activate: Record<Activation, (x: Tensor) => Tensor> = {
-  silu: (x) => x.mul(tf.sigmoid(x)),
+/** An activation of the first times the second. */
+const gate: Record<Activation, (x: Tensor, up: Tensor) => Tensor> = {
+  silu: gateSilu,
   // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
-  gelu_tanh: (x) => {
+  gelu_tanh: (x, up) => {
     const inner = x.add(x.square().mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI))
-    return x.mul(0.5).mul(tf.tanh(inner).add(1))
+    return x.mul(0.5).mul(tf.tanh(inner).add(1)).mul(up)
   },
+}
+
+/** x · σ(x) · up, with a gradient in few passes over memory. */
+function gateSilu(x: Tensor, up: Tensor): Tensor {
+  const run = tf.customGrad((...all) => {
+    const [x, up, save] = all as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void]
+    const sigmoid = tf.sigmoid(x)
+    const product = x.mul(up)
+    const value = product.mul(sigmoid)
+    save([x, up, sigmoid, product, value])
+    // d/dx = up · (σ + x σ (1 − σ)) = σ · (up + x up − x σ up)
+    const gradFunc = (dy: Tensor, [x, up, sigmoid, product, value]: Tensor[]): Tensor[] => {
+      const common = dy.mul(sigmoid!)
+      return [common.mul(up!.add(product!.sub(value!))), common.mul(x!)]
+    }
+    return { value, gradFunc }
+  })
+  return run(x, up)
 }
 
 /** Logits [rows, vocabulary] of hidden states [rows, hidden]. */

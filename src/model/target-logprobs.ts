@@ -38,7 +38,7 @@ export function targetLogprobs(
   targets: Tensor,
   { vocabulary, temperature }: TargetOptions,
 ): Tensor {
-  const count = targets.shape[0]!
+  const count = targets.shape[0]
   const blocks = Math.ceil((4 * count * vocabulary) / BLOCK_BYTES)
   const width = Math.ceil(vocabulary / blocks)
   const sizes = new Map<number, Block>()
@@ -58,12 +58,12 @@ export function targetLogprobs(
     return {
       value: sums.target.sub(normalizer),
       gradFunc: (dy: Tensor, [hidden, targets, normalizer]: Tensor[]) => {
-        let dHidden: Tensor = tf.zerosLike(hidden!)
+        let before: { dHidden?: Tensor } = {}
         each(({ backward }, from) => {
-          const inputs = { hidden: hidden!, targets: targets!, normalizer: normalizer!, dy, from, dHidden }
-          dHidden = backward(inputs, head).dHidden
+          const inputs = { hidden: hidden!, targets: targets!, normalizer: normalizer!, dy, from, ...before }
+          before = backward(inputs, head)
         })
-        return dHidden
+        return before.dHidden!
       },
     }
   })
@@ -73,7 +73,7 @@ export function targetLogprobs(
 /** Over the vocabulary so far, for each target: the largest logit, the sum of e^(logit − largest), the target's logit. */
 type Sums = Record<'largest' | 'total' | 'target', Tensor>
 type Inputs = Record<'hidden' | 'targets' | 'from', Tensor>
-type BackwardInputs = Inputs & Record<'normalizer' | 'dy' | 'dHidden', Tensor>
+type BackwardInputs = Inputs & Record<'normalizer' | 'dy', Tensor> & { dHidden?: Tensor }
 type Block = ReturnType<typeof vocabularyBlock>
 
 /** What is done with the logits of `width` ids from `from` on. */
@@ -102,13 +102,14 @@ function vocabularyBlock(config: ModelConfig, width: number, temperature: number
     const { hidden, normalizer, dy, from, dHidden } = inputs
     const probabilities = tf.exp(logits.sub(normalizer.expandDims(1)))
     const spread = probabilities.mul(dy.neg().expandDims(1))
-    const places = tf.stack([tf.range(0, dy.shape[0]!, 1, 'int32'), column], 1)
+    const places = tf.stack([tf.range(0, dy.shape[0], 1, 'int32'), column], 1)
     const dLogits = scatterAddValues(spread, places, dy.mul(inside))
     const scaled = temperature === 1 ? dLogits : dLogits.div(temperature)
     const cap = config.logitSoftCap
     const dProduct = cap === undefined ? scaled : scaled.mul(tf.sub(1, capped.div(cap).square()))
     if (head.gradient) addRows(head.gradient, from, tf.matMul(dProduct, hidden, true))
-    return { dHidden: dHidden.add(tf.matMul(dProduct, rows)) }
+    const change = tf.matMul(dProduct, rows)
+    return { dHidden: dHidden?.add(change) ?? change }
   })
   return { forward, backward }
 }

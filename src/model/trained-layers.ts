@@ -23,11 +23,11 @@ export interface TrainedWeights {
 }
 
 /**
- * Memory for results of forward passes that the gradient needs again: an eighth part of a quarter of the machine's. They
- * are kept in as many layers as fit, which saves a third of a step; the other layers are computed again. Results are the
- * same either way.
+ * Memory for results of products that the gradient needs again: a small share of the machine's. They are kept in as many
+ * layers as fit, which saves up to a fifth of a step; the other layers are computed once more. The step's results are the
+ * same bit for bit.
  */
-export const KEPT_BYTES = totalmem() / 32
+export const KEPT_BYTES = totalmem() / 64
 
 /**
  * All layers over embedded sequences. A layer is one function of the graph, and so is its gradient: neither trace nor
@@ -51,7 +51,7 @@ export function runTrainedLayers(
     })
     return { layer, rotation: { ...rotationOf(config, rope, ids) } }
   })
-  const rows = ids.shape[0]! * ids.shape[1]!
+  const rows = ids.shape[0] * ids.shape[1]!
   const keeping = Math.floor(keptBytes / (4 * rows * keptValues(config)))
   for (let i = 0; i < config.layers; i++) {
     const { layer, rotation } = config.sliding?.layers[i] ? layers.sliding! : layers.full
@@ -63,9 +63,16 @@ export function runTrainedLayers(
   return finalNorm(onlyWeight(state, 'finalNorm'), x, {}, false)
 }
 
-/** Values that a layer keeps for each token, at most. */
-export function keptValues({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: ModelConfig): number {
-  return 2 * hiddenSize + 2 * intermediateSize + 2 * (heads + kvHeads) * headDim
+/** Values that a layer keeps for each token: queries, keys, values, attention, and what `finishLayer` multiplies. */
+export function keptValues({
+  hiddenSize,
+  intermediateSize,
+  heads,
+  kvHeads,
+  headDim,
+  outputNorms,
+}: ModelConfig): number {
+  return 2 * (heads + kvHeads) * headDim + (outputNorms ? 2 : 1) * hiddenSize + 2 * intermediateSize
 }
 
 /** The part of the state that has one weight. */
@@ -115,7 +122,7 @@ function trained(name: string, part: (weights: Tensors, x: Tensor, layout: Tenso
       const needed: Tensors = { ...given, ...kept }
       ;(save as (tensors: Tensor[]) => void)(Object.values(needed))
       return {
-        value: y!,
+        value: y,
         gradFunc: (dy: Tensor, saved: Tensor[]) => {
           const again = Object.fromEntries(Object.keys(needed).map((key, i) => [key, saved[i]!]))
           return backward({ ...(again as Inputs), dy }, state).dx

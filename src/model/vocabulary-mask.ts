@@ -13,8 +13,13 @@ type Tensor = TensorFlow.Tensor
  */
 export function vocabularyMask(rows: number, vocabulary: number): (logits: Tensor) => Tensor {
   if (vocabulary >= rows) return (logits) => logits
-  const values = new Float32Array(rows)
-  values.fill(MASKED, vocabulary)
-  const mask = tf.tensor1d(values)
-  return (logits) => logits.add(mask)
+  // Not a mask to add: that would be a constant of the graph, as long as the vocabulary.
+  return (logits) => {
+    const known = logits.slice([0, 0], [logits.shape[0], vocabulary])
+    const paddings: [number, number][] = [
+      [0, 0],
+      [0, rows - vocabulary],
+    ]
+    return tf.pad(known, paddings, MASKED)
+  }
 }

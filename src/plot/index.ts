@@ -1,4 +1,5 @@
 export { comparison } from './comparison.js'
 export type { ComparisonFigureOptions } from './comparison.js'
+export { lossCurve } from './loss-curve.js'
 export { trainingCurves } from './training-curves.js'
 export type { Figure } from './figure.js'

@@ -6,6 +6,8 @@ type Tensor = TensorFlow.Tensor
 
 const BLOCK = 64
 const BISECTIONS = 40
+/** Values of a vector register, at most. */
+const LANES = 16
 
 /** Inputs of a draw, one value per row [rows]. `uniform` is in [0, 1); `topP` and `topK` as in `Sampling`. */
 export interface DrawInputs {
@@ -24,7 +26,6 @@ export interface DrawInputs {
  * where the temperature is 0)
  */
 export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { token: Tensor; logprob: Tensor } {
-  const [rows, vocabulary] = logits.shape as [number, number]
   const greedy = tf.equal(inputs.temperature, tf.scalar(0))
   const temperature = tf.where(greedy, tf.onesLike(inputs.temperature), inputs.temperature).expandDims(1)
   const scaled = logits.div(temperature)
@@ -36,7 +37,9 @@ export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { t
   const drawn = placeIn(grouped, sums, inputs.uniform.mul(total)).index
   const token = tf.where(greedy, argMax(logits), drawn).toInt()
   const chosen = gatherV2(shifted, token.expandDims(1), 1, 1).squeeze([1])
-  return { token, logprob: chosen.sub(total.log()) }
+  // TensorFlow rounds a logarithm differently where fewer values than a vector register holds are left.
+  const logTotal = tf.tile(total.expandDims(1), [1, LANES]).log().max(1)
+  return { token, logprob: chosen.sub(logTotal) }
 }
 
 /** A row cut into blocks [rows, blocks, BLOCK], zeros at its end, and the sum of each block [rows, blocks]. */

@@ -42,7 +42,12 @@ export function replaySteps<T>(given: readonly Tensor[], body: () => T): T {
   return withTape({ given: [...given] }, body)
 }
 
-function withTape<T>(next: Tape, body: () => T): T {
+/** Runs a part whose steps are not worth keeping. */
+export function withoutKeeping<T>(body: () => T): T {
+  return withTape(undefined, body)
+}
+
+function withTape<T>(next: Tape | undefined, body: () => T): T {
   const before = tape
   tape = next
   try {

@@ -122,7 +122,7 @@ export function rowsFrom(matrix: Tensor, from: Tensor, count: number): Tensor {
  * @param values [n, ...rest]
  */
 export function addRows(variable: Variable, from: Tensor, values: Tensor): void {
-  addAt(variable, from.add(tf.range(0, values.shape[0]!, 1, 'int32')), values)
+  addAt(variable, from.add(tf.range(0, values.shape[0], 1, 'int32')), values)
 }
 
 /** Adds to rows of a variable that are all different. */

@@ -101,7 +101,9 @@ const stepSchema = (vocabulary: number, longest: number) =>
   })
 
 /**
- * Supervised fine-tuning: the policy's weights, or those of its adapter where it has one, are changed in place, by AdamW without weight decay unless asked for.
+ * Supervised fine-tuning: the policy's weights, or those of its adapter where it has one, are changed in place, by AdamW
+ * without weight decay unless asked for.
+ * @returns what each step measured; `zs.plot.lossCurve` shows it
  * @throws where an option or an example is not what it must be, or the loss is not finite, with the weights as they were
  * before that step
  * @example
@@ -109,15 +111,15 @@ const stepSchema = (vocabulary: number, longest: number) =>
  * const example = { ids, tokenWeights: ids.map(() => 1) }
  * await zs.trainSupervised({ policy, steps: 100, learningRate: 1e-4, batch: () => [example] })
  */
-export async function trainSupervised(options: SupervisedOptions): Promise<void> {
+export async function trainSupervised(options: SupervisedOptions): Promise<SupervisedRecord[]> {
   const settings = parseOptions('trainSupervised', optionsSchema, options)
   const { steps, progress = settings.onStep === undefined } = settings
-  await withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
+  return withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
     makeSteps(settings, report),
   )
 }
 
-async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<void> {
+async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<SupervisedRecord[]> {
   const { policy, steps, batch, learningRate, bfloat16, onStep, signal, optimizerStates } = settings
   const { config } = policy
   const setup: MemorySetup = { config, bfloat16, optimizerStates, reference: 'none' }
@@ -132,6 +134,7 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
     metrics: {},
   }))
   const optimizer = await createOptimizer(model.trainable, settings)
+  const records: SupervisedRecord[] = []
   try {
     for (let step = 0; step < steps && !signal?.aborted; step++) {
       const { examples, learningRate: stepRate } = parseOptions(`trainSupervised, step ${step}`, schema, {
@@ -166,8 +169,11 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
       const gradNorm = await optimizer.step(stepRate)
       const tokens = examples.reduce((sum, example) => sum + example.ids.length, 0)
       report(step + 1, { note: `loss ${loss.toPrecision(3)}` })
-      await onStep?.({ step, loss, gradNorm, learningRate: stepRate, tokens })
+      const record = { step, loss, gradNorm, learningRate: stepRate, tokens }
+      records.push(record)
+      await onStep?.(record)
     }
+    return records
   } finally {
     optimizer.dispose()
     accumulate.dispose()

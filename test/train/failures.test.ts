@@ -160,6 +160,7 @@ describe('failed rollouts', () => {
       () => Promise.resolve(undefined),
       () => new Promise((resolve) => setTimeout(resolve, 20, Infinity)),
       // Not an error, as libraries reject now and then.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
       () => Promise.reject('no judge'),
     ]
     let asked = 0
