@@ -28,7 +28,10 @@ export interface Forecast {
   rolloutSeconds: number
   /** Wall time of an update's optimization, in seconds. */
   updateSeconds: number
-  /** What tracing and compiling add, once a run, in seconds. Where the run follows in the same process, it is less. */
+  /**
+   * What tracing and compiling add over the whole run, in seconds: for rollouts at its beginning, less where this process has
+   * done it already; for the optimization whenever a batch has a new shape, which becomes rare.
+   */
   warmUpSeconds: number
   /** Updates of the run. */
   updates: number

@@ -6,6 +6,7 @@ import type { Forecast, MemoryParts } from '../schema/forecast.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import { abortable } from '../signal/abortable.js'
+import { batchShapes, expectedShapes } from './batch-shapes.js'
 import { whenFree } from './exclusive.js'
 import { addedBytes, modelledMemory, refuseWhatCannotFit, sumOf } from './forecast-memory.js'
 import type { RunMemory } from './forecast-memory.js'
@@ -80,8 +81,8 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const played = await probeRollouts(options, questionDrawer(options.questions, config.seed), signal)
     const rolloutPeak = watch.peak()
     refuseFailures(options, played)
-    const groups = mostLearned(played)
-    const sequences = groups.flatMap(({ trajectories }) => trajectories.map(sequenceOf))
+    const batches = mostLearned(played)
+    const sequences = batches.map((groups) => trajectoriesOf({ groups }).map(sequenceOf)).reduce(longerOf)
     const run = runOf(filled(sequences, count))
     refuseWhatCannotFit(run, free, `with trajectories of up to ${longest(sequences)} ids, as the policy plays now`)
 
@@ -89,7 +90,7 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const learner = await createLearner(policy, config)
     let steps
     try {
-      steps = await probeSteps(learner, groups, learned, signal)
+      steps = await probeSteps(learner, batches, learned, signal)
     } finally {
       learner.dispose()
     }
@@ -99,7 +100,13 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
 
     const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
     const updateSeconds = secondsFor(learned, steps.measured)
-    const warmUpSeconds = steps.warmUpSeconds + compilingSeconds(policy.slots, played)
+    const shapesProbed = new Set(
+      batches.flatMap((groups) => [...batchShapes(trajectoriesOf({ groups }).map(sequenceOf), microbatchTokens)]),
+    )
+    const shapes = expectedShapes(played.flatMap(trajectoriesOf).map(sequenceOf), {
+      ...{ count: Math.max(1, Math.round(learned)), updates, microbatchTokens },
+    })
+    const warmUpSeconds = compilingSeconds(policy.slots, played) + (steps.warmUpSeconds / shapesProbed.size) * shapes
     const { trainable, frozen } = modelWeights(policy)
     const amounts = amountsOf(played, count)
     return {
@@ -133,12 +140,14 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
 const trajectoriesOf = ({ groups }: Pick<PlayedBatch, 'groups'>): Trajectory[] =>
   groups.flatMap(({ trajectories }) => [...trajectories])
 
-/** What there is to learn in the batch that has most of it. */
-function mostLearned(played: readonly PlayedBatch[]): Group[] {
-  const all = played.map(({ groups }) => groups)
-  return all.reduce((most, groups) =>
-    trajectoriesOf({ groups }).length >= trajectoriesOf({ groups: most }).length ? groups : most,
-  )
+/** What there is to learn in the one or two batches that have most of it: their shapes differ, as those of updates do. */
+function mostLearned(played: readonly PlayedBatch[]): Group[][] {
+  const learned = played.map(({ groups, count }) => ({ groups, count, size: trajectoriesOf({ groups }).length }))
+  const largest = learned.reduce((most, batch) => (batch.size >= most.size ? batch : most))
+  return learned
+    .filter(({ count, size }) => count === largest.count && size > 0)
+    .map(({ groups }) => groups)
+    .slice(-2)
 }
 
 /** What an update of `count` rollouts has of each, failed ones counted as nothing, as a run's records do. */
@@ -208,6 +217,8 @@ function sequenceOfLength(length: number): Sequence {
 }
 
 const longest = (sequences: readonly Sequence[]): number => Math.max(...sequences.map(({ ids }) => ids.length))
+
+const longerOf = (a: Sequence[], b: Sequence[]): Sequence[] => (longest(a) > longest(b) ? a : b)
 
 function refuseFailures({ maxFailedShare }: CheckedOptions, played: readonly PlayedBatch[]): void {
   const failed = played.reduce((sum, { measured }) => sum + measured.failed, 0)

@@ -90,39 +90,41 @@ export function secondsFor(size: number, measured: readonly Measured[]): number 
 /** What optimizer steps took. */
 export interface ProbedSteps {
   measured: Measured[]
-  /** What the first step of a size took more than later ones. */
+  /** What the first steps took more than later ones. */
   warmUpSeconds: number
 }
 
 /**
- * Optimizer steps that change nothing, as their learning rate is 0: on all groups, and, where they are fewer than a batch
- * has, on half of them, so that both what a step and what a token costs is known.
+ * Optimizer steps that change nothing, as their learning rate is 0: on each of the batches, and, where they have less than a
+ * whole one has, on half of the last, so that both what a step and what a token costs is known.
  */
 export async function probeSteps(
   learner: Learner,
-  groups: readonly Group[],
+  batches: readonly (readonly Group[])[],
   whole: number,
   signal: AbortSignal | undefined,
 ): Promise<ProbedSteps> {
-  const parts = [groups]
-  if (countOf(groups) < whole && groups.length > 1) parts.push(groups.slice(0, Math.floor(groups.length / 2)))
-  const probed: ProbedSteps = { measured: [], warmUpSeconds: 0 }
-  for (const part of parts) {
-    const instructive = part.map(withEvidence)
-    const seconds: number[] = []
-    // The first compiles; short ones are noisy.
-    while (seconds.length < 2 || (seconds.length < 4 && seconds.at(-1)! < 1)) {
+  const last = batches.at(-1)!
+  const half = countOf(last) < whole && last.length > 1 ? [last.slice(0, Math.floor(last.length / 2))] : []
+  const parts = [...batches, ...half].map((groups) => ({ count: countOf(groups), groups: groups.map(withEvidence) }))
+  const rounds: Measured[][] = []
+  // The first round compiles; short ones are noisy.
+  while (rounds.length < 2 || (rounds.length < 4 && secondsOf(rounds.at(-1)!) < 1)) {
+    const round: Measured[] = []
+    for (const { count, groups } of parts) {
       signal?.throwIfAborted()
       const started = performance.now()
-      await withProgress({ title: 'learning' }, () => learner.step(instructive, 0))
-      seconds.push((performance.now() - started) / 1000)
+      await withProgress({ title: 'learning' }, () => learner.step(groups, 0))
+      round.push({ count, seconds: (performance.now() - started) / 1000 })
     }
-    const steady = seconds.slice(1)
-    for (const value of steady) probed.measured.push({ count: countOf(part), seconds: value })
-    probed.warmUpSeconds += Math.max(0, seconds[0]! - steady.reduce((a, b) => a + b, 0) / steady.length)
+    rounds.push(round)
   }
-  return probed
+  const [first, ...steady] = rounds as [Measured[], ...Measured[][]]
+  const measured = steady.flat()
+  return { measured, warmUpSeconds: Math.max(0, secondsOf(first) - secondsOf(measured) / steady.length) }
 }
+
+const secondsOf = (measured: readonly Measured[]): number => measured.reduce((sum, { seconds }) => sum + seconds, 0)
 
 const countOf = (groups: readonly Group[]): number =>
   groups.reduce((sum, { trajectories }) => sum + trajectories.length, 0)

@@ -112,6 +112,11 @@ async function compare(name: Name, updates: number): Promise<void> {
       said.rolloutSeconds + said.updateSeconds,
       mean(({ rolloutSeconds, updateSeconds }) => rolloutSeconds + updateSeconds),
     ],
+    [
+      'seconds of the run',
+      said.totalSeconds,
+      records.reduce((sum, { rolloutSeconds, updateSeconds }) => sum + rolloutSeconds + updateSeconds, 0),
+    ],
     ['peak memory, MB', said.peakBytes / 1e6, peak() / 1e6],
     [
       'tokens an update',

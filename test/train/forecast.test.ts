@@ -39,7 +39,7 @@ describe('after a forecast', () => {
     weightDecay: 0.1,
   })
 
-  it('all weights are the same, and so is the run that follows', async () => {
+  it('all weights are the same, and so is the run that follows', { timeout: 120_000 }, async () => {
     const [first, second] = [await steadyPolicy(), await steadyPolicy()]
     const before = await allWeights(first)
     const said = await forecast(run(first))
