@@ -136,6 +136,23 @@ describe('a loss or gradient that is not finite', () => {
   })
 })
 
+test.each<Algorithm>(['grpo', 'ppo', 'reinforce++'])(
+  '%s compares sampler and trainer where the policy is still the one that sampled',
+  async (algorithm) => {
+    const said = []
+    for (const epochs of [1, 4]) {
+      const policy = await load()
+      const learner = await learnerOf(policy, algorithm, { epochs })
+      const step = await learner.step([aGroup([1, 0, 0.5])], 0.05)
+      expect(step.measures!['optimizerSteps']).toBe(epochs)
+      said.push([step.samplingLogprobDifferenceMean, step.samplingLogprobDifferenceMax])
+      learner.dispose()
+    }
+    expect(said[0]![0]).toBeGreaterThan(0)
+    expect(said[1]).toEqual(said[0])
+  },
+)
+
 describe('PPO', () => {
   it('leaves the policy alone while the critic warms up', async () => {
     const policy = await load()
