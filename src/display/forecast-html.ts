@@ -14,6 +14,7 @@ const NAMES: Record<keyof MemoryParts, string> = {
   gradients: 'gradients',
   optimizerStates: 'optimizer states',
   reference: 'reference',
+  critic: 'critic',
   activations: 'activations',
   logits: 'logits',
   cache: 'cache of conversations',

@@ -89,7 +89,7 @@ type TrainedPart = (state: TrainedWeights, x: Tensor, layout: Tensors, keep: boo
  * was kept, and adds the gradients of the weights to their variables.
  * @param part From weights, input and `layout` (tensors that have no gradient) to the output
  */
-function trained(name: string, part: (weights: Tensors, x: Tensor, layout: Tensors) => Tensor): TrainedPart {
+export function trained(name: string, part: (weights: Tensors, x: Tensor, layout: Tensors) => Tensor): TrainedPart {
   type Inputs = Tensors & { x: Tensor }
   const forward = graphFunction(name, ({ x, ...layout }: Inputs, weights: Weights) => ({
     y: part(readWeights(weights), x, layout),

@@ -56,6 +56,8 @@ export interface MemoryParts {
   optimizerStates: number
   /** The frozen copy that the divergence is taken from. */
   reference: number
+  /** Weights, gradients and moments of PPO's critic; 0 where there is none, or the policy's weights are its own. */
+  critic: number
   /** What a microbatch's forward pass leaves for its gradient, and one layer's work. */
   activations: number
   /** Logits of the trained tokens, block by block, with what becomes of them. */

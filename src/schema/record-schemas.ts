@@ -112,6 +112,7 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   samplingLogprobDifferenceMean: z.number().min(0).exactOptional(),
   samplingLogprobDifferenceMax: z.number().min(0).exactOptional(),
   gradNorm: z.number().min(0),
+  measures: z.record(text, z.number()).exactOptional(),
   learningRate: z.number().min(0),
   zeroVarianceGroups: count,
   answered: share,

@@ -31,18 +31,24 @@ export interface UpdateRecord {
   loss: number
   /** Mean entropy of the sampling distribution, nats per policy token; absent where it was not computed. */
   entropy?: number
-  /** Share of policy tokens whose probability ratio was clipped, in [0, 1]; 0 while a batch is one optimizer step. */
+  /** Share of policy tokens whose probability ratio was clipped, in [0, 1]; 0 where a batch is one optimizer step. */
   clipFraction: number
   /**
    * Mean absolute difference between the log-probabilities that the sampler reported and those that the trainer computes
-   * for the same tokens, in nats: rounding alone in float32, up to 1e-4; more where the trainer computes in bfloat16.
-   * Absent where there was no token, and in records of earlier versions.
+   * for the same tokens, in nats: rounding alone in float32, up to 1e-4; more where the trainer computes in bfloat16. Of the
+   * tokens of the update's first optimizer step, for then the policy is the one that sampled. Absent where there was no token, and in records of earlier versions.
    */
   samplingLogprobDifferenceMean?: number
   /** The largest such difference. */
   samplingLogprobDifferenceMax?: number
   /** Global norm of the gradient before clipping. */
   gradNorm: number
+  /**
+   * What else the algorithm measured, by name: `maxRatio`, `minRatio`, `oldKl` (divergence from the policy before the batch),
+   * `optimizerSteps`; the critic's `valueLoss`, `explainedVariance`, `valueClipFraction`, `criticGradNorm`; `klCoef` where it
+   * adapts; `samplerKl` where sampler and trainer are compared.
+   */
+  measures?: Record<string, number>
   /** That of the optimizer step, warm-up and schedule included. */
   learningRate: number
   /** Number of groups that taught nothing: rewards all equal, or fewer than two trajectories that did not fail. */

@@ -4,8 +4,9 @@ import type { UpdateRecord } from '../schema/update-record.js'
 /**
  * One row for each update, in order of `update`, with `UpdateRecord`'s fields as columns. `entropy`, `skipped` and the
  * differences of log-probabilities hold null where an update has none, as do means and the step's measures where all
- * rollouts failed. `failure` is the commonest cause. Parts of the reward are `reward.<name>`. Metrics that are numbers,
- * texts or booleans have a column each under their own name, `validationEm` in any case;
+ * rollouts failed. `failure` is the commonest cause. Parts of the reward are `reward.<name>`; the algorithm's measures have
+ * their own names. Metrics that are numbers, texts or booleans have a column each under their own name, `validationEm` in
+ * any case;
  * those named as a field of the record are `metrics.<name>`.
  * @example
  * const table = zs.trainingTable(records)
@@ -45,11 +46,14 @@ export function trainingTable(updates: readonly UpdateRecord[]): ColumnTable {
   for (const part of new Set(rows.flatMap((row) => Object.keys(row.rewardParts ?? {})))) {
     metrics[`reward.${part}`] = rows.map((row) => row.rewardParts?.[part] ?? null)
   }
+  for (const name of new Set(rows.flatMap((row) => Object.keys(row.measures ?? {})))) {
+    metrics[name] = rows.map((row) => row.measures?.[name] ?? null)
+  }
   for (const name of new Set(rows.flatMap((row) => Object.keys(row.metrics ?? {})))) {
     const values = rows.map((row) => shownMetric(row, name))
     // arquero has no column of this name.
     if (name === 'validationEm' || name === '__proto__' || values.every((value) => value === null)) continue
-    metrics[Object.hasOwn(columns, name) ? `metrics.${name}` : name] = values
+    metrics[Object.hasOwn(columns, name) || Object.hasOwn(metrics, name) ? `metrics.${name}` : name] = values
   }
   return table({ ...columns, ...metrics })
 }

@@ -20,13 +20,14 @@ export interface RunMemory {
 
 /** What a run takes, but for what the process takes anyway. */
 export function modelledMemory({ setup, microbatchTokens, slots, sequences }: RunMemory): Omit<MemoryParts, 'process'> {
-  const { weights, gradients, moments, reference } = standingMemory(setup)
+  const { weights, gradients, moments, reference, critic } = standingMemory(setup)
   const { layerInputs, kept, layer, logits, gradient } = largestMicrobatch(setup, sequences, microbatchTokens)
   return {
     weights,
     gradients: gradients + gradient,
     optimizerStates: moments,
     reference,
+    critic,
     activations: layerInputs + kept + layer,
     logits,
     cache: cacheBytes(setup.config, { slots, conversations: sequences.length, longest: longestOf(sequences) }),
@@ -68,6 +69,7 @@ const WAYS: ((run: RunMemory) => Remedy[])[] = [
     run.setup.reference === 'float32'
       ? [{ change: "reference: 'bfloat16'", run: withSetup(run, { reference: 'bfloat16' }) }]
       : [],
+  (run) => (run.setup.critic ? [{ change: 'critic: { shared: true }', run: withSetup(run, { critic: false }) }] : []),
   (run) =>
     halves(Math.min(run.slots, run.sequences.length), 1).map((slots) => ({
       change: `loadModel's slots: ${slots}`,
@@ -156,6 +158,7 @@ const NAMES: Record<keyof MemoryParts, string> = {
   gradients: 'gradients',
   optimizerStates: 'optimizer states',
   reference: 'reference',
+  critic: 'critic',
   activations: 'activations',
   logits: 'logits',
   cache: 'cache',

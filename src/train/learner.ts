@@ -17,7 +17,7 @@ export interface Group {
 }
 
 /** What one step measured, by the names that the record of an update has. */
-export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped'> &
+export type LearnerStep = Pick<UpdateRecord, 'loss' | 'kl' | 'clipFraction' | 'gradNorm' | 'skipped' | 'measures'> &
   SamplingDifference
 
 /** What a saved run keeps of a learner besides the policy. */
@@ -32,7 +32,8 @@ export interface Learner {
   /**
    * Learns from one batch of groups. A batch without evidence changes nothing: no weight, no momentum, no counter; the
    * result then says why in `skipped`.
-   * @throws where loss or gradient is not finite; the weights are then those before the step
+   * @throws where loss or gradient is not finite; the weights are then those before the optimizer step that failed, and a batch
+   * may have several
    */
   step(groups: readonly Group[], learningRate: number): Promise<LearnerStep>
   state(): LearnerState

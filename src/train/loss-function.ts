@@ -42,10 +42,15 @@ export interface DropoutInputs {
 
 /** What the model says about the trained tokens. */
 export interface TargetOutputs {
-  /** Log-probability of each [targets], at the temperature and over the tokenizer's ids, as the sampler has it. */
-  logprobs: Tensor
+  /**
+   * Log-probability of each [targets], at the temperature and over the tokenizer's ids, as the sampler has it. Logits are
+   * computed by whoever reads it.
+   */
+  readonly logprobs: Tensor
   /** Hidden states that predict them [targets, hidden], after the final norm: what a value head reads. */
   hidden: Tensor
+  /** All weights, and the gradients of those that learn. */
+  state: TrainedWeights
 }
 
 export interface LogprobOptions {
@@ -72,24 +77,39 @@ function targetOutputs(
   const gradient = gradients[key]
   const head = { weight: weights[key]!, ...(gradient && { gradient }) }
   const options = { vocabulary: tokenizer.vocabSize, temperature }
-  return { logprobs: targetLogprobs(config, head, hidden, inputs.targets, options), hidden }
+  return {
+    get logprobs() {
+      return targetLogprobs(config, head, hidden, inputs.targets, options)
+    },
+    hidden,
+    state: { weights, gradients },
+  }
 }
 
-/** Log-probabilities of the trained tokens, without gradients. */
-export function compileTargetLogprobs(
+/** Compiles what is read of a model at the trained tokens, without gradients. */
+export function compileTargets<R extends Record<string, Tensor>>(
+  name: string,
   model: Trainable,
   { temperature, bfloat16 }: LogprobOptions,
-): Compiled<TargetInputs, ModelWeights, { logprobs: Tensor }> {
+  read: (outputs: TargetOutputs) => R,
+): Compiled<TargetInputs, ModelWeights, R> {
   return compile(
-    'logprobs',
+    name,
     (inputs: Traced<TargetInputs>, { trainable, frozen }: ModelWeights) => {
       const state = { weights: { ...trainable, ...frozen }, gradients: {} }
       const embedded = embedTokens(model.config, state, inputs.ids)
-      return { logprobs: targetOutputs(model, temperature, state, embedded, inputs).logprobs }
+      return read(targetOutputs(model, temperature, state, embedded, inputs))
     },
     { bfloat16 },
   )
 }
+
+/** Log-probabilities of the trained tokens, without gradients. */
+export const compileTargetLogprobs = (
+  model: Trainable,
+  options: LogprobOptions,
+): Compiled<TargetInputs, ModelWeights, { logprobs: Tensor }> =>
+  compileTargets('logprobs', model, options, ({ logprobs }) => ({ logprobs }))
 
 /**
  * Compiles one accumulation step: loss and metrics of a microbatch, its gradient added to `state.gradients`.

@@ -13,6 +13,8 @@ export interface MemorySetup {
   reference: 'float32' | 'bfloat16' | 'none'
   /** Whether matrix products are in bfloat16. */
   bfloat16: boolean
+  /** Whether a second copy of what is trained learns beside it: PPO's critic. Default false. */
+  critic?: boolean
   /** Number of values that are trained. Default: all of the model's. */
   trained?: number
 }
@@ -35,6 +37,8 @@ export interface StandingMemory {
   moments: number
   /** The frozen copy. */
   reference: number
+  /** Weights, gradients and moments of a critic of its own. */
+  critic: number
 }
 
 /** Bytes that live during one microbatch alone, each part at its largest. */
@@ -73,12 +77,15 @@ export const freeBytes = (): number => (native.isUsingGpuDevice() ? Infinity : a
 export function standingMemory(setup: MemorySetup): StandingMemory {
   const { config, optimizerStates, reference } = setup
   const parameters = parameterCount(config)
-  const { trained = parameters } = setup
+  const { trained = parameters, critic = false } = setup
+  const gradients = FLOAT * trained
+  const moments = trained * (optimizerStates === '8-bit' ? 2 + 8 / 256 : 8)
   return {
     weights: FLOAT * parameters,
-    gradients: FLOAT * trained,
-    moments: trained * (optimizerStates === '8-bit' ? 2 + 8 / 256 : 8),
+    gradients,
+    moments,
     reference: { none: 0, bfloat16: 2, float32: FLOAT }[reference] * parameters,
+    critic: critic ? FLOAT * trained + gradients + moments : 0,
   }
 }
 
@@ -136,7 +143,7 @@ export function chooseMicrobatchTokens(setup: MemorySetup, available: number, lo
   while (tokens > SMALLEST && needed(tokens) > USABLE * available) tokens /= 2
   if (needed(tokens) <= USABLE * available) return tokens
   throw new Error(
-    `train: ${gigabytes(standing)} for gradients, Adam's moments and the reference, beside weights of ` +
+    `train: ${gigabytes(standing)} for gradients, Adam's moments${setup.critic ? ', the critic' : ''} and the reference, beside weights of ` +
       `${gigabytes(weights)}, and one microbatch of ${tokens} ids do not fit: ${gigabytes(available)} are free, of ` +
       `which ${USABLE * 100} % can be used. ${remedies(setup)}`,
   )
@@ -151,6 +158,7 @@ function remedies(setup: MemorySetup): string {
   if (setup.optimizerStates === 'float32')
     ways.push(`optimizerStates: '8-bit' saves ${saved({ optimizerStates: '8-bit' })}`)
   if (setup.reference === 'float32') ways.push(`reference: 'bfloat16' saves ${saved({ reference: 'bfloat16' })}`)
+  if (setup.critic) ways.push(`critic: { shared: true } saves ${saved({ critic: false })}`)
   ways.push('a smaller model needs less')
   return `${ways.join('; ')}.`
 }

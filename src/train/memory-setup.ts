@@ -3,12 +3,15 @@ import type { MemorySetup } from './memory-model.js'
 import type { CheckedOptions } from './train-options.js'
 
 /** What a run's options say about its memory. */
-export function memorySetup({ policy, bfloat16, optimizerStates, reference }: CheckedOptions): MemorySetup {
-  const setup: MemorySetup = { config: policy.config, bfloat16, optimizerStates, reference }
+export function memorySetup({ policy, bfloat16, optimizerStates, reference, ...options }: CheckedOptions): MemorySetup {
+  const setup: MemorySetup = { config: policy.config, bfloat16, optimizerStates, reference, critic: hasCritic(options) }
   if (!policy.adapter) return setup
   // The model below the adapter is the reference.
   return { ...setup, reference: 'none', trained: sizeOf(modelWeights(policy).trainable) }
 }
+
+const hasCritic = ({ algorithm, critic }: Pick<CheckedOptions, 'algorithm' | 'critic'>): boolean =>
+  algorithm === 'ppo' && critic?.shared !== true
 
 /** Number of values. */
 export const sizeOf = (weights: Readonly<Record<string, { size: number }>>): number =>

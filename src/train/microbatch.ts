@@ -17,7 +17,16 @@ export interface Microbatch {
   /** int32 [targets]: the trained tokens. */
   targets: HostTensor
   /** Which token each target is; as many as there are real ones, padding follows them. */
-  origins: { sequence: number; place: number }[]
+  origins: Origin[]
+}
+
+/** Which token a target is. */
+export interface Origin {
+  sequence: number
+  /** Its place in the sequence's ids. */
+  place: number
+  /** Its number among the sequence's trained tokens. */
+  token: number
 }
 
 /**
@@ -60,11 +69,11 @@ function microbatch(sequences: readonly Sequence[], members: number[], rows: num
   members.forEach((sequence, row) => {
     const { ids: sequenceIds, trained } = sequences[sequence]!
     ids.set(sequenceIds, row * time)
-    for (const place of trained) {
+    trained.forEach((place, token) => {
       logitRows.push(row * time + place - 1)
       targets.push(sequenceIds[place]!)
-      origins.push({ sequence, place })
-    }
+      origins.push({ sequence, place, token })
+    })
   })
   const padded = paddedSize(Math.max(1, logitRows.length))
   const pad = (values: number[]): Int32Array => {
@@ -76,10 +85,7 @@ function microbatch(sequences: readonly Sequence[], members: number[], rows: num
 }
 
 /** One value per target, zero on padding. */
-export function perTarget(
-  batch: Microbatch,
-  value: (origin: { sequence: number; place: number }) => number,
-): Float32Array {
+export function perTarget(batch: Microbatch, value: (origin: Origin) => number): Float32Array {
   const values = new Float32Array(batch.targets.data.length)
   batch.origins.forEach((origin, i) => (values[i] = value(origin)))
   return values

@@ -53,6 +53,13 @@ export interface Optimizer {
    * @returns the gradient norm before clipping
    */
   step(learningRate: number): Promise<number>
+  /**
+   * The gradient norm of what has been accumulated; one that is not finite throws and clears it. Where several sets of weights
+   * change together, each is checked before the first is changed.
+   */
+  check(): Promise<number>
+  /** The step itself, with the norm that `check` gave. */
+  apply(learningRate: number, norm: number): Promise<void>
   /** Forgets what has been accumulated. */
   clear(): Promise<void>
   dispose(): void
@@ -94,6 +101,11 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
     moments,
     steps: 0,
     async step(learningRate) {
+      const norm = await optimizer.check()
+      await optimizer.apply(learningRate, norm)
+      return norm
+    },
+    async check() {
       const norm = (await gradientNorm({}, gradients)).norm.data[0]!
       if (!Number.isFinite(norm)) {
         await clearWeights(gradients)
@@ -101,6 +113,9 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
           `optimizer step: the gradient norm must be finite, got ${norm}; lower the learning rate or look at the batch`,
         )
       }
+      return norm
+    },
+    async apply(learningRate, norm) {
       const steps = optimizer.steps + 1
       const scale = norm > maxGradNorm ? maxGradNorm / (norm + 1e-6) : 1
       const correction1 = 1 - beta1 ** steps
@@ -125,7 +140,6 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
       await clearWeights(gradients)
       await releaseIdleMemory()
       optimizer.steps = steps
-      return norm
     },
     clear: () => clearWeights(gradients),
     dispose() {

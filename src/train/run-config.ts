@@ -1,24 +1,53 @@
 import { z } from 'zod'
 import { curriculumSchema } from '../simulator/curriculum.js'
 import type { Curriculum } from '../simulator/curriculum.js'
-import { createGrpo, grpoSettings } from './grpo.js'
-import type { GrpoSettings } from './grpo.js'
+import {
+  createGrpo,
+  createRloo,
+  dapoSettings,
+  drGrpoSettings,
+  grpoSettings,
+  gspoSettings,
+  rlooSettings,
+} from './grpo.js'
+import type { GroupSettings } from './grpo.js'
 import { learnerSettings } from './learner.js'
 import type { Learner, LearnerSettings } from './learner.js'
 import type { LearningRateSchedule } from './learning-rate.js'
 import type { Trainable } from './loss-function.js'
+import type { PolicySettings } from './policy-settings.js'
+import { createPpo, ppoSettings } from './ppo.js'
+import type { PpoSettings } from './ppo.js'
+import {
+  createReinforce,
+  createReinforcePlusPlus,
+  createReinforcePlusPlusBaseline,
+  reinforcePlusPlusBaselineSettings,
+  reinforcePlusPlusSettings,
+  reinforceSettings,
+} from './reinforce.js'
 
-/** The settings of a training run that are plain data: what it does is decided by them, its inputs and the seed. */
-export interface RunConfig extends LearnerSettings, GrpoSettings {
+/** How the policy learns from a batch. */
+export type Algorithm =
+  'grpo' | 'dr-grpo' | 'dapo' | 'gspo' | 'rloo' | 'ppo' | 'reinforce++' | 'reinforce++-baseline' | 'reinforce'
+
+/**
+ * The settings of a training run that are plain data: what it does is decided by them, its inputs and the seed. Those that an
+ * algorithm does not have are refused.
+ */
+export interface RunConfig extends LearnerSettings, PolicySettings, GroupSettings, PpoSettings {
   /** How the policy learns from a batch. */
-  algorithm: 'grpo'
-  /** Batches of rollouts; one optimizer step each. */
+  algorithm: Algorithm
+  /** Batches of rollouts. */
   updates: number
   /** The probability of noisy documents, update by update. A function is called for all of them when training begins. */
   curriculum: Curriculum
   /** Questions of a batch. Default 16. */
   questionsPerUpdate: number
-  /** Trajectories of each question, at least 2. Default 5, as in the paper. */
+  /**
+   * Trajectories of each question, at least 2 where an algorithm compares them: all but PPO, REINFORCE++ and REINFORCE.
+   * Default 5, as in the paper.
+   */
   groupSize: number
   /** Full learning rate. Default 1e-6, as in the paper. Tiny models want several hundred times as much. */
   learningRate: number
@@ -41,33 +70,84 @@ export interface RunConfig extends LearnerSettings, GrpoSettings {
 
 const share = z.number().min(0).max(1)
 
-/** Rules and defaults of `RunConfig`, from which the options' check, the run's manifest and the resume check come. */
-export const runConfigShape = {
-  algorithm: z.enum(['grpo']),
-  updates: z.int().min(1),
-  curriculum: curriculumSchema,
-  questionsPerUpdate: z.int().min(1).default(16),
-  groupSize: z.int().min(2).default(5),
-  learningRate: z.number().positive().default(1e-6),
-  warmupRatio: share.default(0.1),
-  learningRateSchedule: z.enum(['constant', 'linear']).default('constant'),
-  topK: z.int().min(1).default(5),
-  maxSearches: z.int().min(0).exactOptional(),
-  maxFailedShare: share.default(0.5),
-  seed: z.int().default(0),
-  ...learnerSettings,
-  ...grpoSettings,
+type Create = (policy: Trainable, config: RunConfig) => Promise<Learner>
+
+/** Every algorithm: its settings, its learner, and the least trajectories of a question. A further one is added here. */
+const ALGORITHMS: Record<Algorithm, { settings: z.ZodRawShape; create: Create; groupSize: number }> = {
+  grpo: { settings: grpoSettings, create: createGrpo, groupSize: 2 },
+  'dr-grpo': { settings: drGrpoSettings, create: createGrpo, groupSize: 2 },
+  dapo: { settings: dapoSettings, create: createGrpo, groupSize: 2 },
+  gspo: { settings: gspoSettings, create: createGrpo, groupSize: 2 },
+  rloo: { settings: rlooSettings, create: createRloo, groupSize: 2 },
+  ppo: { settings: ppoSettings, create: createPpo, groupSize: 1 },
+  'reinforce++': { settings: reinforcePlusPlusSettings, create: createReinforcePlusPlus, groupSize: 1 },
+  'reinforce++-baseline': {
+    settings: reinforcePlusPlusBaselineSettings,
+    create: createReinforcePlusPlusBaseline,
+    groupSize: 2,
+  },
+  reinforce: { settings: reinforceSettings, create: createReinforce, groupSize: 1 },
 }
 
-const runConfigSchema: z.ZodType<RunConfig, unknown> = z.object({ ...runConfigShape, microbatchTokens: z.int().min(1) })
+const names = Object.keys(ALGORITHMS) as Algorithm[]
+
+/** Where the algorithm is not known, GRPO's settings stand for it, and `algorithm` is what is refused. */
+const algorithmOf = (algorithm: unknown): Algorithm => names.find((name) => name === algorithm) ?? 'grpo'
+
+/**
+ * Rules and defaults of `RunConfig` for an algorithm, from which the options' check, the run's manifest and the resume check
+ * come.
+ */
+export function runConfigShape(algorithm: unknown): z.ZodRawShape {
+  const { settings, groupSize } = ALGORITHMS[algorithmOf(algorithm)]
+  return {
+    algorithm: z.enum(names),
+    updates: z.int().min(1),
+    curriculum: curriculumSchema,
+    questionsPerUpdate: z.int().min(1).default(16),
+    groupSize: z.int().min(groupSize).default(5),
+    learningRate: z.number().positive().default(1e-6),
+    warmupRatio: share.default(0.1),
+    learningRateSchedule: z.enum(['constant', 'linear']).default('constant'),
+    topK: z.int().min(1).default(5),
+    maxSearches: z.int().min(0).exactOptional(),
+    maxFailedShare: share.default(0.5),
+    seed: z.int().default(0),
+    ...learnerSettings,
+    ...settings,
+  }
+}
+
+/** Names of the settings of all algorithms. */
+export const RUN_CONFIG_KEYS = [
+  ...new Set(names.flatMap((name) => Object.keys(runConfigShape(name)))),
+] as (keyof RunConfig)[]
+
+/** What `RunConfig` asks of several settings together. */
+export function wholeConfig<T extends Omit<RunConfig, 'microbatchTokens'>>(
+  schema: z.ZodType<T, unknown>,
+): z.ZodType<T, unknown> {
+  const trajectories = (config: T): number => config.questionsPerUpdate * config.groupSize
+  return schema
+    .refine(({ minibatchTrajectories = 1, ...config }) => minibatchTrajectories <= trajectories(config as T), {
+      path: ['minibatchTrajectories'],
+      error: 'must be at most questionsPerUpdate times groupSize',
+    })
+    .refine(({ dualClip = Infinity, clip, clipHigh = clip }) => dualClip > 1 + clipHigh, {
+      path: ['dualClip'],
+      error: 'must be more than 1 + clipHigh',
+    })
+    .refine(({ adaptiveKl, klIn }) => adaptiveKl === undefined || klIn === 'reward', {
+      path: ['adaptiveKl'],
+      error: "must be left out where klIn is 'loss'",
+    })
+}
 
 /** The run's configuration among checked options. */
-export const runConfigOf = (options: RunConfig): RunConfig => runConfigSchema.parse(options)
-
-/** Every algorithm by its name. A further one adds its learner here and its settings above. */
-const LEARNERS: Record<RunConfig['algorithm'], (policy: Trainable, config: RunConfig) => Promise<Learner>> = {
-  grpo: createGrpo,
-}
+export const runConfigOf = (options: RunConfig): RunConfig =>
+  z
+    .object({ ...runConfigShape(options.algorithm), microbatchTokens: z.int().min(1) })
+    .parse(options) as unknown as RunConfig
 
 export const createLearner = (policy: Trainable, config: RunConfig): Promise<Learner> =>
-  LEARNERS[config.algorithm](policy, config)
+  ALGORITHMS[config.algorithm].create(policy, config)

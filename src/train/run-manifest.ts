@@ -7,7 +7,7 @@ import type { Question } from '../schema/question.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
 import { learningRateAt } from './learning-rate.js'
-import { runConfigShape } from './run-config.js'
+import { RUN_CONFIG_KEYS, runConfigShape } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 
 /** All that the course of a run depends on, as plain data: its settings, and what identifies its inputs. */
@@ -34,7 +34,7 @@ const INPUTS = { contextLength: 1, adapter: 1, engine: 1, questions: 1, protocol
 >
 
 /** Names that a refused resumption can name. */
-export const MANIFEST_KEYS = Object.keys({ ...runConfigShape, ...INPUTS }) as (keyof RunManifest)[]
+export const MANIFEST_KEYS = [...RUN_CONFIG_KEYS, ...Object.keys(INPUTS)] as (keyof RunManifest)[]
 
 interface Inputs {
   policy: { tokenizer: Tokenizer; contextLength: number; adapter?: AdapterSettings }
@@ -107,7 +107,7 @@ export function checkResumable(
   for (const key of MANIFEST_KEYS) {
     if (allowed.includes(key)) continue
     // A run that was saved before a setting existed had its default.
-    const difference = firstDifference(key, saved[key] ?? defaultOf(key), now[key])
+    const difference = firstDifference(key, saved[key] ?? defaultOf(key, now.algorithm), now[key])
     if (!difference) continue
     const reason = key === 'updates' ? dependsOnUpdates(now, Number(saved[key]), made) : ''
     if (reason === undefined) continue
@@ -119,8 +119,8 @@ export function checkResumable(
   }
 }
 
-function defaultOf(key: string): unknown {
-  const result = (runConfigShape as Record<string, z.ZodType>)[key]?.safeParse(undefined)
+function defaultOf(key: string, algorithm: string): unknown {
+  const result = (runConfigShape(algorithm) as Record<string, z.ZodType>)[key]?.safeParse(undefined)
   return result?.success ? result.data : undefined
 }
 

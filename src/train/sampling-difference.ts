@@ -9,9 +9,9 @@ export type SamplingDifference = Pick<UpdateRecord, 'samplingLogprobDifferenceMe
 export interface SamplingDifferences {
   /**
    * @param logprobs The trainer's, [targets].
-   * @param sequences Log-probabilities that the sampler reported, for each place of each sequence.
+   * @param sequences With the log-probabilities that the sampler reported, for each trained token.
    */
-  add(batch: Microbatch, logprobs: HostTensor, sequences: readonly { logprobs: readonly number[] }[]): void
+  add(batch: Microbatch, logprobs: HostTensor, sequences: readonly { samplerLogprobs: readonly number[] }[]): void
   /** Of all tokens so far; empty where there was none. */
   result(): SamplingDifference
 }
@@ -23,8 +23,8 @@ export function samplingDifferences(): SamplingDifferences {
   let largest = 0
   return {
     add({ origins }, { data }, sequences) {
-      origins.forEach(({ sequence, place }, i) => {
-        const difference = Math.abs(sequences[sequence]!.logprobs[place]! - data[i]!)
+      origins.forEach(({ sequence, token }, i) => {
+        const difference = Math.abs(sequences[sequence]!.samplerLogprobs[token]! - data[i]!)
         sum += difference
         largest = Math.max(largest, difference)
       })

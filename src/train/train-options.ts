@@ -13,7 +13,7 @@ import type { SearchEngine } from '../search/search-engine.js'
 import { MANIFEST_KEYS } from './run-manifest.js'
 import type { RunManifest } from './run-manifest.js'
 import { plainCurriculum } from '../simulator/curriculum.js'
-import { runConfigShape } from './run-config.js'
+import { runConfigShape, wholeConfig } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 import type { SaveEvery } from './run-saver.js'
 
@@ -92,37 +92,37 @@ const saveEverySchema: z.ZodType<SaveEvery> = z.union(
   'must be { minutes: 0 or more } or { updates: 1 or more }',
 )
 
-const schema = (reward: z.ZodType<Reward | RewardWeights>): z.ZodType<CheckedOptions, unknown> =>
-  z
-    .strictObject({
-      ...runConfigShape,
-      policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
-      searchEngine: anObject<SearchEngine>('a search engine', ['search']),
-      questions: z.array(aQuestion).min(1),
-      protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
-      reward: reward.default({ f1: 1 }),
-      onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
-      saveTo: z.string().min(1).exactOptional(),
-      saveEvery: saveEverySchema.default({ minutes: 2 }),
-      resume: z.boolean().default(false),
-      overwrite: z.boolean().default(false),
-      allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
-      progress: z.boolean().default(true),
-      signal: anAbortSignal().exactOptional(),
-    })
-    .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
-      path: ['saveTo'],
-      error: 'must name the folder of the run to resume',
-    })
-
-/** One each, so that a mistyped weight is named. */
-const withFunction = schema(aFunction<Reward>())
-const withWeights = schema(rewardWeightsSchema)
+/** The algorithm decides which settings there are; a reward of weights and one of a function are checked each by its rules. */
+const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): z.ZodType<CheckedOptions, unknown> =>
+  wholeConfig(
+    z
+      .strictObject({
+        ...runConfigShape(algorithm),
+        policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
+        searchEngine: anObject<SearchEngine>('a search engine', ['search']),
+        questions: z.array(aQuestion).min(1),
+        protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
+        reward: reward.default({ f1: 1 }),
+        onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
+        saveTo: z.string().min(1).exactOptional(),
+        saveEvery: saveEverySchema.default({ minutes: 2 }),
+        resume: z.boolean().default(false),
+        overwrite: z.boolean().default(false),
+        allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
+        progress: z.boolean().default(true),
+        signal: anAbortSignal().exactOptional(),
+      })
+      .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
+        path: ['saveTo'],
+        error: 'must name the folder of the run to resume',
+      }) as unknown as z.ZodType<CheckedOptions, unknown>,
+  )
 
 /** @throws {Error} on the first option that has no sense */
 export function parseTrainOptions(options: TrainOptions): CheckedOptions {
-  const own = typeof (options as Partial<TrainOptions> | undefined)?.reward === 'function'
-  const checked = parseOptions('train', own ? withFunction : withWeights, options)
+  const { algorithm, reward } = (options as Partial<TrainOptions> | undefined) ?? {}
+  const rewardSchema = typeof reward === 'function' ? aFunction<Reward>() : rewardWeightsSchema
+  const checked = parseOptions('train', schema(algorithm, rewardSchema), options)
   // What is saved and compared is plain data.
   return { ...checked, curriculum: plainCurriculum(checked.curriculum, checked.updates) }
 }

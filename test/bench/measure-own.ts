@@ -6,6 +6,7 @@ import type { Trajectory } from '../../src/schema/trajectory.js'
 import { compileCount } from '../../src/tensor/compile.js'
 import { createGrpo } from '../../src/train/grpo.js'
 import { trainSupervised } from '../../src/train/supervised.js'
+import { settingsOf } from '../train/settings.js'
 
 const [kind, folder, text] = process.argv.slice(2) as [string, string, string]
 const options = JSON.parse(text) as Record<string, number> & { bfloat16?: boolean }
@@ -65,18 +66,10 @@ if (kind === 'decode') {
 }
 
 if (kind === 'grpo') {
-  const grpo = await createGrpo(policy, {
-    clip: 0.2,
-    klCoef: 0.001,
-    temperature: 1,
-    lossAggregation: 'token',
-    microbatchTokens: 8192,
-    bfloat16: options.bfloat16 ?? false,
-    maxGradNorm: 1,
-    weightDecay: 0,
-    optimizerStates: 'float32',
-    reference: 'float32',
-  })
+  const grpo = await createGrpo(
+    policy,
+    settingsOf('grpo', { microbatchTokens: 8192, bfloat16: options.bfloat16 ?? false }),
+  )
   const times: number[] = []
   for (let repeat = 0; repeat < repeats + 1; repeat++) {
     const started = performance.now()

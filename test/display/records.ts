@@ -49,6 +49,7 @@ const score: Required<Score> = {
 const update: Required<UpdateRecord> = {
   ...{ update: 1, reward: 0.25, em: 0.2, noiseThreshold: 0.1, searchesPerQuestion: 1, kl: 0.001, loss: 0.5 },
   rewardParts: { f1: 0.2, format: 0.05 },
+  measures: { maxRatio: 1.1 },
   ...{ entropy: 1.5, clipFraction: 0, gradNorm: 0.3, learningRate: 1e-4, zeroVarianceGroups: 2, answered: 0.9 },
   ...{
     tokensPerTrajectory: 80,
@@ -65,7 +66,7 @@ const update: Required<UpdateRecord> = {
 const forecast: Forecast = {
   ...{ policy: 'policy', parameters: 1_600_000, trainedParameters: 1_500_000, peakBytes: 4e9 },
   memory: {
-    ...{ weights: 6.4e6, gradients: 6.5e6, optimizerStates: 1.28e7, reference: 3.2e6 },
+    ...{ weights: 6.4e6, gradients: 6.5e6, optimizerStates: 1.28e7, reference: 3.2e6, critic: 0 },
     ...{ activations: 1e8, logits: 2e7, cache: 3e7, process: 5e8 },
   },
   ...{ peakBytesAtFullLength: 5e9, fullLength: 4096, availableBytes: 2e10 },

@@ -16,11 +16,13 @@ import { toMicrobatches } from '../../src/train/microbatch.js'
 import { createReference } from '../../src/train/reference.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import type { SupervisedRecord } from '../../src/train/supervised.js'
+import { createLearner } from '../../src/train/run-config.js'
 import { train } from '../../src/train/train.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { checkpointFolder, temporaryFolder } from '../model/fixtures.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
+import { settingsOf } from './settings.js'
 import { aQuestion } from './tiny-policy.js'
 
 const base = checkpointFolder('qwen2')
@@ -164,7 +166,7 @@ describe('reinforcement learning of an adapter', () => {
 
   it('changes it alone; the reference is the model below, without a copy', async () => {
     const policy = await adapted({ rank: 4, dropout: 0.5 })
-    const grpo = await createGrpo(policy, SETTINGS)
+    const grpo = await createGrpo(policy, settingsOf('grpo', { klCoef: 0.1 }))
     expect(Object.keys(grpo.state().weights)).toEqual(['optimizer'])
     const moments = Object.keys(grpo.state().weights['optimizer']!)
     expect(moments).toHaveLength(2 * Object.keys(policy.adapter!.weights).length)
@@ -175,6 +177,40 @@ describe('reinforcement learning of an adapter', () => {
     expect(await values(policy.weights)).toEqual(weights)
     expect(records[0]!.kl).toBeCloseTo(0, 6)
     expect(records.at(-1)!.kl).toBeGreaterThan(1e-4)
+  })
+
+  it.each([false, true])(
+    'under PPO, critic shared: %s, changes it alone, and goes on from its folder',
+    async (shared) => {
+      const saveTo = join(folder, `ppo ${shared}`)
+      const more = { algorithm: 'ppo', critic: { shared }, saveTo } as const
+      const policy = await adapted({ rank: 4 })
+      const weights = await values(policy.weights)
+      const expected = await run(policy, { ...more, saveTo: join(folder, `straight ppo ${shared}`) })
+      expect(await values(policy.weights)).toEqual(weights)
+      expect(expected.at(-1)!.kl).not.toBe(0)
+      const half = await adapted({ rank: 4 })
+      const stop = new AbortController()
+      const onUpdate = ({ update }: UpdateRecord): undefined => void (update === 2 && stop.abort())
+      await expect(run(half, { ...more, signal: stop.signal, onUpdate })).rejects.toThrow('Stopped in update')
+      const fresh = await adapted({ rank: 4 })
+      expect(untimed(await run(fresh, { ...more, resume: true }))).toEqual(untimed(expected))
+      expect(await values(fresh.adapter!.weights)).toEqual(await values(policy.adapter!.weights))
+      const files = readdirSync(saveTo).filter((file) => file.endsWith('.safetensors'))
+      expect(files.sort()).toEqual([
+        ...(shared ? [] : ['critic.safetensors', 'criticOptimizer.safetensors']),
+        'optimizer.safetensors',
+        ...(shared ? ['valueHead.safetensors'] : []),
+      ])
+    },
+  )
+
+  it("PPO's own critic is a copy of it alone, with a value head", async () => {
+    const policy = await adapted({ rank: 4 })
+    const ppo = await createLearner(policy, settingsOf('ppo'))
+    const { critic } = ppo.state().weights
+    expect(Object.keys(critic!)).toEqual([...Object.keys(policy.adapter!.weights), 'valueHead'])
+    ppo.dispose()
   })
 
   it('goes on from its folder as if it had never stopped, in another policy or the same', async () => {
@@ -253,16 +289,3 @@ describe('reinforcement learning of an adapter', () => {
     )
   })
 })
-
-const SETTINGS = {
-  clip: 0.2,
-  klCoef: 0.1,
-  lossAggregation: 'token',
-  reference: 'float32',
-  optimizerStates: 'float32',
-  microbatchTokens: 4096,
-  bfloat16: false,
-  maxGradNorm: 1,
-  weightDecay: 0,
-  temperature: 1,
-} as const

@@ -37,6 +37,11 @@ describe('what makes a run fit', () => {
     )
   })
 
+  it("is also PPO's critic on the policy itself", () => {
+    const ppo = { ...run, setup: { ...run.setup, critic: true } }
+    expect(remediesFor(ppo, needed)).toBe("It fits with critic: { shared: true }, or with loadModel's adapter: {}.")
+  })
+
   it('is several together where one is not enough', () => {
     expect(remediesFor(run, needed - 2.5e9)).toBe(
       "It fits with all of these: microbatchTokens: 1024, loadModel's adapter: {}.",

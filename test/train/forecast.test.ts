@@ -70,6 +70,20 @@ describe('after a forecast', () => {
     ;[first, second].forEach((policy) => policy.dispose())
   })
 
+  it.each([false, true])(
+    "all weights are the same under PPO, whose critic's memory is told; shared: %s",
+    async (shared) => {
+      const policy = await steadyPolicy()
+      const before = await allWeights(policy)
+      const { memory, peakBytes } = await forecast({ ...run(policy), algorithm: 'ppo', critic: { shared } })
+      expect(await allWeights(policy)).toEqual(before)
+      // Weights, gradients and two moments.
+      expect(memory.critic).toBe(shared ? 0 : 4 * memory.weights)
+      expect(Object.values(memory).reduce((a: number, b: number) => a + b)).toBe(peakBytes)
+      policy.dispose()
+    },
+  )
+
   it('that was stopped, nothing has changed, and nothing of it stays', async () => {
     const policy = await steadyPolicy()
     const before = await allWeights(policy)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { downloadWeight } from '../../src/model/weights.js'
+import { disposeWeights, downloadWeight } from '../../src/model/weights.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
 import { storedBytes } from '../../src/tensor/variable.js'
 import {
@@ -11,9 +11,12 @@ import {
   totalBytes,
 } from '../../src/train/memory-model.js'
 import type { MemorySetup } from '../../src/train/memory-model.js'
+import type { Trainable } from '../../src/train/loss-function.js'
 import { createOptimizer } from '../../src/train/optimizer.js'
+import { createLearner } from '../../src/train/run-config.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import { letterTokenizer, tinyConfig, tinyWeights } from '../tiny-model.js'
+import { settingsOf } from './settings.js'
 
 /** Qwen2.5-0.5B's shape. */
 const half = {
@@ -38,6 +41,22 @@ describe('memory of a training', () => {
       optimizer.dispose()
     }
     expect(Object.values(weights).reduce((sum, { size }) => sum + size, 0)).toBe(parameterCount(config))
+  })
+
+  it("counts what PPO's critic really holds: of an adapter, what is trained", async () => {
+    const weights = await tinyWeights(tinyConfig, 1)
+    const policy: Trainable = { config: tinyConfig, weights, tokenizer: letterTokenizer }
+    const ppo = await createLearner(policy, settingsOf('ppo'))
+    const { critic, criticOptimizer } = ppo.state().weights
+    const bytes = [critic!, critic!, criticOptimizer!]
+      .flatMap((held) => Object.values(held))
+      .reduce((sum, { size }) => sum + 4 * size, 0)
+    const head = 4 * 4 * tinyConfig.hiddenSize
+    expect(standingMemory({ ...setup, config: tinyConfig, critic: true }).critic).toBe(bytes - head)
+    expect(standingMemory({ ...setup, critic: true, trained: 1000 }).critic).toBe(16_000)
+    expect(standingMemory(setup).critic).toBe(0)
+    ppo.dispose()
+    disposeWeights(weights)
   })
 
   it('grows with rows, length and targets, and no faster than linearly with length beyond 256 tokens', () => {

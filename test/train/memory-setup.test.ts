@@ -20,3 +20,10 @@ it('of an adapter, its values alone are trained, and the model below it is the r
   const adapter = { weights: { 'layers.0.q.loraA': { size: 32 }, 'layers.0.q.loraB': { size: 64 } } }
   expect(memorySetup(options({ adapter }))).toMatchObject({ trained: 96, reference: 'none' })
 })
+
+it("PPO's critic is a second copy, unless it is the policy itself", () => {
+  const critic = (more: object): boolean | undefined => memorySetup({ ...options({}), ...more }).critic
+  expect(critic({ algorithm: 'grpo' })).toBe(false)
+  expect(critic({ algorithm: 'ppo', critic: { shared: false } })).toBe(true)
+  expect(critic({ algorithm: 'ppo', critic: { shared: true } })).toBe(false)
+})

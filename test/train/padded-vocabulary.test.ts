@@ -18,19 +18,10 @@ import { createGrpo } from '../../src/train/grpo.js'
 import { compileTargetLogprobs } from '../../src/train/loss-function.js'
 import { toMicrobatches } from '../../src/train/microbatch.js'
 import { trainSupervised } from '../../src/train/supervised.js'
+import { settingsOf } from './settings.js'
 
 const EXTRA = 512
-const SETTINGS = {
-  clip: 0.2,
-  klCoef: 0.01,
-  lossAggregation: 'token',
-  microbatchTokens: 4096,
-  bfloat16: false,
-  maxGradNorm: 1,
-  weightDecay: 0,
-  optimizerStates: 'float32',
-  reference: 'float32',
-} as const
+const SETTINGS = settingsOf('grpo', { klCoef: 0.01 })
 const folder = mkdtempSync(join(tmpdir(), 'padded-'))
 const open: LocalModel[] = []
 afterAll(() => {

@@ -28,9 +28,9 @@ function said(comment: string | undefined): unknown {
   return Number.isNaN(Number(value)) ? value : Number(value)
 }
 
-const docs = documentation('optimizer.ts', 'learner.ts', 'grpo.ts', 'run-config.ts')
+const docs = documentation('optimizer.ts', 'learner.ts', 'policy-settings.ts', 'grpo.ts', 'run-config.ts')
 
-test.each(Object.entries(runConfigShape as Record<string, z.ZodType>))(
+test.each(Object.entries(runConfigShape('grpo') as Record<string, z.ZodType>))(
   '%s: its documentation says the default that the schema gives',
   (name, schema) => {
     const { success, data } = schema.safeParse(undefined)

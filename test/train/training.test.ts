@@ -15,6 +15,7 @@ import type { Group } from '../../src/train/learner.js'
 import { createOptimizer } from '../../src/train/optimizer.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import { letterTokenizer, tinyConfig, tinyWeights } from '../tiny-model.js'
+import { settingsOf } from './settings.js'
 
 let weights: Weights
 beforeEach(async () => {
@@ -36,18 +37,7 @@ async function logprobs(ids: readonly number[]): Promise<number[]> {
 const policy = (): LocalModel =>
   ({ name: 'tiny', config: tinyConfig, weights, tokenizer: letterTokenizer }) as LocalModel
 
-const OPTIONS = {
-  clip: 0.2,
-  klCoef: 0.001,
-  temperature: 1,
-  lossAggregation: 'token',
-  microbatchTokens: 128,
-  bfloat16: false,
-  maxGradNorm: 1,
-  weightDecay: 0,
-  optimizerStates: 'float32',
-  reference: 'float32',
-} as const
+const OPTIONS = settingsOf('grpo', { microbatchTokens: 128 })
 
 async function trajectory(text: string, promptLength: number): Promise<Trajectory> {
   const ids = letterTokenizer.encode(text)

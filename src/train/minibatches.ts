@@ -1,0 +1,13 @@
+import { createRandom, hash, shuffle } from '../random/seeded-random.js'
+
+/**
+ * Which sequences each optimizer step of an epoch learns from: all of them once, drawn by the seed. The last step may have
+ * fewer. Without a size, one step has all.
+ * @returns places of sequences
+ */
+export function minibatches(sequences: number, size: number | undefined, seed: number): number[][] {
+  const all = Array.from({ length: sequences }, (_, i) => i)
+  if (size === undefined || size >= sequences) return [all]
+  const drawn = shuffle(createRandom(hash(seed)), all)
+  return Array.from({ length: Math.ceil(sequences / size) }, (_, i) => drawn.slice(i * size, (i + 1) * size))
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { generalizedAdvantages } from '../algorithm/gae.js'
+import { explainedVariance } from '../algorithm/value-loss.js'
+import { whiten } from '../algorithm/whiten.js'
+import { disposeWeights } from '../model/weights.js'
+import { compileValues, createCritic, criticSchema, sharedValues } from './critic.js'
+import type { CriticSettings } from './critic.js'
+import type { Learner } from './learner.js'
+import type { Trainable } from './loss-function.js'
+import { createRewardShaping } from './policy-gradient.js'
+import { policySettings } from './policy-settings.js'
+import { createPolicyUpdater } from './policy-updater.js'
+import type { UpdaterSettings } from './policy-updater.js'
+import type { ReturnSettings } from './reinforce.js'
+import { noEvidence, trainedBatch } from './trained-batch.js'
+import { createValueHead } from './value-head.js'
+
+/** Settings of PPO (arXiv 1707.06347) beside those of every algorithm. */
+export interface PpoSettings extends ReturnSettings {
+  /** Of generalized advantage estimation: 1 is the whole return, 0 one step. Default 1, as in the paper. */
+  lambda?: number
+  /** The value model. */
+  critic?: Partial<CriticSettings>
+}
+
+const unit = z.number().min(0).max(1).default(1)
+
+export const ppoSettings = {
+  ...policySettings({ klIn: 'reward' }),
+  gamma: unit,
+  lambda: unit,
+  critic: criticSchema.default(criticSchema.parse({})),
+}
+
+/**
+ * PPO with a critic: GAE over the policy's tokens alone, whitened over the batch's; values are carried across observations. The
+ * policy of this moment becomes the reference, and the critic begins as a copy of it.
+ */
+export async function createPpo(
+  policy: Trainable,
+  settings: UpdaterSettings & PpoSettings & { updates: number },
+): Promise<Learner> {
+  const { gamma = 1, lambda = 1, microbatchTokens } = settings
+  const criticSettings = criticSchema.parse(settings.critic ?? {})
+  const { shared, warmupUpdates, valueClip, valueCoef } = criticSettings
+  const head = shared ? await createValueHead(policy) : undefined
+  const critic = shared ? undefined : await createCritic(policy, criticSettings, settings)
+  const updater = await createPolicyUpdater(policy, settings, head && { head, clip: valueClip, coef: valueCoef })
+  const headValues = head && compileValues(policy, settings)
+  const shaping = createRewardShaping(settings)
+  const { optimizer, reference } = updater
+  let update = 0
+  return {
+    async step(groups, learningRate) {
+      const { sequences, groupSizes } = trainedBatch(groups)
+      const skipped = noEvidence(sequences)
+      if (skipped !== undefined) return { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0, skipped }
+      const { samplerKl, ...measured } = await updater.measure(sequences)
+      const oldValues = critic
+        ? await critic.values(sequences)
+        : await sharedValues(headValues!, updater.model, sequences, microbatchTokens)
+      const rewards = shaping.rewards(sequences, groupSizes, measured, optimizer.steps > 0)
+      const estimates = rewards.tokens.map((row, i) => generalizedAdvantages(row, oldValues[i]!, { gamma, lambda }))
+      const advantages = whiten(estimates.map((estimate) => estimate.advantages))
+      const returns = estimates.map((estimate) => estimate.returns)
+      const rows = { ...measured, advantages, oldValues, returns }
+      const criticSteps = critic?.steps(sequences, oldValues, returns, update)
+      const frozen = critic !== undefined && update < warmupUpdates
+      const { skipped: _, ...step } = await updater.learn(sequences, rows, learningRate, criticSteps, frozen)
+      update++
+      const measures = {
+        ...step.measures,
+        ...criticSteps?.measures(),
+        explainedVariance: explainedVariance(oldValues.flat(), returns.flat()),
+        ...shaping.measures(),
+        ...(samplerKl !== undefined && { samplerKl }),
+      }
+      shaping.adapt(rewards.kl)
+      return { ...step, measures }
+    },
+    state: () => ({
+      weights: {
+        ...(reference.copy && { reference: reference.copy }),
+        optimizer: optimizer.moments,
+        ...(head && { valueHead: head }),
+        ...(critic && { critic: critic.weights, criticOptimizer: critic.optimizer.moments }),
+      },
+      counters: {
+        optimizerSteps: optimizer.steps,
+        referenceIsBase: Number(reference.isBase),
+        updates: update,
+        ...(critic && { criticOptimizerSteps: critic.optimizer.steps }),
+        ...(settings.adaptiveKl && { klCoef: shaping.klCoef }),
+      },
+    }),
+    async restore({ optimizerSteps, referenceIsBase, updates, criticOptimizerSteps, klCoef }) {
+      await reference.become(referenceIsBase === 1)
+      optimizer.steps = optimizerSteps!
+      update = updates!
+      if (critic) critic.optimizer.steps = criticOptimizerSteps!
+      if (klCoef !== undefined) shaping.klCoef = klCoef
+    },
+    dispose() {
+      updater.dispose()
+      critic?.dispose()
+      headValues?.dispose()
+      if (head) disposeWeights(head)
+    },
+  }
+}

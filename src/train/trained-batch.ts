@@ -1,0 +1,38 @@
+import type { Group } from './learner.js'
+import type { Sequence } from './microbatch.js'
+
+/** A trajectory as an update sees it. */
+export interface TrainedSequence extends Sequence {
+  /** Of the trained tokens, as the sampler gave them. */
+  samplerLogprobs: number[]
+  reward: number
+}
+
+/** A batch: its sequences in the order of their groups. */
+export interface TrainedBatch {
+  sequences: TrainedSequence[]
+  /** Number of sequences of each group. */
+  groupSizes: number[]
+}
+
+export function trainedBatch(groups: readonly Group[]): TrainedBatch {
+  const sequences = groups.flatMap(({ trajectories, rewards }) =>
+    trajectories.map(({ ids, lossMask, logprobs }, i): TrainedSequence => {
+      const trained = lossMask.flatMap((mask, place) => (mask === 1 ? [place] : []))
+      return { ids, trained, samplerLogprobs: trained.map((place) => logprobs[place]!), reward: rewards[i]! }
+    }),
+  )
+  return { sequences, groupSizes: groups.map(({ trajectories }) => trajectories.length) }
+}
+
+/** Values of sequences, group by group. */
+export function inGroups<T>(values: readonly T[], groupSizes: readonly number[]): T[][] {
+  let next = 0
+  return groupSizes.map((size) => values.slice(next, (next += size)))
+}
+
+/** Why a batch can teach nothing, if it can't. */
+export function noEvidence(sequences: readonly Sequence[]): string | undefined {
+  if (sequences.length === 0) return 'no trajectory'
+  return sequences.every(({ trained }) => trained.length === 0) ? 'no token of the policy' : undefined
+}

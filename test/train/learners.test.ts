@@ -1,0 +1,165 @@
+// What every learner keeps: several steps a batch, a run that goes on as if it had never stopped, a fault that changes nothing.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it, test } from 'vitest'
+import type { LocalModel } from '../../src/language-model/local-model.js'
+import { miniProtocol } from '../../src/mini/protocol.js'
+import { downloadWeight } from '../../src/model/weights.js'
+import { updateRecordSchema } from '../../src/schema/record-schemas.js'
+import type { Trajectory } from '../../src/schema/trajectory.js'
+import type { UpdateRecord } from '../../src/schema/update-record.js'
+import type { Group, Learner } from '../../src/train/learner.js'
+import { minibatches } from '../../src/train/minibatches.js'
+import { createLearner } from '../../src/train/run-config.js'
+import type { Algorithm, RunConfig } from '../../src/train/run-config.js'
+import type { TrainOptions } from '../../src/train/train-options.js'
+import { train } from '../../src/train/train.js'
+import { settingsOf } from './settings.js'
+import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'learners-'))
+const open: LocalModel[] = []
+afterAll(() => {
+  open.forEach((policy) => policy.dispose())
+  rmSync(folder, { recursive: true })
+})
+
+async function load(): Promise<LocalModel> {
+  const policy = await alternatingPolicy()
+  open.push(policy)
+  return policy
+}
+
+const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRecord[]> =>
+  train({
+    algorithm: 'grpo',
+    policy,
+    searchEngine: { name: 'none', search: () => Promise.resolve([]) },
+    questions: [aQuestion(1), aQuestion(2), aQuestion(3)],
+    protocol: miniProtocol,
+    curriculum: { start: 0, end: 0 },
+    updates: 4,
+    questionsPerUpdate: 2,
+    groupSize: 2,
+    learningRate: 1e-3,
+    warmupRatio: 0,
+    ...more,
+  })
+
+const untimed = (records: readonly UpdateRecord[]): object[] =>
+  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0 }))
+
+test.each<[string, Partial<TrainOptions>]>([
+  ['PPO', { algorithm: 'ppo', critic: { warmupUpdates: 1, learningRate: 1e-3 } }],
+  ['PPO with a shared critic', { algorithm: 'ppo', critic: { shared: true } }],
+  ['REINFORCE++ with an adaptive divergence', { algorithm: 'reinforce++', adaptiveKl: { target: 1e-3, horizon: 10 } }],
+  ['DAPO with a correction of the sampler', { algorithm: 'dapo', importanceCorrection: { level: 'sequence' } }],
+])('a run of %s goes on as if it had never stopped, in epochs and minibatches', async (_, options) => {
+  const several = { ...options, epochs: 2, minibatchTrajectories: 3 }
+  const straight = await load()
+  const expected = await run(straight, several)
+  expect(expected.every((record) => updateRecordSchema.safeParse(record).success)).toBe(true)
+  const saveTo = join(folder, options.algorithm! + String(options.critic?.shared))
+  const policy = await load()
+  await run(policy, { ...several, saveTo, updates: 2 })
+  const resumed = await run(policy, { ...several, saveTo, resume: true })
+  expect(untimed(resumed)).toEqual(untimed(expected))
+  expect(await allWeights(policy)).toEqual(await allWeights(straight))
+})
+
+it('draws minibatches by the seed, each sequence once, the last one smaller', () => {
+  const drawn = minibatches(7, 3, 5)
+  expect(drawn.map((places) => places.length)).toEqual([3, 3, 1])
+  expect(drawn.flat().sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6])
+  expect(minibatches(7, 3, 5)).toEqual(drawn)
+  expect(minibatches(7, 3, 6)).not.toEqual(drawn)
+  expect(minibatches(3, undefined, 5)).toEqual([[0, 1, 2]])
+})
+
+/** One group whose log-probabilities are not those of the policy. */
+function aGroup(rewards: readonly number[], logprob = -3): Group {
+  const trajectories = rewards.map((_, i): Trajectory => {
+    const ids = [5, 6, 7, 8 + i, 9, 10 + i, 11]
+    const lossMask = [0, 0, 1, 1, 0, 1, 1]
+    return {
+      question: aQuestion(1),
+      turns: [],
+      ids,
+      lossMask,
+      logprobs: lossMask.map((mask) => (mask ? logprob : 0)),
+      promptLength: 2,
+      answer: null,
+      stopReason: 'answer',
+      searches: 0,
+      seed: 0,
+    }
+  })
+  return { question: aQuestion(1), trajectories, rewards }
+}
+
+const learnerOf = (policy: LocalModel, algorithm: Algorithm, change: Partial<RunConfig> = {}): Promise<Learner> =>
+  createLearner(policy, settingsOf(algorithm, change))
+
+/** All weights that a learner changes, and its counters. */
+async function everything(policy: LocalModel, learner: Learner): Promise<unknown> {
+  const { weights, counters } = learner.state()
+  const states = Object.values(weights).flatMap((of) => Object.values(of))
+  return [await allWeights(policy), await Promise.all(states.map(downloadWeight)), counters]
+}
+
+describe('a loss or gradient that is not finite', () => {
+  test.each<[string, Algorithm, Partial<RunConfig>]>([
+    ['GRPO', 'grpo', {}],
+    ['PPO', 'ppo', {}],
+    ['PPO with a shared critic', 'ppo', { critic: { shared: true } }],
+  ])('of %s stops it, with policy, critic and moments as before', async (_, algorithm, change) => {
+    const policy = await load()
+    const learner = await learnerOf(policy, algorithm, change)
+    await learner.step([aGroup([1, 0, 0.5])], 1e-3)
+    const before = await everything(policy, learner)
+    await expect(learner.step([aGroup([1, 0, 0.5], NaN)], 1e-3)).rejects.toThrow(/must be finite, got NaN/)
+    expect(await everything(policy, learner)).toEqual(before)
+    await learner.step([aGroup([1, 0, 0.5])], 1e-3)
+    expect(await everything(policy, learner)).not.toEqual(before)
+    learner.dispose()
+  })
+
+  it('of the critic alone leaves the policy as it was too', async () => {
+    const policy = await load()
+    const learner = await learnerOf(policy, 'ppo')
+    await learner.step([aGroup([1, 0, 0.5])], 1e-3)
+    const before = await everything(policy, learner)
+    await expect(learner.step([aGroup([1e30, 0, 0.5])], 1e-3)).rejects.toThrow(/must be finite, got/)
+    expect(await everything(policy, learner)).toEqual(before)
+    learner.dispose()
+  })
+})
+
+describe('PPO', () => {
+  it('leaves the policy alone while the critic warms up', async () => {
+    const policy = await load()
+    const learner = await learnerOf(policy, 'ppo', { critic: { warmupUpdates: 1, learningRate: 1e-2 } })
+    const before = await allWeights(policy)
+    const first = await learner.step([aGroup([1, 0, 0.5])], 1e-3)
+    expect(first).toMatchObject({ gradNorm: 0, measures: { optimizerSteps: 0, explainedVariance: 0 } })
+    expect(first.measures!['criticGradNorm']).toBeGreaterThan(0)
+    expect(await allWeights(policy)).toEqual(before)
+    await learner.step([aGroup([1, 0, 0.5])], 1e-3)
+    expect(await allWeights(policy)).not.toEqual(before)
+    learner.dispose()
+  })
+
+  test.each([false, true])('has a critic that learns what the trajectories are worth (shared: %s)', async (shared) => {
+    const policy = await load()
+    const critic = { shared, learningRate: 3e-3, valueCoef: 10 }
+    const learner = await learnerOf(policy, 'ppo', { critic, epochs: 4, updates: 100 })
+    let last: number | undefined
+    for (let update = 0; update < 12; update++) {
+      const { measures } = await learner.step([aGroup([1, 0, 0.5])], shared ? 1e-3 : 1e-9)
+      last = measures!['explainedVariance']
+    }
+    expect(last).toBeGreaterThan(0.5)
+    learner.dispose()
+  })
+})
