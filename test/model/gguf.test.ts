@@ -335,8 +335,8 @@ describe('a header of several pieces', () => {
   const read = async (place: number, after: readonly string[]): Promise<Record<string, unknown>> => {
     const make = (padding: number): Buffer[] => [
       Buffer.concat([Buffer.from('GGUF'), words(3, 0, 0, 3, 0)]),
-      list('before', [...Array<string>(19).fill('x'.repeat(100_000)), 'y'.repeat(padding), '']),
-      list('list', ['a', last, ...after]),
+      list('before', ['a', '']),
+      list('list', [...Array<string>(19).fill('x'.repeat(100_000)), 'y'.repeat(padding), last, ...after]),
       list('more', ['b', '']),
     ]
     const parts = make(0)
@@ -352,9 +352,9 @@ describe('a header of several pieces', () => {
     'has every string whole where a piece ends $place bytes after its first byte',
     async ({ place, after }) => {
       const metadata = await read(place, after)
-      expect(metadata['list']).toEqual(['a', last, ...after])
+      expect((metadata['list'] as string[]).slice(20)).toEqual([last, ...after])
       expect(metadata['more']).toEqual(['b', ''])
-      expect((metadata['before'] as string[]).at(-1)).toBe('')
+      expect(metadata['before']).toEqual(['a', ''])
     },
   )
 })
