@@ -1,6 +1,6 @@
 // `npm test`: checks, unit and parity tests, and the notebooks with shortened trainings. Run after the set-up.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { SetupError, main, run } from './command.mjs'
 import { jupyterEnvironment } from './jupyter.mjs'
 import { OUT, QUICKSTART, ROOT, RUNTIME, VENV_PYTHON } from './paths.mjs'
@@ -22,6 +22,14 @@ async function stage(title, command, args, options) {
   console.log(`   ${((Date.now() - started) / 1000).toFixed(0)} s`)
 }
 
+/** Why a notebook cannot run here: it reads published questions, which are not part of the project. */
+function missingData(notebook) {
+  if (notebook !== '02-real-model.ipynb') return undefined
+  const folder = resolve(ROOT, 'notebooks', process.env.ZEROSEARCH_REALDATA ?? 'real-data')
+  if (existsSync(join(folder, 'hotpotqa', 'hotpot_dev_distractor.jsonl'))) return undefined
+  return 'there is no hotpotqa/hotpot_dev_distractor.jsonl in notebooks/real-data, or in the folder that ZEROSEARCH_REALDATA names'
+}
+
 await main(async () => {
   mkdirSync(RUNTIME, { recursive: true })
   rmSync(REPORT, { force: true })
@@ -37,6 +45,11 @@ await main(async () => {
   const notebooks = readdirSync(folder).filter((name) => name.endsWith('.ipynb'))
   if (!existsSync(QUICKSTART)) failures.push('notebooks/01-quickstart.ipynb is missing')
   for (const notebook of notebooks.sort()) {
+    const missing = missingData(notebook)
+    if (missing !== undefined) {
+      console.log(`\n── notebook ${notebook}\n   skipped: ${missing}`)
+      continue
+    }
     const args = [join(ROOT, 'kernel', 'run_notebook.py'), join(folder, notebook), join(OUT, 'test')]
     await stage(`notebook ${notebook}`, VENV_PYTHON, args, { env: jupyterEnvironment({ ZEROSEARCH_QUICK: '1' }) })
   }

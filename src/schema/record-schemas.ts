@@ -119,5 +119,7 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   tokensPerTrajectory: z.number().min(0),
   rolloutSeconds: z.number().min(0),
   updateSeconds: z.number().min(0),
+  // Runs that were saved earlier counted it with the others.
+  compileSeconds: z.number().min(0).default(0),
   metrics: metrics.exactOptional(),
 })

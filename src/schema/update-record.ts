@@ -57,10 +57,15 @@ export interface UpdateRecord {
   answered: number
   /** Mean number of ids in a trajectory, prompt and observations included. */
   tokensPerTrajectory: number
-  /** Wall time of the rollouts, in seconds. */
+  /** Wall time of the rollouts, in seconds, without `compileSeconds`. */
   rolloutSeconds: number
-  /** Wall time of the optimization, in seconds. */
+  /** Wall time of the optimization, in seconds, without `compileSeconds`. */
   updateSeconds: number
+  /**
+   * Wall time of functions of the engine that ran for the first time, and had to be traced or compiled for it, in seconds.
+   * Most of it falls into a run's first updates.
+   */
+  compileSeconds: number
   /** What `onUpdate` returned; `validationEm` has a place in tables and curves. */
   metrics?: Metrics
 }

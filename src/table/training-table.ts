@@ -40,6 +40,7 @@ export function trainingTable(updates: readonly UpdateRecord[]): ColumnTable {
     tokensPerTrajectory: measured((row) => row.tokensPerTrajectory),
     rolloutSeconds: rows.map((row) => row.rolloutSeconds),
     updateSeconds: rows.map((row) => row.updateSeconds),
+    compileSeconds: rows.map((row) => row.compileSeconds),
   }
   const metrics: Record<string, Shown[]> = {}
   for (const part of new Set(rows.flatMap((row) => Object.keys(row.rewardParts ?? {})))) {

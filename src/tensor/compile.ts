@@ -55,6 +55,13 @@ export function compileCount(): number {
   return compileCounter
 }
 
+let compiling = 0
+
+/** Seconds that first calls of compiled functions have taken so far in this process: tracing, compiling, and the call itself. */
+export function compileSeconds(): number {
+  return compiling
+}
+
 /**
  * Turns an ordinary tfjs function, gradients included, into a TensorFlow function: one for each signature (shapes and
  * dtypes of inputs and state).
@@ -80,12 +87,17 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     const key = signature(names, values, places)
     const known = entries.get(key)
     if (known) return execute(known, values, variables)
-    // XLA compiles in the first call.
-    return withProgress({ title: `compiling ${name}` }, () => {
-      const entry = trace(name, body, options, inputs, names, values, state, variables)
-      entries.set(key, entry)
-      return execute(entry, values, variables)
-    })
+    const started = performance.now()
+    try {
+      // XLA compiles in the first call.
+      return await withProgress({ title: `compiling ${name}` }, () => {
+        const entry = trace(name, body, options, inputs, names, values, state, variables)
+        entries.set(key, entry)
+        return execute(entry, values, variables)
+      })
+    } finally {
+      compiling += (performance.now() - started) / 1000
+    }
   }
   const execute = async (entry: Entry, values: HostTensor[], variables: Variable[]): Promise<Results<R>> => {
     const uploaded = values.map((value) => native.upload(dtypeNumber[value.dtype], value.shape, value.data))

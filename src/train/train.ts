@@ -17,6 +17,7 @@ import { createLearner, runConfigOf } from './run-config.js'
 import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
 import { runManifest } from './run-manifest.js'
 import { createRunSaver } from './run-saver.js'
+import { workClock } from './work-clock.js'
 import { parseTrainOptions } from './train-options.js'
 import type { CheckedOptions, TrainOptions } from './train-options.js'
 
@@ -109,23 +110,25 @@ async function runUpdates(
       for (let update = records.length; update < updates && !signal?.aborted; update++) {
         progress.update = update + 1
         const threshold = noiseThreshold(curriculum, update, updates)
-        const started = performance.now()
+        const lap = workClock()
         const asked = Array.from({ length: questionsPerUpdate }, draw)
         const { trajectories, groups, measured } = await playBatch(options, asked, update, threshold, signal)
-        const rolledOut = performance.now()
+        const rolledOut = lap()
         failures(update + 1, measured)
         if (signal?.aborted) break
         progress.saves = true
         const learningRate = learningRateAt(config, update)
         const step = await withProgress({ title: 'learning' }, () => learner.step(groups, learningRate))
+        const learned = lap()
         const record: UpdateRecord = {
           update: update + 1,
           ...measured,
           ...step,
           noiseThreshold: threshold,
           learningRate,
-          rolloutSeconds: (rolledOut - started) / 1000,
-          updateSeconds: (performance.now() - rolledOut) / 1000,
+          rolloutSeconds: rolledOut.seconds,
+          updateSeconds: learned.seconds,
+          compileSeconds: rolledOut.compileSeconds + learned.compileSeconds,
         }
         records.push(record)
         report(records.length, {

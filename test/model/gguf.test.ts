@@ -319,3 +319,42 @@ describe('a file is refused that', () => {
     await expect(all()).rejects.toThrow(/ended inside of '.*'; did the file change\?/)
   })
 })
+
+describe('a header of several pieces', () => {
+  const text = (value: string): Buffer => {
+    const bytes = Buffer.from(value)
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(bytes.length))
+    return Buffer.concat([length, bytes])
+  }
+  const words = (...numbers: number[]): Buffer => Buffer.from(Uint32Array.from(numbers).buffer)
+  const list = (key: string, strings: readonly string[]): Buffer =>
+    Buffer.concat([text(key), words(9, 8, strings.length, 0), ...strings.map(text)])
+
+  /** The first byte of the string that is cut stands `place` bytes before the end of a piece. */
+  const read = async (place: number, after: readonly string[]): Promise<Record<string, unknown>> => {
+    const make = (padding: number): Buffer[] => [
+      Buffer.concat([Buffer.from('GGUF'), words(3, 0, 0, 3, 0)]),
+      list('before', ['a', '']),
+      list('list', [...Array<string>(19).fill('x'.repeat(100_000)), 'y'.repeat(padding), last, ...after]),
+      list('more', ['b', '']),
+    ]
+    const parts = make(0)
+    const behind = Buffer.concat([...after.map(text), parts[3]!]).length + Buffer.byteLength(last)
+    const path = join(temporaryFolder(), 'pieces.gguf')
+    writeFileSync(path, Buffer.concat(make(2_000_000 - place - (Buffer.concat(parts).length - behind))))
+    return (await readGgufHeader(path)).metadata
+  }
+  const last = 'ééé and the end'
+  const cases = [[], ['z']].flatMap((after) => [-12, -9, -8, -7, -1, 0, 1, 5, 8].map((place) => ({ after, place })))
+
+  it.each(cases)(
+    'has every string whole where a piece ends $place bytes after its first byte',
+    async ({ place, after }) => {
+      const metadata = await read(place, after)
+      expect((metadata['list'] as string[]).slice(20)).toEqual([last, ...after])
+      expect(metadata['more']).toEqual(['b', ''])
+      expect(metadata['before']).toEqual(['a', ''])
+    },
+  )
+})

@@ -2,6 +2,7 @@ import { table } from 'arquero'
 import { describe, expect, it, test } from 'vitest'
 import { comparison } from '../../src/plot/comparison.js'
 import type { Figure } from '../../src/plot/figure.js'
+import { lossCurve } from '../../src/plot/loss-curve.js'
 import { figureToPng, figureToSvg, svgToPng } from '../../src/plot/static-figure.js'
 import { trainingCurves } from '../../src/plot/training-curves.js'
 
@@ -53,6 +54,15 @@ test('a method with failed questions says so, in its name and at its bars', () =
   expect(bars.map((bar) => bar.name)).toEqual(['before', 'after (3 failed)'])
   expect(bars[0]!.hovertext).toBeUndefined()
   expect(bars[1]!.hovertext).toEqual(['3 of 200 questions failed, counted as wrong', ''])
+})
+
+test('the loss of supervised steps is one line, with a gap where it was not finite', () => {
+  const { data } = lossCurve([
+    { step: 0, loss: 2 },
+    { step: 1, loss: NaN },
+    { step: 2, loss: 1 },
+  ])
+  expect(data).toMatchObject([{ mode: 'lines', x: [0, 1, 2], y: [2, null, 1] }])
 })
 
 describe('training curves', () => {

@@ -200,6 +200,7 @@ test('updates are rows, in order; what was not measured is null', () => {
     tokensPerTrajectory: 100,
     rolloutSeconds: 1,
     updateSeconds: 1,
+    compileSeconds: 0,
   })
   const table = trainingTable([record(2), { ...record(1), metrics: { validationEm: 0.5 } }])
   expect(table.array('update')).toEqual([1, 2])

@@ -79,7 +79,7 @@ describe('failed rollouts', () => {
     const [withFailures] = await run(some, { questionsPerUpdate: 1 })
     const none = await policyThatSays(RIGHT, WRONG, RIGHT, WRONG)
     const [without] = await run(none, { questionsPerUpdate: 1, groupSize: 4 })
-    const untimed = { failed: 0, failures: 0, rolloutSeconds: 0, updateSeconds: 0 }
+    const untimed = { failed: 0, failures: 0, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }
     expect({ ...withFailures, ...untimed }).toEqual({ ...without, ...untimed })
     expect(withFailures).toMatchObject({ failed: 1, reward: 0.5 })
     expect(withFailures).not.toHaveProperty('skipped')

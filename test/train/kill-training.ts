@@ -83,6 +83,11 @@ export function runIn(folder: string): { state: string[]; records: UpdateRecord[
   const lines = readFileSync(join(folder, 'updates.jsonl'), 'utf8').trim().split('\n')
   return {
     state: STATE.map((name) => readFileSync(join(folder, name)).toString('base64')),
-    records: lines.map((line) => ({ ...(JSON.parse(line) as UpdateRecord), rolloutSeconds: 0, updateSeconds: 0 })),
+    records: lines.map((line) => ({
+      ...(JSON.parse(line) as UpdateRecord),
+      rolloutSeconds: 0,
+      updateSeconds: 0,
+      compileSeconds: 0,
+    })),
   }
 }

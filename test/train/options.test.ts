@@ -129,7 +129,8 @@ describe('supervised fine-tuning refuses', () => {
   it('takes a learning rate as a number or a function of the step', async () => {
     const rates: number[] = []
     const onStep = ({ learningRate }: { learningRate: number }): number => rates.push(learningRate)
-    await trainSupervised(options({ learningRate: 0, onStep }))
+    const records = await trainSupervised(options({ learningRate: 0, onStep }))
+    expect(records.map(({ step, learningRate }) => [step, learningRate])).toEqual([[0, 0]])
     await trainSupervised(options({ steps: 2, learningRate: (step: number) => step * 0, onStep }))
     expect(rates).toEqual([0, 0, 0])
   })

@@ -43,7 +43,7 @@ const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRec
   })
 
 const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0 }))
+  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
 
 describe('what the course of a run depends on', () => {
   const saveTo = join(folder, 'saved')

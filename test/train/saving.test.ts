@@ -55,7 +55,7 @@ const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRec
   })
 
 const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0 }))
+  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
 
 /** Number of updates in a saved run; 0 where there is none. */
 const saved = (place: string): number =>

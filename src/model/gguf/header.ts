@@ -113,8 +113,10 @@ async function parse(file: FileHandle, path: string, size: number): Promise<GGUF
       if (bytesRead === 0) throw broken(path, `the file ended at byte ${begin + got}; did it change?`)
       got += bytesRead
     }
+    pieces.push(begin + bytes.length)
     return new Response(bytes)
   }
+  const pieces: number[] = []
   let header: GGUFParseOutput
   try {
     header = await gguf('http://localhost', { fetch: read })
@@ -124,7 +126,56 @@ async function parse(file: FileHandle, path: string, size: number): Promise<GGUF
   }
   const [, end] = header.tensorInfoByteRange
   if (end > size) throw broken(path, `the file is truncated: it ends at byte ${size}, its header at ${end}`)
+  for (const piece of pieces.filter((piece) => piece < end)) await checkCut(file, header, piece)
   return header
+}
+
+/** Characters of a text that would be looked for in the bytes at the end of a piece. */
+const LONGEST_CUT = 1 << 16
+
+/**
+ * The package does not notice where the last string of a list runs over the end of a piece that it read: it takes the part
+ * that is there. Such a string ends exactly with the piece, and its length, which stands before it, says more.
+ */
+async function checkCut(file: FileHandle, header: GGUFParseOutput, piece: number): Promise<void> {
+  const metadata = header.metadata as Record<string, unknown>
+  const before = Buffer.alloc(Math.min(LONGEST_CUT, piece))
+  await file.read(before, 0, before.length, piece - before.length)
+  const keys = Object.keys(metadata)
+  for (const [i, key] of keys.entries()) {
+    const value = metadata[key]
+    const last: unknown = Array.isArray(value) ? value.at(-1) : value
+    if (typeof last !== 'string') continue
+    const at = before.length - Buffer.byteLength(last.replace(/\uFFFD$/, '')) - 8
+    // A character that was cut became a mark; one to three of its bytes are there.
+    for (let from = at; from >= Math.max(0, at - 3); from--) {
+      const length = before.readBigUInt64LE(from)
+      const found = before.subarray(from + 8)
+      if (length <= BigInt(found.length) || length > BigInt(LONGEST_CUT) || found.toString('utf8') !== last) continue
+      const begin = piece - found.length
+      const end = begin + Number(length)
+      if (!(await isFollowedBy(file, header, end, keys[i + 1]))) continue
+      const whole = Buffer.alloc(Number(length))
+      await file.read(whole, 0, whole.length, begin)
+      const text = whole.toString('utf8')
+      metadata[key] = Array.isArray(value) ? [...(value as unknown[]).slice(0, -1), text] : text
+      return
+    }
+  }
+}
+
+/** Whether a field ends there: the next one begins with its key, and the tensors come after the last one. */
+async function isFollowedBy(
+  file: FileHandle,
+  { tensorInfoByteRange }: GGUFParseOutput,
+  end: number,
+  next: string | undefined,
+): Promise<boolean> {
+  if (next === undefined) return end === tensorInfoByteRange[0]
+  const key = Buffer.from(next)
+  const there = Buffer.alloc(8 + key.length)
+  await file.read(there, 0, there.length, end)
+  return there.readBigUInt64LE() === BigInt(key.length) && there.subarray(8).equals(key)
 }
 
 function readTensors(header: GGUFParseOutput, alignment: number, path: string, size: number): Map<string, GgufTensor> {

@@ -51,7 +51,11 @@ const LLAMA3: Splitting = { pre_tokenizer: byRegex(`${LETTERS}|\\p{N}{1,3}|${OTH
 const QWEN2: Splitting = { pre_tokenizer: byRegex(`${LETTERS}|\\p{N}|${OTHERS}`), normalizer: { type: 'NFC' } }
 const GPT2: Splitting = { pre_tokenizer: GPT2_SPLIT }
 
-/** How text is split before merging, by `tokenizer.ggml.pre`: as the original tokenizer.json of these models has it. */
+/**
+ * How text is split before merging, by `tokenizer.ggml.pre`: as the original tokenizer.json of these models has it. For
+ * `smollm` llama.cpp agrees (`LLAMA_VOCAB_PRE_TYPE_SMOLLM` in llama-vocab.cpp: each digit alone, then GPT-2's pattern);
+ * what transformers makes of such a file (`gguf_file=`) does not split digits, and so differs in texts that hold numbers.
+ */
 const SPLITTINGS: Readonly<Record<string, Splitting>> = {
   default: GPT2,
   'gpt-2': GPT2,
