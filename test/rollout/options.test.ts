@@ -56,7 +56,7 @@ test('simulator and curriculum refuse what they cannot use', () => {
   const curriculum = { start: 0, end: 1 }
   expect(() => noiseThreshold(curriculum, NaN, 10)).toThrow('curriculum: update must be an integer, got NaN')
   expect(() => noiseThreshold(curriculum, 0, 0)).toThrow('curriculum: updates must be at least 1, got 0')
-  expect(() => noiseThreshold({ ...curriculum, base: NaN }, 0, 1)).toThrow('base must be a finite number, got NaN')
+  expect(() => noiseThreshold({ ...curriculum, base: NaN }, 0, 1)).toThrow('got { start: 0, end: 1, base: NaN }')
   expect(() => drawQuality(NaN, 0, 0)).toThrow('draw quality: threshold must be a probability in [0, 1], got NaN')
 })
 
