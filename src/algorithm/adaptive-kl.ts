@@ -1,3 +1,4 @@
+/** Settings of `adaptKlCoef`: how the weight of the divergence follows it. */
 export interface AdaptiveKlOptions {
   /** Divergence that is aimed for, nats per policy token. */
   target: number

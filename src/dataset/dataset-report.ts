@@ -14,7 +14,16 @@ export interface DatasetReport {
   /** Questions that came out of them. */
   questions: number
   /** Each set and split in it, and the sizes that this split is known to have where none of them is `questions`. */
-  sets: { dataset: string; split?: string; questions: number; expected?: number[] }[]
+  sets: {
+    /** Name of the set. */
+    dataset: string
+    /** `train`, `dev` or `test`, where the file tells it. */
+    split?: string
+    /** Questions that came out of the file. */
+    questions: number
+    /** Sizes that the split is known to have. */
+    expected?: number[]
+  }[]
   /** Rows that do not fit, and why. Without `faults: 'skip'` there are none, for then they are an error. */
   faulty: DatasetNote
   /** Well-formed rows that say that their question has no answer. They are left out. */
@@ -25,6 +34,7 @@ export interface DatasetReport {
 
 /** Rows with something in common. */
 export interface DatasetNote {
+  /** How many there were. */
   count: number
   /** The first of them, as sentences. */
   examples: string[]

@@ -22,7 +22,14 @@ export interface Subset {
   /** The seed. */
   seed: number
   /** How many of how many, for each set. */
-  sets: { dataset: string; questions: number; of: number }[]
+  sets: {
+    /** Name of the set. */
+    dataset: string
+    /** Questions that were drawn. */
+    questions: number
+    /** Questions that the set has. */
+    of: number
+  }[]
   /** SHA-256 of the ids, in their order: two evaluations with the same one asked the same questions. */
   checksum: string
 }

@@ -96,6 +96,14 @@ function overlap(answer: WordCounts, gold: readonly string[]): number {
 /** What the reference reads where nothing was answered; see `paperAnswer`. */
 const PAPER_NO_ANSWER = 'beijing'
 
+/** Scores as the paper's own functions count them. */
+export interface PaperScore {
+  /** 1 where a gold answer stands in the answer, else 0. */
+  em: number
+  /** The best F1 over the gold answers, in [0, 1]. */
+  f1: number
+}
+
 /**
  * The paper's own two scores, for comparisons with its tables: what its code (`em_check` of `qa_em.py`) gives. Its defects,
  * which `scoreAnswer` does not have:
@@ -111,7 +119,7 @@ const PAPER_NO_ANSWER = 'beijing'
  * @example
  * zs.paperScore('Paris or London', ['Paris']) // { em: 1, f1: 0.5 }
  */
-export function paperScore(answer: string | null, goldAnswers: readonly string[]): { em: number; f1: number } {
+export function paperScore(answer: string | null, goldAnswers: readonly string[]): PaperScore {
   const given = answer === null ? PAPER_NO_ANSWER : normalizeAnswer(answer)
   const words = countWords(given)
   const scores = { em: 0, f1: 0 }

@@ -37,11 +37,15 @@ export interface Forecast {
   updates: number
   /** Wall time of all updates and the warm-up, in seconds; saving and `onUpdate` come on top. */
   totalSeconds: number
+  /** Ids of all trajectories, prompts and observations included. */
   totalTokens: number
+  /** Searches, and so calls of the simulator. */
   totalSearches: number
   /** What was really played to find out. */
   probe: {
+    /** Rollouts that were played. */
     trajectories: number
+    /** Wall time of the whole probe. */
     seconds: number
   }
 }

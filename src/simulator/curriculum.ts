@@ -24,7 +24,12 @@ export interface CurriculumSteps {
   /** Probability at the first update, in [0, 1]. */
   start: number
   /** Each `threshold` holds from the update where the share `at` of them is done, in [0, 1] and in their order. */
-  steps: readonly { at: number; threshold: number }[]
+  steps: readonly {
+    /** Share of the training after which it begins, in [0, 1]. */
+    at: number
+    /** Probability of noisy documents from there on. */
+    threshold: number
+  }[]
 }
 
 const PROBABILITY = 'must be a probability in [0, 1]'

@@ -33,7 +33,14 @@ export interface SimulatorPromptOptions {
    * What the LLM is told, for both qualities or for each. Default `answer`, as in the paper. The reference code in prompt mode
    * tells nothing where noise is wanted: `{ useful: 'answer', noisy: 'nothing' }`.
    */
-  told?: Told | { useful: Told; noisy: Told }
+  told?:
+    | Told
+    | {
+        /** Where useful documents are wanted. */
+        useful: Told
+        /** Where noisy ones are. */
+        noisy: Told
+      }
   /** About how many words a document has. Default 30, as in the paper. */
   words?: number
   /** Language of the documents, such as `German`. Default: the LLM's choice. */

@@ -15,6 +15,7 @@ export interface BootstrapOptions {
 
 /** A mean, and where it lies. */
 export interface MeanInterval extends Interval {
+  /** Mean of the sample itself. */
   mean: number
 }
 
@@ -34,6 +35,7 @@ export function bootstrapMean(sets: readonly (readonly number[])[], options: Boo
 
 /** A difference, where it lies, and how likely chance makes one as large. */
 export interface DifferenceInterval extends Interval {
+  /** Difference of the sample's means. */
   difference: number
   /** Two-sided: twice the share of resamples on the other side of 0, with one added to both counts. */
   pValue: number

@@ -1,6 +1,8 @@
 /** Two-sided bounds of a proportion, in [0, 1]. */
 export interface Interval {
+  /** Lower end. */
   low: number
+  /** Upper end. */
   high: number
 }
 
