@@ -2,13 +2,16 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { recoverFolder, writeFolder } from '../file/write-folder.js'
 import type { FolderKind } from '../file/write-folder.js'
-import { adapterShapes, linearModules, valueCount } from './adapter.js'
+import { adapterShapes, linearModules } from './adapter.js'
 import type { Adapter, AdapterSource } from './adapter.js'
 import { formatAdapterConfig, parseAdapterConfig } from './adapter-config.js'
 import type { ModelConfig } from './config.js'
 import { openSafetensors } from './safetensors.js'
 import type { TensorSource } from './safetensors.js'
 import { createSafetensors } from './safetensors-writer.js'
+import { firstOf, readTensors, shapeProblems } from './stored-tensors.js'
+import type { Stored } from './stored-tensors.js'
+import { valueCount } from './weight-names.js'
 import { downloadWeights } from './weights.js'
 
 const CONFIG = 'adapter_config.json'
@@ -49,21 +52,17 @@ export async function readAdapter(
   const { settings, base } = parseAdapterConfig(config, await readJson(folder), join(folder, CONFIG))
   const shapes = adapterShapes(config, settings)
   const names = peftNames(config, Object.keys(shapes))
-  const source = await openValues(folder)
+  const stored: Stored = { open: () => openValues(folder), name: (key) => names[key]! }
+  const source = await stored.open()
   try {
-    checkFit(folder, base, names, shapes, source)
+    const known = new Set(Object.values(names))
+    const placeless = [...source.shapes.keys()].filter((name) => !known.has(name))
+    const problems = [...shapeProblems(shapes, stored, source), ...placeless.map((name) => `'${name}' has no place`)]
+    if (problems.length > 0) throw misfit(folder, base, problems)
   } finally {
     await source.close()
   }
-  async function* tensors(): ReturnType<AdapterSource['tensors']> & AsyncGenerator {
-    const values = await openValues(folder)
-    try {
-      for (const [key, shape] of Object.entries(shapes)) yield { key, shape, data: await values.read(names[key]!) }
-    } finally {
-      await values.close()
-    }
-  }
-  return { settings, shapes, parameters: valueCount(shapes), tensors, base }
+  return { settings, shapes, parameters: valueCount(shapes), tensors: () => readTensors(shapes, stored), base }
 }
 
 /**
@@ -125,26 +124,8 @@ async function openValues(folder: string): Promise<TensorSource> {
   )
 }
 
-function checkFit(
-  folder: string,
-  base: string | undefined,
-  names: Record<string, string>,
-  shapes: Record<string, number[]>,
-  { shapes: found }: TensorSource,
-): void {
-  const problems: string[] = []
-  for (const [key, shape] of Object.entries(shapes)) {
-    const has = found.get(names[key]!)
-    if (!has) problems.push(`'${names[key]}' is missing`)
-    else if (has.join() !== shape.join())
-      problems.push(`'${names[key]}' should be [${shape.join(', ')}], is [${has.join(', ')}]`)
-  }
-  const known = new Set(Object.values(names))
-  for (const name of found.keys()) if (!known.has(name)) problems.push(`'${name}' has no place`)
-  if (problems.length === 0) return
-  const more = problems.length > 3 ? `, and ${problems.length - 3} more` : ''
-  throw new Error(
-    `adapter: ${folder} does not fit this model: ${problems.slice(0, 3).join(', ')}${more}; ` +
+const misfit = (folder: string, base: string | undefined, problems: readonly string[]): Error =>
+  new Error(
+    `adapter: ${folder} does not fit this model: ${firstOf(problems)}; ` +
       `it was made for ${base === undefined ? 'another model' : `'${base}'`}: load that, or another adapter`,
   )
-}

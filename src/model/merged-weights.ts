@@ -4,7 +4,7 @@ import { tf } from '../tensor/runtime.js'
 import type { Variable } from '../tensor/variable.js'
 import { adapterScale } from './adapter.js'
 import type { Adapter } from './adapter.js'
-import type { NamedTensor } from './checkpoint.js'
+import type { NamedTensor } from './stored-tensors.js'
 import { downloadWeight } from './weights.js'
 import type { Weights } from './weights.js'
 

@@ -9,7 +9,7 @@ import type { ModelConfig } from './config.js'
 type Tensor = TensorFlow.Tensor
 
 /** Logits that exist at a time. */
-const BLOCK_BYTES = 16 * 2 ** 20
+export const BLOCK_BYTES = 16 * 2 ** 20
 
 export interface TargetOptions {
   /** Number of the tokenizer's ids: rows of the head from here on have no probability. */

@@ -45,3 +45,10 @@ export function expectedShapes(config: ModelConfig): Record<string, number[]> {
   if (!config.tieWordEmbeddings) shapes['lmHead'] = [vocabSize, hiddenSize]
   return shapes
 }
+
+/** Number of values of tensors of these shapes. */
+export const valueCount = (shapes: Readonly<Record<string, readonly number[]>>): number =>
+  Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0)
+
+/** Number of values of all of a model's weights. */
+export const parameterCount = (config: ModelConfig): number => valueCount(expectedShapes(config))

@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../model/config.js'
+import { parameterCount } from '../model/weight-names.js'
 import { widthFor } from './cache-block.js'
-import { parameterCount, SMALL } from './decoder-for.js'
+import { SMALL } from './decoder-for.js'
 
 /** A small model spends its time on the cache, so few rows share one; a larger one on its weights. */
 const SMALL_ROWS = 32

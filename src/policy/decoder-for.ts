@@ -1,5 +1,4 @@
-import type { ModelConfig } from '../model/config.js'
-import { expectedShapes } from '../model/weight-names.js'
+import { parameterCount } from '../model/weight-names.js'
 import { native } from '../tensor/runtime.js'
 import type { Decoder, DecoderOptions } from './decoder.js'
 import { graphDecoder } from './graph-decoder.js'
@@ -27,10 +26,4 @@ export function decoderFor(options: DecoderForOptions): Decoder {
   const made = large ? graphDecoder(options) : xlaDecoder(options, options.tokensPerCall, options.prefillChunk)
   decoders.set(key, made)
   return made
-}
-
-/** Number of values of all weights. */
-export function parameterCount(config: ModelConfig): number {
-  const sizes = Object.values(expectedShapes(config)).map((shape) => shape.reduce((a, b) => a * b, 1))
-  return sizes.reduce((a, b) => a + b, 0)
 }

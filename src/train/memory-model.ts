@@ -1,7 +1,9 @@
 import { availableMemory } from '../host/available-memory.js'
 import type { ModelConfig } from '../model/config.js'
+import { ofLayer } from '../model/forward.js'
 import { KEPT_BYTES, keptValues } from '../model/trained-layers.js'
-import { expectedShapes } from '../model/weight-names.js'
+import { BLOCK_BYTES } from '../model/target-logprobs.js'
+import { expectedShapes, parameterCount, valueCount } from '../model/weight-names.js'
 import { native } from '../tensor/runtime.js'
 import type { Microbatch } from './microbatch.js'
 
@@ -59,16 +61,9 @@ const FLOAT = 4
 
 /** Values of each kind in a layer that live at the same time, forward and backward: counted, then checked (see below). */
 const LAYER_COPIES = { hidden: 4, heads: 3, intermediate: 4, scores: 1 }
-/** Queries of attention, and bytes of logits, that exist at a time (causal-attention.ts, target-logprobs.ts). */
+/** Queries of attention that exist at a time, up to 4,096 ids (causal-attention.ts). */
 const QUERIES = 256
-const LOGITS_BLOCK = 16 * 2 ** 20
 const LOGIT_COPIES = 2
-
-/** Number of values of all weights. */
-export const parameterCount = (config: ModelConfig): number => sizes(config).reduce((sum, size) => sum + size, 0)
-
-const sizes = (config: ModelConfig): number[] =>
-  Object.values(expectedShapes(config)).map((shape) => shape.reduce((a, b) => a * b, 1))
 
 /** Bytes that are free for a training; not known of a GPU, whose own memory counts there. */
 export const freeBytes = (): number => (native.isUsingGpuDevice() ? Infinity : availableMemory())
@@ -94,8 +89,9 @@ export function standingMemory(setup: MemorySetup): StandingMemory {
  */
 export function microbatchMemory({ config, bfloat16 }: MemorySetup, shape: MicrobatchShape): MicrobatchMemory {
   const { rows, time, targets } = shape
-  const layerWeights = Object.entries(expectedShapes(config)).filter(([key]) => key.startsWith('layers.0.'))
-  const layerSize = layerWeights.reduce((sum, [, dims]) => sum + dims.reduce((a, b) => a * b, 1), 0)
+  const shapes = expectedShapes(config)
+  const layerSize = valueCount(ofLayer(shapes, 0))
+  const largest = Math.max(...Object.values(shapes).map((weight) => valueCount({ weight })))
   const { hiddenSize, heads, kvHeads, headDim, intermediateSize, layers, vocabSize } = config
   const tokens = rows * time
   const perToken =
@@ -106,11 +102,8 @@ export function microbatchMemory({ config, bfloat16 }: MemorySetup, shape: Micro
     layerInputs: FLOAT * (layers + 3) * tokens * hiddenSize,
     kept: Math.min(KEPT_BYTES, FLOAT * layers * tokens * keptValues(config)),
     layer: FLOAT * (tokens * perToken + LAYER_COPIES.scores * rows * heads * Math.min(QUERIES, time) * time),
-    logits: LOGIT_COPIES * Math.min(LOGITS_BLOCK, FLOAT * targets * vocabSize),
-    gradient: Math.max(
-      (bfloat16 ? FLOAT + 2 : FLOAT) * layerSize,
-      (bfloat16 ? 2 * FLOAT : FLOAT) * Math.max(...sizes(config)),
-    ),
+    logits: LOGIT_COPIES * Math.min(BLOCK_BYTES, FLOAT * targets * vocabSize),
+    gradient: Math.max((bfloat16 ? FLOAT + 2 : FLOAT) * layerSize, (bfloat16 ? 2 * FLOAT : FLOAT) * largest),
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { parameterCount } from '../../src/model/weight-names.js'
 import { disposeWeights, downloadWeight } from '../../src/model/weights.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
 import { storedBytes } from '../../src/tensor/variable.js'
@@ -6,7 +7,6 @@ import {
   chooseMicrobatchTokens,
   memoryGuard,
   microbatchMemory,
-  parameterCount,
   standingMemory,
   totalBytes,
 } from '../../src/train/memory-model.js'

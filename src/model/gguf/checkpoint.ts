@@ -5,6 +5,7 @@ import type { Checkpoint } from '../checkpoint.js'
 import { parseModelConfig } from '../config.js'
 import type { ModelConfig } from '../config.js'
 import type { TensorSource } from '../safetensors.js'
+import { firstOf } from '../stored-tensors.js'
 import { expectedShapes } from '../weight-names.js'
 import { ROPE_FACTORS, configOfGguf } from './config.js'
 import { readGgufHeader } from './header.js'
@@ -82,13 +83,7 @@ function checkNoOther({ path, tensors }: GgufHeader, config: ModelConfig): void 
   const expected = new Set(Object.keys(expectedShapes(config)).map(ggufName))
   const other = [...tensors.keys()].filter((name) => !expected.has(name) && name !== ROPE_FACTORS)
   if (other.length === 0) return
-  const more = other.length > 3 ? `, and ${other.length - 3} more` : ''
-  throw new Error(
-    `gguf: ${path}: no model of ${config.family} has ${other
-      .slice(0, 3)
-      .map((n) => `'${n}'`)
-      .join(', ')}${more}`,
-  )
+  throw new Error(`gguf: ${path}: no model of ${config.family} has ${firstOf(other.map((name) => `'${name}'`))}`)
 }
 
 /**
