@@ -15,7 +15,7 @@ import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
 import type { CriticSteps } from './policy-updater.js'
-import { readRows } from './target-rows.js'
+import { readRows, rowsInput } from './target-rows.js'
 import type { TokenRows } from './target-rows.js'
 import type { TrainedSequence } from './trained-batch.js'
 import { createValueHead, valuesOf } from './value-head.js'
@@ -85,8 +85,7 @@ export async function createCritic(
   return {
     weights: trainable,
     optimizer,
-    values: (sequences) =>
-      readRows(sequences, settings.microbatchTokens, async (inputs) => (await valuesCompiled(inputs, model)).values),
+    values: (sequences) => readValues(valuesCompiled, model, sequences, settings.microbatchTokens),
     steps(sequences, oldValues, returns, update) {
       const sums = { loss: 0, clipped: 0, tokens: 0, steps: 0, norm: 0 }
       return {
@@ -99,14 +98,12 @@ export async function createCritic(
           sums.steps++
           for (const batch of toMicrobatches(members, settings.microbatchTokens)) {
             const { ids, logitRows, targets } = batch
-            const row = (of: TokenRows): HostTensor =>
-              float32(perTarget(batch, ({ sequence, token }) => of[places[sequence]!]![token]!))
             const inputs = {
               ids,
               logitRows,
               targets,
-              oldValues: row(oldValues),
-              returns: row(returns),
+              oldValues: rowsInput(batch, oldValues, places),
+              returns: rowsInput(batch, returns, places),
               share: float32(perTarget(batch, ({ sequence }) => shares[sequence]!)),
             }
             const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
@@ -149,8 +146,8 @@ export async function createCritic(
 export const compileValues = (policy: Trainable, settings: LearnerSettings) =>
   compileTargets('values', policy, settings, (outputs) => ({ values: valuesOf(outputs) }))
 
-/** Values of a head on the policy itself. */
-export function sharedValues(
+/** What a value head says before each policy token of a batch. */
+export function readValues(
   compiled: ReturnType<typeof compileValues>,
   model: ModelWeights,
   sequences: readonly TrainedSequence[],

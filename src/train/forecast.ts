@@ -19,6 +19,7 @@ import { questionDrawer } from './play-batch.js'
 import { compilingSeconds, probeRollouts, probeSteps, rolloutSecondsFor, secondsFor } from './probe.js'
 import type { PlayedBatch } from './probe.js'
 import { createLearner, runConfigOf } from './run-config.js'
+import { sequenceOf } from './trained-batch.js'
 import { parseTrainOptions } from './train-options.js'
 import type { CheckedOptions, TrainOptions } from './train-options.js'
 
@@ -204,11 +205,6 @@ function promptsOf({ policy, protocol, questions, seed, questionsPerUpdate }: Ch
 /** As many sequences as a batch has. */
 const filled = (sequences: readonly Sequence[], count: number): Sequence[] =>
   Array.from({ length: count }, (_, i) => sequences[i % sequences.length]!)
-
-const sequenceOf = ({ ids, lossMask }: Trajectory): Sequence => ({
-  ids,
-  trained: lossMask.flatMap((mask, place) => (mask === 1 ? [place] : [])),
-})
 
 /** Half of it is trained: the rest are prompt and documents. */
 function sequenceOfLength(length: number): Sequence {

@@ -65,9 +65,12 @@ export function createRewardShaping({ klIn, klCoef, klEstimator, klClamp, adapti
     adapt(kl: number[][]): void {
       if (adaptiveKl) this.klCoef = adaptKlCoef(this.klCoef, mean(kl.map(mean)), kl.length, adaptiveKl)
     },
-    /** What the record says of it. */
+    /** What a record says of it, and a saved run keeps. */
     measures(): { klCoef?: number } {
       return adaptiveKl ? { klCoef: this.klCoef } : {}
+    },
+    restore({ klCoef }: { klCoef?: number }): void {
+      if (klCoef !== undefined) this.klCoef = klCoef
     },
   }
 }
@@ -83,7 +86,7 @@ export async function createPolicyGradient(
 ): Promise<Learner> {
   const updater = await createPolicyUpdater(policy, settings)
   const shaping = createRewardShaping(settings)
-  const { optimizer, reference } = updater
+  const { optimizer } = updater
   return {
     async step(groups, learningRate) {
       const { sequences, groupSizes } = trainedBatch(groups)
@@ -97,18 +100,13 @@ export async function createPolicyGradient(
       if (step.skipped === undefined) shaping.adapt(rewards.kl)
       return { ...step, measures }
     },
-    state: () => ({
-      weights: { ...(reference.copy && { reference: reference.copy }), optimizer: optimizer.moments },
-      counters: {
-        optimizerSteps: optimizer.steps,
-        referenceIsBase: Number(reference.isBase),
-        ...(settings.adaptiveKl && { klCoef: shaping.klCoef }),
-      },
-    }),
-    async restore({ optimizerSteps, referenceIsBase, klCoef }) {
-      await reference.become(referenceIsBase === 1)
-      optimizer.steps = optimizerSteps!
-      if (klCoef !== undefined) shaping.klCoef = klCoef
+    state() {
+      const { weights, counters } = updater.state()
+      return { weights, counters: { ...counters, ...shaping.measures() } }
+    },
+    async restore(counters) {
+      await updater.restore(counters)
+      shaping.restore(counters)
     },
     dispose: () => updater.dispose(),
   }

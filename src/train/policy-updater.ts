@@ -7,7 +7,7 @@ import type { Traced } from '../tensor/compile.js'
 import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { tf } from '../tensor/runtime.js'
-import type { LearnerSettings, LearnerStep } from './learner.js'
+import type { LearnerSettings, LearnerState, LearnerStep } from './learner.js'
 import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
 import { memoryGuard } from './memory-model.js'
@@ -17,10 +17,9 @@ import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
 import { createReference } from './reference.js'
-import type { Reference } from './reference.js'
 import { samplingDifferences } from './sampling-difference.js'
 import type { SamplingDifferences } from './sampling-difference.js'
-import { readRows } from './target-rows.js'
+import { readRows, rowsInput } from './target-rows.js'
 import type { TokenRows } from './target-rows.js'
 import type { TrainedSequence } from './trained-batch.js'
 import { valuesOf } from './value-head.js'
@@ -54,8 +53,6 @@ export interface CriticSteps {
 export interface PolicyUpdater {
   readonly optimizer: Optimizer
   readonly model: ModelWeights
-  /** The policy as it was when the run began. */
-  readonly reference: Reference
   /** Log-probabilities of a batch before its first step, and how far sampler and trainer disagree. */
   measure(sequences: readonly TrainedSequence[]): Promise<Omit<UpdateRows, 'advantages'> & { samplerKl?: number }>
   /**
@@ -70,6 +67,10 @@ export interface PolicyUpdater {
     critic?: CriticSteps,
     frozen?: boolean,
   ): Promise<LearnerStep>
+  /** What a saved run keeps of it. */
+  state(): LearnerState
+  /** As that of a learner. */
+  restore(counters: LearnerState['counters']): Promise<void>
   dispose(): void
 }
 
@@ -134,22 +135,12 @@ export async function createPolicyUpdater(
       members.map(({ trained }) => trained.length),
       { aggregation: settings.lossAggregation, divisor: settings.lossDivisor },
     )
-    const sums: Sums = {
-      loss: 0,
-      kl: 0,
-      clipped: 0,
-      oldKl: 0,
-      valueLoss: 0,
-      valueClipped: 0,
-      maxRatio: 0,
-      minRatio: Infinity,
-    }
+    const sums = noSums()
     const microbatches = toMicrobatches(members, microbatchTokens)
     microbatches.forEach(refuseLarge)
     for (const batch of microbatches) {
       const { ids, logitRows, targets } = batch
-      const row = (of: TokenRows): HostTensor =>
-        float32(perTarget(batch, ({ sequence, token }) => of[places[sequence]!]![token]!))
+      const row = (of: TokenRows): HostTensor => rowsInput(batch, of, places)
       const { weights, oldValues, returns } = rows
       const inputs: LossInputs = {
         ids,
@@ -175,7 +166,6 @@ export async function createPolicyUpdater(
   return {
     optimizer,
     model,
-    reference,
     async measure(sequences) {
       // Before anything is computed.
       toMicrobatches(sequences, microbatchTokens).forEach(refuseLarge)
@@ -233,6 +223,14 @@ export async function createPolicyUpdater(
       }
       return { ...total.step(shared !== undefined), ...differences.result() }
     },
+    state: () => ({
+      weights: { ...(reference.copy && { reference: reference.copy }), optimizer: optimizer.moments },
+      counters: { optimizerSteps: optimizer.steps, referenceIsBase: Number(reference.isBase) },
+    }),
+    async restore({ optimizerSteps, referenceIsBase }) {
+      await reference.become(referenceIsBase === 1)
+      optimizer.steps = optimizerSteps!
+    },
     dispose() {
       reference.dispose()
       optimizer.dispose()
@@ -246,16 +244,18 @@ const SUMMED = ['loss', 'kl', 'clipped', 'oldKl', 'valueLoss', 'valueClipped'] a
 
 type Sums = Record<(typeof SUMMED)[number] | 'maxRatio' | 'minRatio', number>
 
+const noSums = (): Sums => ({
+  ...{ loss: 0, kl: 0, clipped: 0, oldKl: 0, valueLoss: 0, valueClipped: 0 },
+  ...{ maxRatio: 0, minRatio: Infinity },
+})
+
 const notFinite = (loss: number): string =>
   `policy update: the loss must be finite, got ${loss}; the weights are those before the update. ` +
   'Lower the learning rate, or go back to an earlier checkpoint'
 
 /** What the steps on a batch measured together: the loss is their mean, the rest means over tokens, norms the largest. */
 function createTotal() {
-  const all: Sums & { tokens: number } = {
-    ...{ loss: 0, kl: 0, clipped: 0, oldKl: 0, valueLoss: 0, valueClipped: 0 },
-    ...{ maxRatio: 0, minRatio: Infinity, tokens: 0 },
-  }
+  const all = { ...noSums(), tokens: 0 }
   let passes = 0
   let steps = 0
   let gradNorm = 0

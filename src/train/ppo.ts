@@ -3,7 +3,7 @@ import { generalizedAdvantages } from '../algorithm/gae.js'
 import { explainedVariance } from '../algorithm/value-loss.js'
 import { whiten } from '../algorithm/whiten.js'
 import { disposeWeights } from '../model/weights.js'
-import { compileValues, createCritic, criticSchema, sharedValues } from './critic.js'
+import { compileValues, createCritic, criticSchema, readValues } from './critic.js'
 import type { CriticSettings } from './critic.js'
 import type { Learner } from './learner.js'
 import type { Trainable } from './loss-function.js'
@@ -48,7 +48,7 @@ export async function createPpo(
   const updater = await createPolicyUpdater(policy, settings, head && { head, clip: valueClip, coef: valueCoef })
   const headValues = head && compileValues(policy, settings)
   const shaping = createRewardShaping(settings)
-  const { optimizer, reference } = updater
+  const { optimizer } = updater
   let update = 0
   return {
     async step(groups, learningRate) {
@@ -58,7 +58,7 @@ export async function createPpo(
       const { samplerKl, ...measured } = await updater.measure(sequences)
       const oldValues = critic
         ? await critic.values(sequences)
-        : await sharedValues(headValues!, updater.model, sequences, microbatchTokens)
+        : await readValues(headValues!, updater.model, sequences, microbatchTokens)
       const rewards = shaping.rewards(sequences, groupSizes, measured, optimizer.steps > 0)
       const estimates = rewards.tokens.map((row, i) => generalizedAdvantages(row, oldValues[i]!, { gamma, lambda }))
       const advantages = whiten(estimates.map((estimate) => estimate.advantages))
@@ -80,25 +80,22 @@ export async function createPpo(
     },
     state: () => ({
       weights: {
-        ...(reference.copy && { reference: reference.copy }),
-        optimizer: optimizer.moments,
+        ...updater.state().weights,
         ...(head && { valueHead: head }),
         ...(critic && { critic: critic.weights, criticOptimizer: critic.optimizer.moments }),
       },
       counters: {
-        optimizerSteps: optimizer.steps,
-        referenceIsBase: Number(reference.isBase),
+        ...updater.state().counters,
         updates: update,
         ...(critic && { criticOptimizerSteps: critic.optimizer.steps }),
-        ...(settings.adaptiveKl && { klCoef: shaping.klCoef }),
+        ...shaping.measures(),
       },
     }),
-    async restore({ optimizerSteps, referenceIsBase, updates, criticOptimizerSteps, klCoef }) {
-      await reference.become(referenceIsBase === 1)
-      optimizer.steps = optimizerSteps!
-      update = updates!
-      if (critic) critic.optimizer.steps = criticOptimizerSteps!
-      if (klCoef !== undefined) shaping.klCoef = klCoef
+    async restore(counters) {
+      await updater.restore(counters)
+      update = counters['updates']!
+      if (critic) critic.optimizer.steps = counters['criticOptimizerSteps']!
+      shaping.restore(counters)
     },
     dispose() {
       updater.dispose()

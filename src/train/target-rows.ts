@@ -1,7 +1,8 @@
+import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import type { TargetInputs } from './loss-function.js'
-import { toMicrobatches } from './microbatch.js'
-import type { Sequence } from './microbatch.js'
+import { perTarget, toMicrobatches } from './microbatch.js'
+import type { Microbatch, Sequence } from './microbatch.js'
 
 /** A row for each sequence with a value for each of its trained tokens. */
 export type TokenRows = readonly (readonly number[])[]
@@ -19,3 +20,10 @@ export async function readRows(
   }
   return rows
 }
+
+/**
+ * Rows as an input of one microbatch, [targets].
+ * @param places The rows of the microbatch's sequences.
+ */
+export const rowsInput = (batch: Microbatch, rows: TokenRows, places: readonly number[]): HostTensor =>
+  float32(perTarget(batch, ({ sequence, token }) => rows[places[sequence]!]![token]!))

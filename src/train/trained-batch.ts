@@ -1,3 +1,4 @@
+import type { Trajectory } from '../schema/trajectory.js'
 import type { Group } from './learner.js'
 import type { Sequence } from './microbatch.js'
 
@@ -15,11 +16,18 @@ export interface TrainedBatch {
   groupSizes: number[]
 }
 
+/** A trajectory as a sequence of which the policy's own tokens are trained. */
+export const sequenceOf = ({ ids, lossMask }: Pick<Trajectory, 'ids' | 'lossMask'>): Sequence => ({
+  ids,
+  trained: lossMask.flatMap((mask, place) => (mask === 1 ? [place] : [])),
+})
+
 export function trainedBatch(groups: readonly Group[]): TrainedBatch {
   const sequences = groups.flatMap(({ trajectories, rewards }) =>
-    trajectories.map(({ ids, lossMask, logprobs }, i): TrainedSequence => {
-      const trained = lossMask.flatMap((mask, place) => (mask === 1 ? [place] : []))
-      return { ids, trained, samplerLogprobs: trained.map((place) => logprobs[place]!), reward: rewards[i]! }
+    trajectories.map((trajectory, i): TrainedSequence => {
+      const sequence = sequenceOf(trajectory)
+      const samplerLogprobs = sequence.trained.map((place) => trajectory.logprobs[place]!)
+      return { ...sequence, samplerLogprobs, reward: rewards[i]! }
     }),
   )
   return { sequences, groupSizes: groups.map(({ trajectories }) => trajectories.length) }

@@ -23,7 +23,7 @@ import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { checkpointFolder, temporaryFolder } from '../model/fixtures.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
 import { settingsOf } from './settings.js'
-import { aQuestion } from './tiny-policy.js'
+import { aQuestion, untimed } from './tiny-policy.js'
 
 const base = checkpointFolder('qwen2')
 const open: LocalModel[] = []
@@ -68,9 +68,6 @@ const run = (policy: LocalModel, more: Partial<TrainOptions> = {}): Promise<Upda
     progress: false,
     ...more,
   })
-
-const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
 
 describe('supervised training of an adapter', () => {
   it('changes it alone, and lowers the loss', async () => {

@@ -16,7 +16,7 @@ import type { Algorithm, RunConfig } from '../../src/train/run-config.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
 import { settingsOf } from './settings.js'
-import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
+import { aQuestion, allWeights, alternatingPolicy, untimed } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'learners-'))
 const open: LocalModel[] = []
@@ -46,9 +46,6 @@ const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRec
     warmupRatio: 0,
     ...more,
   })
-
-const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
 
 test.each<[string, Partial<TrainOptions>]>([
   ['PPO', { algorithm: 'ppo', critic: { warmupUpdates: 1, learningRate: 1e-3 } }],

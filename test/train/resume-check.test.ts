@@ -9,7 +9,7 @@ import type { UpdateRecord } from '../../src/schema/update-record.js'
 import type { RunManifest } from '../../src/train/run-manifest.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
-import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
+import { aQuestion, allWeights, alternatingPolicy, untimed } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'resume-'))
 const open: LocalModel[] = []
@@ -41,9 +41,6 @@ const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRec
     warmupRatio: 0,
     ...more,
   })
-
-const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
 
 describe('what the course of a run depends on', () => {
   const saveTo = join(folder, 'saved')

@@ -15,7 +15,7 @@ import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { TrainingStopped, train } from '../../src/train/train.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
-import { alternatingPolicy } from './tiny-policy.js'
+import { alternatingPolicy, untimed } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'runs-'))
 const questions = await miniQuestions('mini-nq', 'train')
@@ -73,9 +73,6 @@ const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRec
     seed: 2,
     ...more,
   })
-
-const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
 
 it('goes on from the folder as if it had never stopped, in another process’s weights too', async () => {
   const straight = await load()

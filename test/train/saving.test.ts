@@ -22,7 +22,7 @@ import { trainingTable } from '../../src/table/training-table.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
 import { runIn, startTrainee, trainWithKills } from './kill-training.js'
-import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
+import { aQuestion, allWeights, alternatingPolicy, untimed } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'saving-'))
 const open: LocalModel[] = []
@@ -53,9 +53,6 @@ const run = (policy: LocalModel, more: Partial<TrainOptions>): Promise<UpdateRec
     learningRate: 1e-3,
     ...more,
   })
-
-const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
 
 /** Number of updates in a saved run; 0 where there is none. */
 const saved = (place: string): number =>
