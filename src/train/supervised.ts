@@ -9,7 +9,7 @@ import type { Traced } from '../tensor/compile.js'
 import { compileLoss, modelWeights } from './loss-function.js'
 import type { DropoutInputs, TargetInputs, Trainable } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes, memoryGuard } from './memory-model.js'
-import type { MemorySetup } from './memory-model.js'
+import { memorySetup } from './memory-setup.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { createOptimizer, optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
@@ -122,7 +122,7 @@ export async function trainSupervised(options: SupervisedOptions): Promise<Super
 async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<SupervisedRecord[]> {
   const { policy, steps, batch, learningRate, bfloat16, onStep, signal, optimizerStates } = settings
   const { config } = policy
-  const setup: MemorySetup = { config, bfloat16, optimizerStates, reference: 'none' }
+  const setup = memorySetup({ policy, bfloat16, optimizerStates, reference: 'none' })
   const microbatchTokens =
     settings.microbatchTokens ?? chooseMicrobatchTokens(setup, freeBytes(), Math.min(4096, config.maxPositions))
   const refuseLarge = memoryGuard(setup)

@@ -27,3 +27,10 @@ it("PPO's critic is a second copy, unless it is the policy itself", () => {
   expect(critic({ algorithm: 'ppo', critic: { shared: false } })).toBe(true)
   expect(critic({ algorithm: 'ppo', critic: { shared: true } })).toBe(false)
 })
+
+it('supervised steps have no copy of the weights, and of an adapter train its values alone too', () => {
+  const adapter = { weights: { 'layers.0.q.loraA': { size: 32 } } }
+  const { policy } = options({ adapter })
+  const setup = memorySetup({ policy, bfloat16: false, optimizerStates: 'float32', reference: 'none' })
+  expect(setup).toMatchObject({ trained: 32, reference: 'none', critic: false })
+})
