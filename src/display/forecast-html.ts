@@ -1,3 +1,4 @@
+import { MEMORY_PART_NAMES } from '../schema/forecast.js'
 import type { Forecast, MemoryParts } from '../schema/forecast.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
 import { html } from './html.js'
@@ -9,14 +10,8 @@ import type { TableCells } from './table-cells.js'
 import { tableHtml, tableText } from './table-html.js'
 import { recordsView } from './table-view.js'
 
-const NAMES: Record<keyof MemoryParts, string> = {
-  weights: 'weights',
-  gradients: 'gradients',
-  optimizerStates: 'optimizer states',
-  reference: 'reference',
-  critic: 'critic',
-  activations: 'activations',
-  logits: 'logits',
+const NAMES = {
+  ...MEMORY_PART_NAMES,
   cache: 'cache of conversations',
   process: 'the rest of the process',
 }

@@ -71,3 +71,16 @@ export interface MemoryParts {
   /** The rest, measured: Node, TensorFlow with its compiled functions and holes, the search engine, models of others. */
   process: number
 }
+
+/** What the parts are called where they are shown. */
+export const MEMORY_PART_NAMES: Readonly<Record<keyof MemoryParts, string>> = {
+  weights: 'weights',
+  gradients: 'gradients',
+  optimizerStates: 'optimizer states',
+  reference: 'reference',
+  critic: 'critic',
+  activations: 'activations',
+  logits: 'logits',
+  cache: 'cache',
+  process: 'process',
+}

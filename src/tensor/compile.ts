@@ -8,7 +8,7 @@ import { dtypeNumber, native } from './runtime.js'
 import type { NativeResult } from './runtime.js'
 import { Trace } from './trace.js'
 import type { VariableHandle } from './trace.js'
-import { variablesOf } from './variable.js'
+import { signature, variablesOf } from './variable.js'
 import type { Variable } from './variable.js'
 
 export interface CompileOptions {
@@ -84,7 +84,7 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     const values = names.map((key) => hostTensor(inputs[key]))
     const places = variablesOf(state)
     const variables = [...places.values()]
-    const key = signature(names, values, places)
+    const key = signature([...names.map((name, i) => [name, values[i]!] as const), ...places])
     const known = entries.get(key)
     if (known) return execute(known, values, variables)
     const started = performance.now()
@@ -174,11 +174,6 @@ function callError(name: string, cause: unknown): Error {
 
 function hostTensor(value: HostTensor | number): HostTensor {
   return typeof value === 'number' ? float32([value], []) : value
-}
-
-function signature(names: string[], values: HostTensor[], variables: ReadonlyMap<string, Variable>): string {
-  const inputs = values.map((value, i) => [names[i], value] as const)
-  return [...inputs, ...variables].map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`).join(' ')
 }
 
 function fromNative(result: NativeResult): HostTensor {

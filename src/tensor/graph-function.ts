@@ -2,7 +2,7 @@ import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { backend, dtypeNumber, native } from './runtime.js'
 import { currentTrace, Trace } from './trace.js'
 import type { TracedFunction } from './trace.js'
-import { variablesOf } from './variable.js'
+import { signature, variablesOf } from './variable.js'
 import type { Variable } from './variable.js'
 
 type Tensors = Record<string, TensorFlow.Tensor>
@@ -42,7 +42,7 @@ export function graphFunction<I extends Tensors, S, R extends Tensors>(
     const ids = backend.getInputTensorIds(names.map((key) => inputs[key]!))
     const known = entries.get(caller.root) ?? new Map<string, Entry>()
     entries.set(caller.root, known)
-    const key = signature(inputs, variables)
+    const key = signature([...Object.entries(inputs), ...variables])
     let entry = known.get(key)
     if (!entry) {
       entry = trace(name, body, inputs, state, [...variables.values()], caller)
@@ -90,10 +90,4 @@ function trace<I extends Tensors, S, R extends Tensors>(
   })
   caller.root.functions.push(functionName)
   return entry!
-}
-
-function signature(inputs: Tensors, variables: ReadonlyMap<string, Variable>): string {
-  return [...Object.entries(inputs), ...variables]
-    .map(([key, { dtype, shape }]) => `${key}:${dtype}[${shape.join()}]`)
-    .join(' ')
 }

@@ -57,25 +57,6 @@ function unsortedSegmentSum(values: Tensor, ids: Tensor, rows: number): Tensor {
 }
 
 /**
- * Log-probability of each target under a softmax over the last axis.
- * @param logits [n, vocabulary]
- * @param targets int32 [n]
- * @returns [n]
- */
-export function targetLogprobs(logits: Tensor, targets: Tensor): Tensor {
-  const attributes = [attribute.type('T', 'float32'), attribute.type('Tlabels', 'int32')]
-  const logprobs = tf.customGrad((x, save) => {
-    const [loss, gradient] = op('SparseSoftmaxCrossEntropyWithLogits', attributes, [x as Tensor, targets], 2)
-    ;(save as (tensors: Tensor[]) => void)([gradient!])
-    return {
-      value: loss!.neg(),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => [saved[0]!.mul(dy.neg().expandDims(1))],
-    }
-  })
-  return logprobs(logits)
-}
-
-/**
  * Writes rows into a tensor: `result[indices[i]] = updates[i]`. Without a gradient. Indices must not repeat.
  * @param values [d0, d1, …]
  * @param indices int32 [n, k], the first k coordinates of each row

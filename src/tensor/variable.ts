@@ -114,6 +114,11 @@ function cast(value: TensorFlow.Tensor | number, from: StoredType, to: StoredTyp
   return runOp('Cast', attributes, [value], 1)[0]!
 }
 
+/** What a function is traced for: names, types and shapes of its inputs and variables. */
+export const signature = (
+  named: readonly (readonly [string, { readonly dtype: string; readonly shape: readonly number[] }])[],
+): string => named.map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`).join(' ')
+
 /** All variables in a nesting of arrays and records, each once, by the path to its first place, in a fixed order. */
 export function variablesOf(state: unknown): Map<string, Variable> {
   const found = new Map<string, Variable>()

@@ -1,5 +1,6 @@
 import { newAdapter } from '../model/adapter.js'
 import { cacheBytes } from '../policy/cache-size.js'
+import { MEMORY_PART_NAMES } from '../schema/forecast.js'
 import type { MemoryParts } from '../schema/forecast.js'
 import { microbatchMemory, standingMemory, totalBytes } from './memory-model.js'
 import type { MemorySetup, MicrobatchMemory } from './memory-model.js'
@@ -153,18 +154,6 @@ function cut({ ids, trained }: Sequence, length: number): Sequence {
 const amount = (bytes: number): string =>
   bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
 
-const NAMES: Record<keyof MemoryParts, string> = {
-  weights: 'weights',
-  gradients: 'gradients',
-  optimizerStates: 'optimizer states',
-  reference: 'reference',
-  critic: 'critic',
-  activations: 'activations',
-  logits: 'logits',
-  cache: 'cache',
-  process: 'process',
-}
-
 /**
  * @throws where a run takes more than there is, with its parts and what would make it fit
  * @param lengths What is known of the sequences' lengths.
@@ -174,7 +163,7 @@ export function refuseWhatCannotFit(run: RunMemory, free: number, lengths: strin
   const needed = addedBytes(parts)
   if (needed <= free) return
   const table = Object.entries(parts).map(
-    ([part, bytes]) => `  ${NAMES[part as keyof MemoryParts].padEnd(16)} ${amount(bytes).padStart(8)}`,
+    ([part, bytes]) => `  ${MEMORY_PART_NAMES[part as keyof MemoryParts].padEnd(16)} ${amount(bytes).padStart(8)}`,
   )
   throw new Error(
     `forecast: this run cannot fit: ${lengths}, it needs ${amount(needed)} beside the policy's weights, and ` +
