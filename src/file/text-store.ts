@@ -33,13 +33,20 @@ export function openTextStore(folder: string): TextStore {
   const store = openStore(path)
   return {
     get: (key) => store.get(key),
-    add: (key, text, isGood) =>
-      store.transaction(() => {
-        const there = store.get(key)
-        if (there !== undefined && isGood(there)) return there
-        void store.put(key, text)
+    async add(key, text, isGood) {
+      // LMDB itself looks whether there is one, while it holds the lock: what JavaScript reads within an asynchronous
+      // transaction can be older than what another process has just written.
+      if (await store.ifNoExists(key, () => void store.put(key, text))) return text
+      store.resetReadTxn()
+      const there = store.get(key)
+      if (there !== undefined && isGood(there)) return there
+      return store.transactionSync(() => {
+        const now = store.get(key)
+        if (now !== undefined && isGood(now)) return now
+        store.putSync(key, text)
         return text
-      }),
+      })
+    },
     close: () => store.close(),
   }
 }
@@ -47,7 +54,8 @@ export function openTextStore(folder: string): TextStore {
 function openStore(path: string) {
   try {
     checkStore(path)
-    return open<string, string>({ path, encoding: 'string', mapSize: MOST_BYTES })
+    // Without overlapping synchronization a transaction is on the disk before the next one of any process begins.
+    return open<string, string>({ path, encoding: 'string', mapSize: MOST_BYTES, overlappingSync: false })
   } catch (error) {
     const message = errorMessage(error)
     throw new Error(`cannot open the store ${path}: ${message}; delete it, or choose another folder`, { cause: error })
