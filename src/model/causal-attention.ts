@@ -12,7 +12,7 @@ type Tensor = TensorFlow.Tensor
  * Queries that are looked at together: few, so that scores take little memory and few are computed that a later query
  * alone may see; at most 16 pieces, so that few functions are traced.
  */
-const queriesAtOnce = (time: number): number => Math.max(128, Math.ceil(time / 16))
+export const queriesAtOnce = (time: number): number => Math.max(128, Math.ceil(time / 16))
 
 /** A range of queries and the range of keys that they see. */
 interface Chunk {
