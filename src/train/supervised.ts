@@ -8,6 +8,7 @@ import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Traced } from '../tensor/compile.js'
 import { compileLoss, modelWeights } from './loss-function.js'
 import type { DropoutInputs, TargetInputs, Trainable } from './loss-function.js'
+import { whenFree } from './exclusive.js'
 import { chooseMicrobatchTokens, freeBytes, memoryGuard } from './memory-model.js'
 import { memorySetup } from './memory-setup.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
@@ -102,7 +103,8 @@ const stepSchema = (vocabulary: number, longest: number) =>
 
 /**
  * Supervised fine-tuning: the policy's weights, or those of its adapter where it has one, are changed in place, by AdamW
- * without weight decay unless asked for.
+ * without weight decay unless asked for. It begins when no other training holds the policy, for one that was stopped
+ * may still be at work; so it must not be awaited in the `onUpdate` of such a training.
  * @returns what each step measured; `zs.plot.lossCurve` shows it
  * @throws where an option or an example is not what it must be, or the loss is not finite, with the weights as they were
  * before that step
@@ -115,7 +117,7 @@ export async function trainSupervised(options: SupervisedOptions): Promise<Super
   const settings = parseOptions('trainSupervised', optionsSchema, options)
   const { steps, progress = settings.onStep === undefined } = settings
   return withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
-    makeSteps(settings, report),
+    whenFree([settings.policy], () => makeSteps(settings, report)),
   )
 }
 

@@ -22,9 +22,7 @@ const base = {
   ...{ intermediateSize: 1536, maxPositions: 8192, attentionScale: 1 / 8 },
 }
 const { settings, shapes } = newAdapter(base, {})
-const config = withAdapter
-  ? { ...base, lora: { rank: settings.rank, scale: adapterScale(settings), dropout: settings.dropout } }
-  : base
+const config = withAdapter ? { ...base, lora: { scale: adapterScale(settings), dropout: settings.dropout } } : base
 const SHAPES = [
   { rows: 1, time: 256, targets: 64 },
   { rows: 4, time: 256, targets: 512 },
