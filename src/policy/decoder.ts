@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../model/config.js'
 import type { Weights } from '../model/weights.js'
 import type { Variable } from '../tensor/variable.js'
+import type { Truncation } from './sampling.js'
 import type { Sampling } from './policy.js'
 
 /** Keys and values of all slots, one pair of variables per layer, each [slots, kvHeads, width, headDim]. */
@@ -67,7 +68,8 @@ export interface DecoderOptions {
   vocabulary: number
 }
 
-/** Whether a row asks for top-p or top-k. */
-export function isTruncated({ sampling }: Sampled): boolean {
-  return sampling.topP < 1 || sampling.topK > 0
-}
+/** What of top-p and top-k some of the rows ask for. */
+export const truncationOf = (rows: readonly Sampled[]): Truncation => ({
+  topP: rows.some(({ sampling }) => sampling.topP < 1),
+  topK: rows.some(({ sampling }) => sampling.topK > 0),
+})

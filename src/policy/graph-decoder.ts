@@ -12,10 +12,10 @@ import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Variable } from '../tensor/variable.js'
 import { cachedAttention } from './cached-attention.js'
 import type { Segments } from './cached-attention.js'
-import { isTruncated } from './decoder.js'
+import { truncationOf } from './decoder.js'
 import type { Decoder, DecoderOptions, DecoderState, Drawn, Sampled, Unread } from './decoder.js'
 import { draw } from './sampling.js'
-import type { DrawInputs } from './sampling.js'
+import type { DrawInputs, Truncation } from './sampling.js'
 
 type Tensor = TensorFlow.Tensor
 
@@ -44,16 +44,20 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
     return {}
   })
   const step =
-    (truncate: boolean) =>
+    (truncation: Truncation) =>
     ({ uniform, temperature, topP, topK, ...call }: Call & DrawInputs, state: DecoderState) => {
       const { embed: table, lmHead } = state.weights
       const head = readWeights({ embed: table!, ...(lmHead && { lmHead }) })
       const logits = unembed(config, head, hiddenStates(config, call, state).squeeze([0]))
       const masked = vocabularyMask(config.vocabSize, vocabulary)
-      return draw(masked(logits), { uniform, temperature, topP, topK }, truncate)
+      return draw(masked(logits), { uniform, temperature, topP, topK }, truncation)
     }
-  const decode = compile('decode', step(false))
-  const decodeTruncated = compile('decode truncated', step(true))
+  const decode = compile('decode', step({ topP: false, topK: false }))
+  const decodeTopP = compile('decode top-p', step({ topP: true, topK: false }))
+  const decodeTopK = compile('decode top-k', step({ topP: false, topK: true }))
+  const decodeBoth = compile('decode top-p and top-k', step({ topP: true, topK: true }))
+  const decoderOf = ({ topP, topK }: Truncation) =>
+    topP ? (topK ? decodeBoth : decodeTopP) : topK ? decodeTopK : decode
   return {
     tokensPerCall: 1,
     anyWidth: true,
@@ -75,7 +79,7 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
         const count = countFor(some.length, DECODE_COUNTS)
         const values = (of: (row: Sampled) => number): number[] =>
           Array.from({ length: count }, (_, i) => (i < some.length ? of(some[i]!) : 1))
-        const run = some.some(isTruncated) ? decodeTruncated : decode
+        const run = decoderOf(truncationOf(some))
         const segments = some.map(({ slot, position, token }) => ({ slot, position, ids: [token] }))
         const { token, logprob } = await run(
           {

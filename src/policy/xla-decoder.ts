@@ -11,7 +11,7 @@ import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { gatherV2, scatterRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
-import { isTruncated } from './decoder.js'
+import { truncationOf } from './decoder.js'
 import type { Decoder, DecoderOptions, DecoderState } from './decoder.js'
 import { draw } from './sampling.js'
 import type { DrawInputs } from './sampling.js'
@@ -84,7 +84,8 @@ export function xlaDecoder({ config, vocabulary }: DecoderOptions, steps: number
         for (let step = 0; step < steps; step++)
           uniforms[row.slot * steps + step] = row.uniform(row.position + 1 + step)
       }
-      const run = sampled.some(isTruncated) ? decodeTruncated : decode
+      const { topP: anyTopP, topK: anyTopK } = truncationOf(sampled)
+      const run = anyTopP || anyTopK ? decodeTruncated : decode
       const result = await run(
         {
           token: int32(token),
@@ -135,7 +136,7 @@ function decodeBody(
     const hidden = layers(config, weights, caches, token.expandDims(1), where, rowIndices(slots), layoutsAt)
     const logits = masked(unembed(config, weights, hidden.reshape([slots, config.hiddenSize])))
     const uniform = inputs.uniform.slice([0, step], [slots, 1]).squeeze([1])
-    const drawn = draw(logits, { ...draws, uniform }, truncate)
+    const drawn = draw(logits, { ...draws, uniform }, { topP: truncate, topK: truncate })
     tokens.push(drawn.token)
     logprobs.push(drawn.logprob)
     token = drawn.token
