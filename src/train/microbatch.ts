@@ -31,7 +31,12 @@ export interface Origin {
 
 /**
  * The size that rows, lengths and numbers of targets are padded to: the next of four for each doubling (…, 8, 10, 12, 14,
- * 16, 20, …), so that few functions are traced and at most a quarter is padding; every size up to 8 is one.
+ * 16, 20, …), so that at most a quarter is padding; every size up to 8 is one.
+ *
+ * Each new combination of the three is traced once. In microbatches of 4096 ids, 200 updates trace fewer than 90 where 20
+ * sequences of 250 to 600 ids are learnt from, and fewer than 300 where lengths are anything up to 3000. Sizes as far apart
+ * as a quarter allows, three for each doubling, would trace a fifth to a half fewer, but pad 2 to 6 % more in every step;
+ * to trace costs about a quarter of one step, once.
  */
 export function paddedSize(size: number): number {
   const step = 2 ** Math.max(0, 29 - Math.clz32(size))
