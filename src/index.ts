@@ -10,6 +10,7 @@ export type { Score } from './schema/score.js'
 export type { FailureCause } from './schema/failure-summary.js'
 export type {
   Action,
+  Expense,
   FailureBoundary,
   Observation,
   Trajectory,
@@ -125,6 +126,20 @@ export type { RagOptions } from './evaluation/methods/rag.js'
 export type { BaselineOptions } from './evaluation/methods/one-message.js'
 export { zerosearchBaselinePrompts } from './evaluation/methods/baseline-prompts.js'
 export type { BaselinePrompts } from './evaluation/methods/baseline-prompts.js'
+export { cotMethod } from './evaluation/methods/cot.js'
+export type { CotOptions } from './evaluation/methods/cot.js'
+export { r1Method } from './evaluation/methods/r1.js'
+export type { R1Options } from './evaluation/methods/r1.js'
+export { searchR1Method, searchR1Protocol } from './evaluation/methods/search-r1.js'
+export { zeroSearchMethod } from './evaluation/methods/zerosearch.js'
+export type { TagLoopOptions } from './evaluation/methods/tag-loop.js'
+export { raAgentMethod } from './evaluation/methods/ra-agent.js'
+export type { RaAgentOptions } from './evaluation/methods/ra-agent.js'
+export { searchO1Method } from './evaluation/methods/search-o1.js'
+export type { SearchO1Options } from './evaluation/methods/search-o1.js'
+export type { ReaderPrompt } from './evaluation/methods/reason-in-documents.js'
+export type { PageReader } from './evaluation/methods/pages.js'
+export type { QuestionPrompt } from './evaluation/methods/model-options.js'
 export { scorePredictions } from './evaluation/score-predictions.js'
 export type { ScorePredictionsOptions } from './evaluation/score-predictions.js'
 export { comparePaired } from './evaluation/compare.js'

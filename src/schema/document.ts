@@ -2,6 +2,8 @@
 export interface Document {
   /** Where the engine has one. */
   title?: string
+  /** Address of the whole page, where the engine tells it. */
+  url?: string
   /** What the document says. */
   text: string
   /** Place in the result list, from 1. */
