@@ -69,10 +69,14 @@ export class Attempt {
     return completion
   }
 
-  /** The best documents for a query. What an engine gives is checked as any input. */
-  async search(searchEngine: SearchEngine, query: string, topK: number): Promise<Document[]> {
+  /**
+   * The best documents for a query. What an engine gives is checked as any input. `place` is needed where searches run side
+   * by side; default: how many went before.
+   */
+  async search(searchEngine: SearchEngine, query: string, topK: number, ...place: number[]): Promise<Document[]> {
     const { question, signal } = this
-    const seed = hash(this.seed, this.spent.searches++)
+    const before = this.spent.searches++
+    const seed = hash(this.seed, ...(place.length > 0 ? place : [before]))
     const documents: unknown = await this.guard('search', () =>
       searchEngine.search(query, { question, topK, seed, signal }),
     )

@@ -42,3 +42,9 @@ export function harmless(text: string, model: LanguageModel | Policy, tags: read
   const plain = neutralize(text, isPolicy(model) ? model.tokenizer : model)
   return tags.length === 0 ? plain : neutralize(plain, { specialTokens: tags })
 }
+
+/** A text in its share of a model's context, where that is known: what is longer is cut at its end. */
+export function fit(model: LanguageModel, text: string, share: number): string {
+  const { contextLength } = model
+  return contextLength === undefined ? text : (model.truncate?.(text, Math.floor(contextLength * share)) ?? text)
+}

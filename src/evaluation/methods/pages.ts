@@ -36,6 +36,11 @@ export class Pages {
     return this.shown.has(url)
   }
 
+  /** Whether the page was read before: it counts once. */
+  isRead(url: string): boolean {
+    return this.texts.has(url)
+  }
+
   /**
    * The whole page, read once for a question; undefined where it cannot be had. Without a reader, and for addresses that are
    * none, the page is the document that was found.

@@ -2,7 +2,7 @@ import type { LanguageModel } from '../../language-model/language-model.js'
 import type { Policy, Sampling } from '../../policy/policy.js'
 import type { Message } from '../../tokenizer/tokenizer.js'
 import type { Attempt } from './attempt.js'
-import { harmless } from './model-options.js'
+import { fit, harmless } from './model-options.js'
 import { BEGIN_QUERY, BEGIN_RESULT, SEARCH_O1_TAGS } from './search-o1-tags.js'
 
 // Search-o1's second module (arXiv 2501.05366, section 3.3): documents are read in a call of their own.
@@ -74,14 +74,9 @@ export async function reasonInDocuments(
   return harmless(finalInformation(text), policy, SEARCH_O1_TAGS)
 }
 
-/** Shares of a reader's context, where that is known: what is longer is cut at its end. */
+/** Shares of a reader's context. */
 const REASONING_SHARE = 0.2
 const PAGES_SHARE = 0.5
-
-function fit(model: LanguageModel, text: string, share: number): string {
-  const { contextLength } = model
-  return contextLength === undefined ? text : (model.truncate?.(text, Math.floor(contextLength * share)) ?? text)
-}
 
 /** Tells draws of the reader from those of the policy. */
 const READER = 0x4ead

@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../../language-model/language-model.js'
+import type { Completion, LanguageModel } from '../../language-model/language-model.js'
 import type { Conversation, Policy, Sampling } from '../../policy/policy.js'
 import type { Message } from '../../tokenizer/tokenizer.js'
 import type { Attempt } from './attempt.js'
@@ -136,13 +136,9 @@ class ModelTranscript implements Transcript {
     const { attempt, model, sampling } = this
     const options = { ...sampling, maxTokens, stop }
     const completion = await attempt.complete(model, this.prompt, options, TRANSCRIPT, this.calls++)
-    const cut = upToStop(completion.text, stop)
-    const text =
-      cut ??
-      completion.text +
-        (completion.stopString ?? (completion.finishReason === 'stop' ? closing(completion.text, stop) : ''))
+    const text = withStop(completion, stop)
     this.add('assistant', text)
-    if (cut !== undefined || upToStop(text, stop) !== undefined) return { text, ending: 'stop' }
+    if (upToStop(text, stop) !== undefined) return { text, ending: 'stop' }
     return { text, ending: completion.finishReason === 'length' ? 'length' : 'end' }
   }
 
@@ -177,6 +173,11 @@ export function upToStop(text: string, stop: readonly string[]): string | undefi
     if (place >= 0) end = Math.min(end, place + each.length)
   }
   return end === Infinity ? undefined : text.slice(0, end)
+}
+
+/** A completion's text with the stop string that ended it, and nothing after it. */
+export function withStop({ text, finishReason, stopString }: Completion, stop: readonly string[]): string {
+  return upToStop(text, stop) ?? text + (stopString ?? (finishReason === 'stop' ? closing(text, stop) : ''))
 }
 
 /**

@@ -1,0 +1,65 @@
+// Plays methods on real questions with a real model, and shows each trajectory as it is:
+// npx tsx test/evaluation/methods/play-real.ts MODEL CORPUS.jsonl QUESTIONS.json[l] [COUNT] [METHOD…]
+import { GREEDY } from '../../../src/evaluation/method.js'
+import type { Method } from '../../../src/evaluation/method.js'
+import { airRagMethod } from '../../../src/evaluation/methods/air-rag.js'
+import { cotMethod } from '../../../src/evaluation/methods/cot.js'
+import { deepResearcherMethod } from '../../../src/evaluation/methods/deep-researcher.js'
+import { directMethod } from '../../../src/evaluation/methods/direct.js'
+import { r1Method } from '../../../src/evaluation/methods/r1.js'
+import { raAgentMethod } from '../../../src/evaluation/methods/ra-agent.js'
+import { ragStarMethod } from '../../../src/evaluation/methods/rag-star.js'
+import { ragMethod } from '../../../src/evaluation/methods/rag.js'
+import { searchO1Method } from '../../../src/evaluation/methods/search-o1.js'
+import { searchR1Method } from '../../../src/evaluation/methods/search-r1.js'
+import { zeroSearchMethod } from '../../../src/evaluation/methods/zerosearch.js'
+import { readDocuments } from '../../../src/dataset/read-documents.js'
+import { readQuestions } from '../../../src/dataset/read-questions.js'
+import { loadModel } from '../../../src/language-model/local-model.js'
+import { scoreAnswer } from '../../../src/reward/answer-metrics.js'
+import { createBm25Engine } from '../../../src/search/bm25.js'
+
+const [folder, corpus, asked, count = '2', ...only] = process.argv.slice(2)
+if (folder === undefined || corpus === undefined || asked === undefined) {
+  console.error('play-real: give a model, a corpus and a file of questions')
+  process.exit(2)
+}
+const model = await loadModel(folder, { slots: 8, contextLength: 4096 })
+const documents = await readDocuments(corpus)
+const searchEngine = await createBm25Engine(documents, { progress: false })
+const questions = (await readQuestions(asked)).slice(0, Number(count))
+
+// Short messages: a small model that does not know how to end would fill its context.
+const tokens = 200
+const common = { searchEngine, topK: 3 }
+const methods: Method[] = [
+  directMethod(model),
+  cotMethod(model, { maxTokens: tokens }),
+  ragMethod(model, common),
+  raAgentMethod(model, { ...common, maxTokensPerTurn: tokens, maxPageCharacters: 1000 }),
+  searchO1Method(model, { ...common, maxTokensPerTurn: tokens, maxSearches: 3, maxTurns: 5 }),
+  r1Method(model, { maxTokens: tokens }),
+  searchR1Method(model, common),
+  zeroSearchMethod(model, { ...common, sampling: GREEDY }),
+  deepResearcherMethod(model, { ...common, maxTokensPerTurn: tokens, name: 'deep-researcher (untrained)' }),
+  ragStarMethod(model, { ...common, maxSimulations: 3, maxDepth: 3, maxTokens: 60 }),
+  airRagMethod(model, { ...common, rollouts: 2, maxTokens: 60 }),
+]
+
+for (const method of methods) {
+  if (only.length > 0 && !only.includes(method.name)) continue
+  for (const [seed, question] of questions.entries()) {
+    const started = performance.now()
+    const trajectory = await method.answer(question, { seed, signal: new AbortController().signal })
+    const { answer, stopReason, failure, spent } = trajectory
+    console.log(`\n=== ${method.name}: ${question.question} (gold: ${question.goldAnswers.join(' or ')})`)
+    for (const { text, action, observation } of trajectory.turns) {
+      console.log(`--- ${JSON.stringify(action)}\n${text}`)
+      if (observation) console.log(`>>> ${observation.text.trim().slice(0, 600)}`)
+    }
+    const { em, f1 } = scoreAnswer(answer, question.goldAnswers)
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    console.log(`=> ${JSON.stringify({ answer, stopReason, failure, em, f1, ...spent, seconds })}`)
+  }
+}
+model.dispose()
