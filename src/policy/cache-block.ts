@@ -194,9 +194,9 @@ export class CacheBlock {
       // It may have been ended meanwhile.
       if (slot.pending?.kind !== 'measure') return
       slot.cached = slot.ids.length
-      const { resolve } = slot.pending
+      const { pending } = slot
       slot.pending = undefined
-      resolve(measured[i]!)
+      pending.resolve(measured[i]!)
     })
   }
 

@@ -49,7 +49,7 @@ export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { t
  */
 export function logSoftmax(logits: Tensor, vocabulary: number): Tensor {
   const shifted = logits.sub(logits.max(1, true))
-  return shifted.sub(shifted.exp().sum(1, true).log()).slice([0, 0], [logits.shape[0]!, vocabulary])
+  return shifted.sub(shifted.exp().sum(1, true).log()).slice([0, 0], [logits.shape[0], vocabulary])
 }
 
 /** A row cut into blocks [rows, blocks, BLOCK], zeros at its end, and the sum of each block [rows, blocks]. */

@@ -2,14 +2,14 @@
 export interface Document {
   /** Where the engine has one. */
   title?: string
-  /** Address of the whole page, where the engine tells it. */
-  url?: string
   /** What the document says. */
   text: string
   /** Place in the result list, from 1. */
   rank: number
   /** The engine's own relevance score, where it has one; comparable within one result list only. */
   score?: number
+  /** What else its corpus says about it, by the name of the field. */
+  metadata?: Record<string, unknown>
 }
 
 /** The quality that a simulator is asked for: documents that answer the query, or documents that do not. */

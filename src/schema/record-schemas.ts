@@ -28,10 +28,10 @@ export const questionSchema: z.ZodType<Question> = z.object({
 
 export const documentSchema: z.ZodType<Document> = z.object({
   title: z.string().exactOptional(),
-  url: z.string().exactOptional(),
   text: z.string(),
   rank: z.int().min(1),
   score: z.number().exactOptional(),
+  metadata: z.record(z.string(), z.unknown()).exactOptional(),
 })
 
 const action: z.ZodType<Action> = z.discriminatedUnion('kind', [

@@ -21,8 +21,8 @@ import {
 } from './model-options.js'
 import type { QuestionPrompt } from './model-options.js'
 import { unanswered } from './one-message.js'
-import { pageReaderSchema, Pages } from './pages.js'
-import type { PageReader } from './pages.js'
+import { fetchPageSchema, Pages } from './pages.js'
+import type { FetchPage } from './pages.js'
 import { browsePrompt, Browser } from './browser.js'
 import type { BrowsePrompt } from './browser.js'
 import { lastBetween } from './search-o1-tags.js'
@@ -32,8 +32,8 @@ import { isPolicy, openTranscript, withTranscript } from './transcript.js'
 export interface DeepResearcherOptions {
   /** Where pages are found. */
   searchEngine: SearchEngine
-  /** Fetches pages whole. Default: none; a page is then the document that was found. */
-  pageReader?: PageReader
+  /** Fetches pages whole, such as `zs.readPage`. Default: none; a page is then the document that was found. */
+  fetchPage?: FetchPage
   /** Reads pages part by part and notes facts. Default: the model itself, which must then be a language model. */
   reader?: LanguageModel
   /** Shown in tables. Default `deep-researcher`. */
@@ -64,7 +64,7 @@ export interface DeepResearcherOptions {
 
 const schema = z.strictObject({
   searchEngine: engineSchema,
-  pageReader: pageReaderSchema.exactOptional(),
+  fetchPage: fetchPageSchema.exactOptional(),
   reader: modelSchema.exactOptional(),
   name: z.string().min(1).default('deep-researcher'),
   topK: positiveInteger.default(10),
@@ -203,9 +203,9 @@ class Tools {
     reader: LanguageModel,
     private readonly options: z.output<typeof schema>,
   ) {
-    const { pageReader, readerPrompt: prompt, readerSampling: sampling, maxTokensPerTurn: maxTokens } = options
+    const { fetchPage, readerPrompt: prompt, readerSampling: sampling, maxTokensPerTurn: maxTokens } = options
     const { partCharacters, maxParts } = options
-    this.pages = new Pages(attempt, pageReader)
+    this.pages = new Pages(attempt, fetchPage)
     this.browser = new Browser(attempt, this.pages, { reader, prompt, sampling, maxTokens, partCharacters, maxParts })
   }
 

@@ -1,16 +1,13 @@
 import { normalizeAnswer } from '../../reward/normalize-answer.js'
 import type { Document } from '../../schema/document.js'
-import { anObject } from '../../schema/parse-options.js'
+import { aFunction } from '../../schema/parse-options.js'
 import { abortable } from '../../signal/abortable.js'
 import type { Attempt } from './attempt.js'
 
-/** Fetches a page as plain text. Rejects where it cannot. */
-export interface PageReader {
-  /** @param url An address that a search has shown. */
-  read(url: string, context: { signal?: AbortSignal }): Promise<string>
-}
+/** Fetches a page that a search has shown, as plain text; such as `zs.readPage`. Rejects where it cannot. */
+export type FetchPage = (url: string, options: { signal?: AbortSignal }) => Promise<{ text: string }>
 
-export const pageReaderSchema = anObject<PageReader>('a page reader', ['read'])
+export const fetchPageSchema = aFunction<FetchPage>()
 
 /** The pages of one question: what searches found, by address, and what was read of it. */
 export class Pages {
@@ -19,14 +16,14 @@ export class Pages {
 
   constructor(
     private readonly attempt: Attempt,
-    private readonly reader: PageReader | undefined,
+    private readonly fetchPage: FetchPage | undefined,
   ) {}
 
   /** The address of a document that was found: its own, or a number where the engine has none. */
   show(document: Document): string {
     const { title = '', text } = document
     const known = [...this.shown].find(([, other]) => (other.title ?? '') === title && other.text === text)
-    const url = document.url ?? known?.[0] ?? `doc:${this.shown.size + 1}`
+    const url = addressOf(document) ?? known?.[0] ?? `doc:${this.shown.size + 1}`
     this.shown.set(url, document)
     return url
   }
@@ -56,15 +53,21 @@ export class Pages {
     if (!document) return undefined
     this.attempt.spent.pages++
     const { signal } = this.attempt
-    if (!this.reader || document.url === undefined) return document.text
+    if (!this.fetchPage || addressOf(document) === undefined) return document.text
     try {
-      const text: unknown = await abortable(Promise.resolve(this.reader.read(url, { signal })), signal)
-      return typeof text === 'string' ? text : undefined
+      const page: { text?: unknown } | undefined = await abortable(this.fetchPage(url, { signal }), signal)
+      return typeof page?.text === 'string' ? page.text : undefined
     } catch {
       signal.throwIfAborted()
       return undefined
     }
   }
+}
+
+/** Engines of the web tell it as `metadata.url`. */
+function addressOf({ metadata }: Document): string | undefined {
+  const url = metadata?.['url']
+  return typeof url === 'string' && url !== '' ? url : undefined
 }
 
 /** F1 of two texts' sets of normalised words: what is said twice counts once. */

@@ -21,8 +21,8 @@ import {
 } from './model-options.js'
 import type { QuestionPrompt } from './model-options.js'
 import { unanswered } from './one-message.js'
-import { pageReaderSchema, Pages } from './pages.js'
-import type { PageReader } from './pages.js'
+import { fetchPageSchema, Pages } from './pages.js'
+import type { FetchPage } from './pages.js'
 import {
   BEGIN_PAGE,
   BEGIN_QUERY,
@@ -41,8 +41,8 @@ import { openTranscript, withTranscript } from './transcript.js'
 export interface RaAgentOptions {
   /** Where snippets come from. */
   searchEngine: SearchEngine
-  /** Fetches pages whole. Default: none; a page is then the document that was found. */
-  pageReader?: PageReader
+  /** Fetches pages whole, such as `zs.readPage`. Default: none; a page is then the document that was found. */
+  fetchPage?: FetchPage
   /** Documents per search. Default 5, as the code for questions (the paper says 10). */
   topK?: number
   /** Searches that reach the engine. Default 5. */
@@ -63,7 +63,7 @@ export interface RaAgentOptions {
 
 const schema = z.strictObject({
   searchEngine: engineSchema,
-  pageReader: pageReaderSchema.exactOptional(),
+  fetchPage: fetchPageSchema.exactOptional(),
   topK: positiveInteger.default(5),
   maxSearches: count.default(5),
   maxPages: count.default(5),
@@ -163,7 +163,7 @@ class Tools {
     private readonly model: LanguageModel | Policy,
     private readonly options: z.output<typeof schema>,
   ) {
-    this.pages = new Pages(attempt, options.pageReader)
+    this.pages = new Pages(attempt, options.fetchPage)
   }
 
   async search(query: string): Promise<Observation> {

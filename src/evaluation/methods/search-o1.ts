@@ -22,8 +22,8 @@ import {
 } from './model-options.js'
 import type { QuestionPrompt } from './model-options.js'
 import { unanswered } from './one-message.js'
-import { pageReaderSchema, Pages, pageWindow } from './pages.js'
-import type { PageReader } from './pages.js'
+import { fetchPageSchema, Pages, pageWindow } from './pages.js'
+import type { FetchPage } from './pages.js'
 import { readerPrompt, reasonInDocuments } from './reason-in-documents.js'
 import type { ReaderPrompt } from './reason-in-documents.js'
 import { BEGIN_QUERY, END_QUERY, lastBetween, NOTICES, result, SEARCH_O1_TAGS } from './search-o1-tags.js'
@@ -33,8 +33,8 @@ import { openTranscript, withTranscript } from './transcript.js'
 export interface SearchO1Options {
   /** Where pages are found. */
   searchEngine: SearchEngine
-  /** Fetches pages whole. Default: none; a page is then the document that was found. */
-  pageReader?: PageReader
+  /** Fetches pages whole, such as `zs.readPage`. Default: none; a page is then the document that was found. */
+  fetchPage?: FetchPage
   /** Reads the pages of a search (reason-in-documents). Default: the model itself. */
   reader?: LanguageModel
   /** Documents per search. Default 10. */
@@ -59,7 +59,7 @@ export interface SearchO1Options {
 
 const schema = z.strictObject({
   searchEngine: engineSchema,
-  pageReader: pageReaderSchema.exactOptional(),
+  fetchPage: fetchPageSchema.exactOptional(),
   reader: modelSchema.exactOptional(),
   topK: positiveInteger.default(10),
   maxSearches: count.default(10),
@@ -159,7 +159,7 @@ class Web {
     private readonly model: LanguageModel,
     private readonly options: z.output<typeof schema>,
   ) {
-    this.pages = new Pages(attempt, options.pageReader)
+    this.pages = new Pages(attempt, options.fetchPage)
   }
 
   async search(query: string, reasoning: string): Promise<Observation> {

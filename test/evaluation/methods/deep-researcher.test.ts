@@ -20,11 +20,13 @@ const makers = [
 
 describe.each(makers)('deep-researcher by a %s', (kind, make) => {
   const play = (script: readonly string[], options: Partial<DeepResearcherOptions> = {}, page = 'x'.repeat(25)) => {
-    const searchEngine = recordedEngine((query) => [{ title: query, url: url(query), text: `snippet of ${query}` }])
+    const searchEngine = recordedEngine((query) => [
+      { title: query, metadata: { url: url(query) }, text: `snippet of ${query}` },
+    ])
     const reader = scriptedModel((prompt) => reply(`fact ${prompt.length % 1000}`, 'yes'))
-    const pageReader = { read: () => Promise.resolve(page) }
+    const fetchPage = () => Promise.resolve({ text: page })
     const model = make(script)
-    const method = deepResearcherMethod(model, { searchEngine, reader, pageReader, partCharacters: 10, ...options })
+    const method = deepResearcherMethod(model, { searchEngine, reader, fetchPage, partCharacters: 10, ...options })
     return { model, reader, searchEngine, answering: method.answer(question, context()) }
   }
 
@@ -125,7 +127,7 @@ describe.each(makers)('deep-researcher by a %s', (kind, make) => {
     const script = [search('a', 'b'), browse(url('a'), url('b')), answer]
     const few = await play(script, { maxPages: 1 }).answering
     expect(few.spent!.pages).toBe(1)
-    const broken = await play(script, { pageReader: { read: () => Promise.reject(new Error('secret')) } }).answering
+    const broken = await play(script, { fetchPage: () => Promise.reject(new Error('secret')) }).answering
     expect(broken.answer).toBe('Ada')
     expect(broken.turns[1]!.observation!.text).not.toContain('secret')
     const silent = await play(script, { reader: scriptedModel(() => 'no JSON') }).answering
