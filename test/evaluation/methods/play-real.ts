@@ -6,12 +6,15 @@ import { airRagMethod } from '../../../src/evaluation/methods/air-rag.js'
 import { cotMethod } from '../../../src/evaluation/methods/cot.js'
 import { deepResearcherMethod } from '../../../src/evaluation/methods/deep-researcher.js'
 import { directMethod } from '../../../src/evaluation/methods/direct.js'
+import { buildPhraseIndex } from '../../../src/evaluation/methods/phrase-index.js'
 import { r1Method } from '../../../src/evaluation/methods/r1.js'
 import { raAgentMethod } from '../../../src/evaluation/methods/ra-agent.js'
 import { ragStarMethod } from '../../../src/evaluation/methods/rag-star.js'
 import { ragMethod } from '../../../src/evaluation/methods/rag.js'
+import { retroLlmMethod } from '../../../src/evaluation/methods/retro-llm.js'
 import { searchO1Method } from '../../../src/evaluation/methods/search-o1.js'
 import { searchR1Method } from '../../../src/evaluation/methods/search-r1.js'
+import { selfRagMethod } from '../../../src/evaluation/methods/self-rag.js'
 import { zeroSearchMethod } from '../../../src/evaluation/methods/zerosearch.js'
 import { readDocuments } from '../../../src/dataset/read-documents.js'
 import { readQuestions } from '../../../src/dataset/read-questions.js'
@@ -44,7 +47,14 @@ const methods: Method[] = [
   deepResearcherMethod(model, { ...common, maxTokensPerTurn: tokens, name: 'deep-researcher (untrained)' }),
   ragStarMethod(model, { ...common, maxSimulations: 3, maxDepth: 3, maxTokens: 60 }),
   airRagMethod(model, { ...common, rollouts: 2, maxTokens: 60 }),
+  selfRagMethod(model, { ...common, maxTokens: 40, untrained: true }),
 ]
+
+const retro = 'retrollm (untrained)'
+if (only.length === 0 || only.includes(retro)) {
+  const index = await buildPhraseIndex(model.tokenizer, documents)
+  methods.push(retroLlmMethod(model, { index, searchEngine, maxTokens: 400, maxEvidences: 2, untrained: true }))
+}
 
 for (const method of methods) {
   if (only.length > 0 && !only.includes(method.name)) continue
