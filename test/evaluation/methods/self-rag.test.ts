@@ -49,7 +49,7 @@ function checkpoint({ retrieve = 0.9, relevant = {}, says, sure = {} }: Checkpoi
   return probablePolicy(REFLECTION_TOKENS, (text) => {
     const after = text.slice(text.indexOf('### Response:\n') + '### Response:\n'.length)
     if (after === '') return { [RETRIEVE]: retrieve, [NO_RETRIEVAL]: 0.95 - retrieve }
-    const [passage, wanted] = Object.entries(says).find(([name]) =>
+    const [passage = '', wanted = ''] = Object.entries(says).find(([name]) =>
       name === '' ? after.startsWith(NO_RETRIEVAL) : after.includes(`>${name}`),
     )!
     const opening =
@@ -57,8 +57,9 @@ function checkpoint({ retrieve = 0.9, relevant = {}, says, sure = {} }: Checkpoi
     const written = tokens(wanted)
     let place = 0
     for (let rest = after.slice(opening.length); rest !== ''; place++) rest = rest.slice(written[place]!.length)
-    if (place === 0 && passage !== '' && relevant[passage] !== undefined)
-      return { '[Relevant]': relevant[passage], '[Irrelevant]': 1 - relevant[passage] }
+    const sureOfRelevance = relevant[passage]
+    if (place === 0 && sureOfRelevance !== undefined)
+      return { '[Relevant]': sureOfRelevance, '[Irrelevant]': 1 - sureOfRelevance }
     return { [written[place] ?? '<eos>']: sure[passage] ?? 0.9 }
   })
 }
