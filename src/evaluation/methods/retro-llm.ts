@@ -223,7 +223,10 @@ class Writer {
       await walk.take(id)
     }
     const text = tokenizer.decode(ids)
-    const answer = text.trim().replace(/\.$/, '')
+    const answer = text
+      .replace(/^[\s:]+/, '')
+      .trimEnd()
+      .replace(/\.$/, '')
     const cause = 'nothing follows "The answer is"'
     attempt.say(ANSWER + text, answer === '' ? { kind: 'invalid', cause } : { kind: 'answer', answer })
     return answer === ''

@@ -227,7 +227,7 @@ class Player {
       const mean = logprobs.reduce((sum, each) => sum + each, 0) / logprobs.length
       // A text of no tokens says nothing.
       const sequence = options.sequenceScore && logprobs.length > 0 ? Math.exp(mean) : 0
-      const text = policy.tokenizer.decode(written.filter((id) => !this.controls.has(id))).trim()
+      const text = withoutControls(policy.tokenizer.decode(written.filter((id) => !this.controls.has(id))))
       return {
         ids: [...start, ...written],
         written: policy.tokenizer.decode(written),
@@ -288,6 +288,10 @@ class Player {
     return answer === '' ? { answer: null, stopReason: 'maxTurns' } : { answer, stopReason: 'answer' }
   }
 }
+
+/** Without control tokens that are spelled out. */
+const withoutControls = (text: string): string =>
+  REFLECTION_TOKENS.reduce((rest, token) => rest.replaceAll(token, ''), text).trim()
 
 const isOf = (token: string | undefined, group: readonly string[]): boolean =>
   token !== undefined && group.includes(token)

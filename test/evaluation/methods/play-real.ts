@@ -13,14 +13,18 @@ import { ragStarMethod } from '../../../src/evaluation/methods/rag-star.js'
 import { ragMethod } from '../../../src/evaluation/methods/rag.js'
 import { retroLlmMethod } from '../../../src/evaluation/methods/retro-llm.js'
 import { searchO1Method } from '../../../src/evaluation/methods/search-o1.js'
-import { searchR1Method } from '../../../src/evaluation/methods/search-r1.js'
+import { searchR1Method, searchR1Protocol } from '../../../src/evaluation/methods/search-r1.js'
 import { selfRagMethod } from '../../../src/evaluation/methods/self-rag.js'
 import { zeroSearchMethod } from '../../../src/evaluation/methods/zerosearch.js'
 import { readDocuments } from '../../../src/dataset/read-documents.js'
 import { readQuestions } from '../../../src/dataset/read-questions.js'
+import type { LanguageModel } from '../../../src/language-model/language-model.js'
 import { loadModel } from '../../../src/language-model/local-model.js'
+import type { LocalModel } from '../../../src/language-model/local-model.js'
+import type { Protocol } from '../../../src/rollout/protocol.js'
 import { scoreAnswer } from '../../../src/reward/answer-metrics.js'
 import { createBm25Engine } from '../../../src/search/bm25.js'
+import type { Message } from '../../../src/tokenizer/tokenizer.js'
 
 const [folder, corpus, asked, count = '2', ...only] = process.argv.slice(2)
 if (folder === undefined || corpus === undefined || asked === undefined) {
@@ -49,6 +53,54 @@ const methods: Method[] = [
   airRagMethod(model, { ...common, rollouts: 2, maxTokens: 60 }),
   selfRagMethod(model, { ...common, maxTokens: 40, untrained: true }),
 ]
+
+// A small model seldom obeys a description; shown an example, it plays the protocol.
+const EXAMPLE = 'Who wrote the play that the musical My Fair Lady is based on?'
+const shown =
+  (instruction: string, search: string, found: string, end: string) =>
+  (question: string): Message[] => [
+    { role: 'user', content: `${instruction}\nQuestion: ${EXAMPLE}` },
+    { role: 'assistant', content: search },
+    { role: 'user', content: found },
+    { role: 'assistant', content: end },
+    { role: 'user', content: `${instruction}\nQuestion: ${question}` },
+  ]
+const FOUND = 'My Fair Lady is a musical based on the 1913 play Pygmalion by George Bernard Shaw.'
+const tags = shown(
+  'Search with <search> query </search>, then answer with <answer> answer </answer>.',
+  `<search> ${EXAMPLE} </search>`,
+  `<information>Doc 1: ${FOUND}</information>`,
+  '<answer> George Bernard Shaw </answer>',
+)
+const boxes = shown(
+  'Search with <|begin_search_query|> query <|end_search_query|>, then answer with \\boxed{answer}.',
+  `<|begin_search_query|> ${EXAMPLE} <|end_search_query|>`,
+  `<|begin_search_result|>${FOUND}<|end_search_result|>`,
+  '\\boxed{George Bernard Shaw}',
+)
+const tools = shown(
+  'Search with a <tool_call>, then answer with <answer> answer </answer>.',
+  `I search.</think><tool_call>{"name": "web_search", "arguments": {"query": ["${EXAMPLE}"]}}</tool_call>`,
+  `<tool_response>[{"pages": [{"snippet": "${FOUND}"}]}]</tool_response>`,
+  'I know.</think><answer> George Bernard Shaw </answer>',
+)
+const protocol: Protocol = {
+  ...searchR1Protocol,
+  prompt: (tokenizer, question) => tokenizer.encode(tokenizer.renderPrompt(tags(question))),
+}
+const short = { ...common, maxTokensPerTurn: tokens, maxTurns: 4, sampling: GREEDY }
+methods.push(
+  { ...searchR1Method(model, { ...common, protocol }), name: 'search-r1 (shown)' },
+  { ...raAgentMethod(model, { ...short, prompt: boxes, maxPageCharacters: 1000 }), name: 'ra-agent (shown)' },
+  { ...searchO1Method(model, { ...short, prompt: boxes }), name: 'search-o1 (shown)' },
+  deepResearcherMethod(model, { ...short, prompt: tools, name: 'deep-researcher (shown)' }),
+  // The same as a chat, as a server would play it.
+  { ...searchR1Method(withoutTokens(model), { ...common, prompt: tags }), name: 'search-r1 (chat)' },
+)
+
+function withoutTokens(policy: LocalModel): LanguageModel {
+  return { name: policy.name, specialTokens: policy.specialTokens!, complete: (...given) => policy.complete(...given) }
+}
 
 const retro = 'retrollm (untrained)'
 if (only.length === 0 || only.includes(retro)) {
