@@ -83,8 +83,3 @@ export function probablePolicy(
     },
   }
 }
-
-/** Writes a text token by token, each with a probability, then ends. `text` is what was written so far of it. */
-export function writing(wanted: readonly string[], written: number, p = 0.9): Record<string, number> {
-  return { [wanted[written] ?? '<eos>']: p }
-}

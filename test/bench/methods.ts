@@ -1,34 +1,34 @@
 // Plays methods on real questions with a real model, and shows each trajectory as it is:
-// npx tsx test/evaluation/methods/play-real.ts MODEL CORPUS.jsonl QUESTIONS.json[l] [COUNT] [METHOD…]
-import { GREEDY } from '../../../src/evaluation/method.js'
-import type { Method } from '../../../src/evaluation/method.js'
-import { airRagMethod } from '../../../src/evaluation/methods/air-rag.js'
-import { cotMethod } from '../../../src/evaluation/methods/cot.js'
-import { deepResearcherMethod } from '../../../src/evaluation/methods/deep-researcher.js'
-import { directMethod } from '../../../src/evaluation/methods/direct.js'
-import { buildPhraseIndex } from '../../../src/evaluation/methods/phrase-index.js'
-import { r1Method } from '../../../src/evaluation/methods/r1.js'
-import { raAgentMethod } from '../../../src/evaluation/methods/ra-agent.js'
-import { ragStarMethod } from '../../../src/evaluation/methods/rag-star.js'
-import { ragMethod } from '../../../src/evaluation/methods/rag.js'
-import { retroLlmMethod } from '../../../src/evaluation/methods/retro-llm.js'
-import { searchO1Method } from '../../../src/evaluation/methods/search-o1.js'
-import { searchR1Method, searchR1Protocol } from '../../../src/evaluation/methods/search-r1.js'
-import { selfRagMethod } from '../../../src/evaluation/methods/self-rag.js'
-import { zeroSearchMethod } from '../../../src/evaluation/methods/zerosearch.js'
-import { readDocuments } from '../../../src/dataset/read-documents.js'
-import { readQuestions } from '../../../src/dataset/read-questions.js'
-import type { LanguageModel } from '../../../src/language-model/language-model.js'
-import { loadModel } from '../../../src/language-model/local-model.js'
-import type { LocalModel } from '../../../src/language-model/local-model.js'
-import type { Protocol } from '../../../src/rollout/protocol.js'
-import { scoreAnswer } from '../../../src/reward/answer-metrics.js'
-import { createBm25Engine } from '../../../src/search/bm25.js'
-import type { Message } from '../../../src/tokenizer/tokenizer.js'
+// npx tsx test/bench/methods.ts MODEL CORPUS.jsonl QUESTIONS.json[l] [COUNT] [METHOD…]
+import { GREEDY } from '../../src/evaluation/method.js'
+import type { Method } from '../../src/evaluation/method.js'
+import { airRagMethod } from '../../src/evaluation/methods/air-rag.js'
+import { cotMethod } from '../../src/evaluation/methods/cot.js'
+import { deepResearcherMethod } from '../../src/evaluation/methods/deep-researcher.js'
+import { directMethod } from '../../src/evaluation/methods/direct.js'
+import { buildPhraseIndex } from '../../src/evaluation/methods/phrase-index.js'
+import { r1Method } from '../../src/evaluation/methods/r1.js'
+import { raAgentMethod } from '../../src/evaluation/methods/ra-agent.js'
+import { ragStarMethod } from '../../src/evaluation/methods/rag-star.js'
+import { ragMethod } from '../../src/evaluation/methods/rag.js'
+import { retroLlmMethod } from '../../src/evaluation/methods/retro-llm.js'
+import { searchO1Method } from '../../src/evaluation/methods/search-o1.js'
+import { searchR1Method, searchR1Protocol } from '../../src/evaluation/methods/search-r1.js'
+import { selfRagMethod } from '../../src/evaluation/methods/self-rag.js'
+import { zeroSearchMethod } from '../../src/evaluation/methods/zerosearch.js'
+import { readDocuments } from '../../src/dataset/read-documents.js'
+import { readQuestions } from '../../src/dataset/read-questions.js'
+import type { LanguageModel } from '../../src/language-model/language-model.js'
+import { loadModel } from '../../src/language-model/local-model.js'
+import type { LocalModel } from '../../src/language-model/local-model.js'
+import type { Protocol } from '../../src/rollout/protocol.js'
+import { scoreAnswer } from '../../src/reward/answer-metrics.js'
+import { createBm25Engine } from '../../src/search/bm25.js'
+import type { Message } from '../../src/tokenizer/tokenizer.js'
 
 const [folder, corpus, asked, count = '2', ...only] = process.argv.slice(2)
 if (folder === undefined || corpus === undefined || asked === undefined) {
-  console.error('play-real: give a model, a corpus and a file of questions')
+  console.error('methods: give a model, a corpus and a file of questions')
   process.exit(2)
 }
 const model = await loadModel(folder, { slots: 8, contextLength: 4096 })
