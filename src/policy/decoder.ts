@@ -44,6 +44,9 @@ export interface Drawn {
   logprobs: number[]
 }
 
+/** A slot whose next token's distribution is wanted. */
+export type Measured = Pick<Sampled, 'slot' | 'token' | 'position'>
+
 /** A model's calls on a cache; weights and cache are arguments, so models of one architecture can share them. */
 export interface Decoder {
   /** Tokens that a call samples for each slot. */
@@ -59,6 +62,8 @@ export interface Decoder {
    * @param filled Number of ids in the cache for each slot; what it holds of the others stays as it is up to there.
    */
   decode(state: DecoderState, rows: readonly Sampled[], filled: readonly number[]): Promise<Drawn[]>
+  /** Log-probabilities of what may come next, [vocabulary] for each of the rows. Their tokens are in the cache then. */
+  measure(state: DecoderState, rows: readonly Measured[], filled: readonly number[]): Promise<Float32Array[]>
 }
 
 /** What a decoder depends on. */

@@ -14,7 +14,7 @@ import { cachedAttention } from './cached-attention.js'
 import type { Segments } from './cached-attention.js'
 import { truncationOf } from './decoder.js'
 import type { Decoder, DecoderOptions, DecoderState, Drawn, Sampled, Unread } from './decoder.js'
-import { draw } from './sampling.js'
+import { draw, logSoftmax } from './sampling.js'
 import type { DrawInputs, Truncation } from './sampling.js'
 
 type Tensor = TensorFlow.Tensor
@@ -43,15 +43,19 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
     hiddenStates(config, call, state)
     return {}
   })
+  const logitsOf = (call: Call, state: DecoderState): Tensor => {
+    const { embed: table, lmHead } = state.weights
+    const head = readWeights({ embed: table!, ...(lmHead && { lmHead }) })
+    const logits = unembed(config, head, hiddenStates(config, call, state).squeeze([0]))
+    return vocabularyMask(config.vocabSize, vocabulary)(logits)
+  }
   const step =
     (truncation: Truncation) =>
-    ({ uniform, temperature, topP, topK, ...call }: Call & DrawInputs, state: DecoderState) => {
-      const { embed: table, lmHead } = state.weights
-      const head = readWeights({ embed: table!, ...(lmHead && { lmHead }) })
-      const logits = unembed(config, head, hiddenStates(config, call, state).squeeze([0]))
-      const masked = vocabularyMask(config.vocabSize, vocabulary)
-      return draw(masked(logits), { uniform, temperature, topP, topK }, truncation)
-    }
+    ({ uniform, temperature, topP, topK, ...call }: Call & DrawInputs, state: DecoderState) =>
+      draw(logitsOf(call, state), { uniform, temperature, topP, topK }, truncation)
+  const measure = compile('measure', (call: Call, state: DecoderState) => ({
+    logprobs: logSoftmax(logitsOf(call, state), vocabulary),
+  }))
   const decode = compile('decode', step({ topP: false, topK: false }))
   const decodeTopP = compile('decode top-p', step({ topP: true, topK: false }))
   const decodeTopK = compile('decode top-k', step({ topP: false, topK: true }))
@@ -95,6 +99,18 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
       }
       return drawn
     },
+    async measure(state, rows) {
+      const measured: Float32Array[] = []
+      const most = DECODE_COUNTS[DECODE_COUNTS.length - 1]!
+      for (let first = 0; first < rows.length; first += most) {
+        const some = rows.slice(first, first + most)
+        const count = countFor(some.length, DECODE_COUNTS)
+        const segments = some.map(({ slot, position, token }) => ({ slot, position, ids: [token] }))
+        const { logprobs } = await measure(callOf(segments, count, count), state)
+        some.forEach((_, i) => measured.push(rowOf(logprobs, i, vocabulary)))
+      }
+      return measured
+    },
   }
 }
 
@@ -129,6 +145,9 @@ function hiddenStates(config: ModelConfig, { ids, places, ...segments }: Call, s
   for (let i = 0; i < config.layers; i++) x = (config.sliding?.layers[i] ? layers.sliding! : layers.full)(x, i)
   return norm(config, readWeights({ finalNorm: finalNorm! }), 'finalNorm', x)
 }
+
+const rowOf = ({ data }: HostTensor, row: number, width: number): Float32Array =>
+  Float32Array.from(data.subarray(row * width, (row + 1) * width))
 
 /** As many ids as a prefill call takes, the first ones first. */
 function takeTurns(unread: readonly Unread[]): Unread[] {

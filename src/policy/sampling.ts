@@ -52,6 +52,16 @@ export function draw(logits: Tensor, inputs: DrawInputs, truncation: Truncation)
   return { token, logprob: chosen.sub(logTotal) }
 }
 
+/**
+ * Log-probabilities of the vocabulary's tokens.
+ * @param logits [rows, embedding rows], where rows of the embedding beyond the vocabulary have no probability
+ * @returns [rows, vocabulary]
+ */
+export function logSoftmax(logits: Tensor, vocabulary: number): Tensor {
+  const shifted = logits.sub(logits.max(1, true))
+  return shifted.sub(shifted.exp().sum(1, true).log()).slice([0, 0], [logits.shape[0], vocabulary])
+}
+
 /** A row cut into blocks [rows, blocks, BLOCK], zeros at its end, and the sum of each block [rows, blocks]. */
 function inBlocks(mass: Tensor): { grouped: Tensor; sums: Tensor } {
   const [rows, count] = mass.shape as [number, number]

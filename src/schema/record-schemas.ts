@@ -31,11 +31,14 @@ export const documentSchema: z.ZodType<Document> = z.object({
   text: z.string(),
   rank: z.int().min(1),
   score: z.number().exactOptional(),
+  metadata: z.record(z.string(), z.unknown()).exactOptional(),
 })
 
 const action: z.ZodType<Action> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('search'), query: z.string() }),
   z.object({ kind: z.literal('answer'), answer: z.string() }),
+  z.object({ kind: z.literal('read'), urls: z.array(z.string()) }),
+  z.object({ kind: z.literal('think') }),
   z.object({ kind: z.literal('invalid'), cause: z.string() }),
 ])
 
@@ -51,6 +54,14 @@ const turn: z.ZodType<Turn> = z.object({ text: z.string(), action, observation: 
 const boundary: z.ZodType<FailureBoundary> = z.enum(['policy', 'search', 'parse', 'reward'])
 const stopReason: z.ZodType<TrajectoryStopReason> = z.enum(['answer', 'maxTurns', 'maxTokens', 'failed'])
 
+const expense = z.object({ searches: count, turns: count, tokens: count, pages: count })
+const budget = z.object({
+  searches: count.exactOptional(),
+  turns: count.exactOptional(),
+  tokens: count.exactOptional(),
+  pages: count.exactOptional(),
+})
+
 /** Checks saved trajectories: `zs.readJsonl('trajectories.jsonl', zs.trajectorySchema)`. */
 export const trajectorySchema: z.ZodType<Trajectory> = z
   .object({
@@ -64,6 +75,8 @@ export const trajectorySchema: z.ZodType<Trajectory> = z
     stopReason,
     failure: z.object({ boundary, message: z.string() }).exactOptional(),
     searches: count,
+    spent: expense.exactOptional(),
+    budget: budget.exactOptional(),
     seed: z.int(),
   })
   .superRefine(({ ids, lossMask, logprobs, promptLength }, context) => {
@@ -87,6 +100,9 @@ export const scoreSchema: z.ZodType<Score> = z.object({
   f1: share,
   paperEm: share.exactOptional(),
   searches: count,
+  turns: count.exactOptional(),
+  tokens: count.exactOptional(),
+  pages: count.exactOptional(),
   answered: share,
   failure: z.string().exactOptional(),
 })

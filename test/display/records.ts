@@ -43,7 +43,18 @@ const trajectory: Trajectory = {
 
 const score: Required<Score> = {
   ...{ method: 'after', dataset: 'mini-nq', domain: 'in-domain', questionId: 'mini-nq-test-1', answer: 'Lima' },
-  ...{ em: 1, coverEm: 1, f1: 1, paperEm: 1, searches: 1, answered: 1, failure: 'search: no network' },
+  ...{
+    em: 1,
+    coverEm: 1,
+    f1: 1,
+    paperEm: 1,
+    searches: 1,
+    answered: 1,
+    turns: 1,
+    tokens: 2,
+    pages: 0,
+    failure: 'search: no network',
+  },
 }
 
 const update: Required<UpdateRecord> = {
