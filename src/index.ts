@@ -131,6 +131,9 @@ export { comparePaired } from './evaluation/compare.js'
 export type { PairedComparison } from './evaluation/compare.js'
 export type { AnswerContext, Method } from './evaluation/method.js'
 
+export { serve } from './serve/serve.js'
+export type { ServeOptions, Server, ServerCounts } from './serve/serve.js'
+
 export { comparisonTable } from './table/comparison-table.js'
 export type { ComparisonOptions, ComparisonRow } from './table/comparison-table.js'
 export { differenceTable } from './table/difference-table.js'

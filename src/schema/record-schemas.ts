@@ -27,10 +27,12 @@ export const questionSchema: z.ZodType<Question> = z.object({
 })
 
 export const documentSchema: z.ZodType<Document> = z.object({
+  id: z.string().exactOptional(),
   title: z.string().exactOptional(),
   text: z.string(),
   rank: z.int().min(1),
   score: z.number().exactOptional(),
+  metadata: z.record(z.string(), z.unknown()).exactOptional(),
 })
 
 const action: z.ZodType<Action> = z.discriminatedUnion('kind', [

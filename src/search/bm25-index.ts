@@ -2,10 +2,14 @@ import { setImmediate } from 'node:timers/promises'
 
 /** A document to be found, by the words of its title and its text. */
 export interface IndexedDocument {
+  /** Its id in its corpus. Default none. */
+  id?: string
   /** Default none. */
   title?: string
   /** What is searched, with the title. */
   text: string
+  /** What else is known of it; it comes with the document that is found. Default none. */
+  metadata?: Record<string, unknown>
 }
 
 /**

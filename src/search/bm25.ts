@@ -112,6 +112,13 @@ function best(found: readonly number[], scores: Float32Array, limit: number): nu
   return chosen.sort(order).slice(0, limit)
 }
 
-function result({ title, text }: IndexedDocument, rank: number, score: number): Document {
-  return { ...(title !== undefined && { title }), text, rank, score }
+function result({ id, title, text, metadata }: IndexedDocument, rank: number, score: number): Document {
+  return {
+    ...(id !== undefined && { id }),
+    ...(title !== undefined && { title }),
+    text,
+    rank,
+    score,
+    ...(metadata && { metadata }),
+  }
 }
