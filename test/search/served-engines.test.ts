@@ -127,7 +127,7 @@ const cases: Record<string, Case> = {
       ],
     },
     documents: [
-      { title: 'Lima', text: 'The capital.', rank: 1 },
+      { title: 'Lima', text: 'The capital.', rank: 1, metadata: { url: 'https://x/' } },
       { title: 'Cusco', text: 'A city.', rank: 2 },
       { title: 'One', text: 'more', rank: 3 },
     ],
@@ -142,7 +142,7 @@ const cases: Record<string, Case> = {
       kind: 'customsearch#search',
       items: [{ kind: 'customsearch#result', title: 'Lima', link: 'https://x/', snippet: 'The capital.' }],
     },
-    documents: [{ title: 'Lima', text: 'The capital.', rank: 1 }],
+    documents: [{ title: 'Lima', text: 'The capital.', rank: 1, metadata: { url: 'https://x/' } }],
     nothing: { kind: 'customsearch#search', searchInformation: { totalResults: '0' } },
     wrong: [{ items: 'x' }, []],
   },
