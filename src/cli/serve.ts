@@ -1,4 +1,4 @@
-import { createBm25Engine } from '../search/bm25.js'
+import { createBm25Engine, loadBm25 } from '../search/bm25.js'
 import { readDocuments } from '../dataset/read-documents.js'
 import { openAi } from '../language-model/open-ai.js'
 import type { LanguageModel } from '../language-model/language-model.js'
@@ -65,6 +65,7 @@ async function start(given: ServeArguments): Promise<Server> {
 
   async function engineOf(): Promise<SearchEngine | undefined> {
     if (corpus !== undefined) return createBm25Engine(await readDocuments(corpus))
+    if (index !== undefined) return loadBm25(index)
     if (simulator === undefined) return undefined
     const prompt = simulator === 'mini' ? mini.simulatorPrompt : simulatorPrompt(mode ? { mode } : {})
     return createSimulator(models.get(simulator)!, { prompt })

@@ -178,13 +178,14 @@ function* tokenizeInPieces(text: string): Generator<string[]> {
 /** A part of a string holds on to the whole one: a word would keep its document's text. */
 const copyOf = (word: string): string => Buffer.from(word).toString()
 
-interface Slices {
+export interface Slices {
   isOver(): boolean
   /** Lets the event loop go round once. */
   next(): Promise<void>
 }
 
-function createSlices(): Slices {
+/** Cuts long work, so that timers and messages are served between. */
+export function createSlices(): Slices {
   let began = performance.now()
   return {
     isOver: () => performance.now() - began > SLICE_MS,
