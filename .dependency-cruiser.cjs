@@ -5,7 +5,7 @@ const layers = [
   ['policy'],
   ['language-model'],
   ['rollout', 'simulator'],
-  ['train', 'evaluation'],
+  ['train', 'evaluation', 'serve'],
   ['table', 'plot', 'mini'],
   ['display', 'widget', 'cli'],
 ]

@@ -6,6 +6,7 @@ import type { Question } from '../schema/question.js'
 import type { Score } from '../schema/score.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import type { Server } from '../serve/serve.js'
 import type { Simulation } from '../simulator/simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
@@ -120,6 +121,15 @@ const SHAPES: Shape[] = [
       'text/plain': forecastText(forecast),
     }),
     row: forecastFields,
+  }),
+  shape({
+    plural: 'servers',
+    is: (value) => hasFields(value, { url: 'string', endpoints: 'strings', counts: 'object', close: 'function' }),
+    ...fromRow(({ url, endpoints, counts }: Server) => ({
+      url,
+      endpoints: endpoints.join(', '),
+      ...counts,
+    })),
   }),
   shape({
     plural: 'steps',

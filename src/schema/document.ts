@@ -1,5 +1,7 @@
 /** One search result. */
 export interface Document {
+  /** Its id in its corpus, where the engine has one. */
+  id?: string
   /** Where the engine has one. */
   title?: string
   /** What the document says. */

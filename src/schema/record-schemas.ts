@@ -27,6 +27,7 @@ export const questionSchema: z.ZodType<Question> = z.object({
 })
 
 export const documentSchema: z.ZodType<Document> = z.object({
+  id: z.string().exactOptional(),
   title: z.string().exactOptional(),
   text: z.string(),
   rank: z.int().min(1),

@@ -35,7 +35,7 @@ function served(operation: string, options: RetrieverOptions) {
   return { name, addresses: baseUrls ?? [baseUrl!], limits }
 }
 
-const passage = z.object({ contents: z.string() })
+const passage = z.object({ id: z.union([z.string(), z.number()]).nullish(), contents: z.string() })
 const searchR1Answer = z.object({
   // One list for each query: of documents with their scores, or of documents alone.
   result: z.tuple([z.array(z.union([z.object({ document: passage, score: z.number().nullish() }), passage]))]),
@@ -56,11 +56,16 @@ export function searchR1Engine(options: RetrieverOptions): SearchEngine {
     read: ({ result: [found] }) =>
       found.map((each) =>
         'document' in each
-          ? { ...titled(each.document.contents), ...(typeof each.score === 'number' && { score: each.score }) }
-          : titled(each.contents),
+          ? { ...read(each.document), ...(typeof each.score === 'number' && { score: each.score }) }
+          : read(each),
       ),
   })
 }
+
+const read = ({ id, contents }: z.infer<typeof passage>): Omit<Document, 'rank'> => ({
+  ...((id ?? undefined) !== undefined && { id: String(id) }),
+  ...titled(contents),
+})
 
 /** `"Title"` on the first line, text below it. */
 function titled(contents: string): Omit<Document, 'rank'> {
