@@ -120,7 +120,9 @@ const DEPTH = 4
 
 /** Every run below a folder, whatever state it is in, in order of their names. */
 export async function summarizeRuns(folder: string): Promise<RunSummary[]> {
-  const names = await entriesOf(folder, true)
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw new Error(`list runs: ${folder} must be a folder of runs (${errorMessage(error)})`, { cause: error })
+  })
   const found = names.includes(FILES.run) ? [folder] : await runsBelow(folder, DEPTH)
   const summaries: RunSummary[] = []
   // One after the other: each opens files.
@@ -133,7 +135,11 @@ async function runsBelow(folder: string, depth: number): Promise<(string | RunSu
   for (const name of await runNames(folder)) {
     const path = join(folder, name)
     try {
-      const inside = await entriesOf(path, false)
+      // Not there: its writer is at work, or was killed.
+      const inside = await readdir(path).catch((error: unknown) => {
+        if (isMissing(error)) return [FILES.run]
+        throw error
+      })
       if (isRun(inside) || (await isWritten(path))) found.push(path)
       else if (depth > 1) found.push(...(await runsBelow(path, depth - 1)))
     } catch (error) {
@@ -161,17 +167,6 @@ async function runNames(folder: string): Promise<string[]> {
 const isLeft = async (folder: string, name: string): Promise<boolean> =>
   (await exists(join(folder, `.${name}.next`, FILES.run))) ||
   (await exists(join(folder, `.${name}.previous`, FILES.run)))
-
-async function entriesOf(folder: string, isRoot: boolean): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (!isRoot && isMissing(error)) return []
-    throw isRoot
-      ? new Error(`list runs: ${folder} must be a folder of runs (${errorMessage(error)})`, { cause: error })
-      : error
-  }
-}
 
 /** Short names of folders, each once: their last parts, or all of their path where two have the same. */
 export function shortNames(folders: readonly string[]): string[] {

@@ -31,5 +31,5 @@ else:
 found["pandas"] = [[int(u), int(r), [int(i) for i in ids]] for u, r, ids in zip(frame["update"], frame["rollout"], frame["ids"])]
 rows = duckdb.sql(f'SELECT "update", rollout, ids, reward, answer, len(logprobs) FROM {source} ORDER BY "update", rollout').fetchall()
 found["duckdb"] = [list(row) for row in rows]
-found["records"] = duckdb.sql(f"SELECT count(*), min(\"update\"), max(\"update\") FROM read_json('{run}/updates.jsonl')").fetchone()
+found["records"] = duckdb.sql(f"SELECT count(*), min(\"update\"), max(\"update\") FROM read_json('{run}/updates.jsonl')").fetchall()[0]
 print(json.dumps(found))
