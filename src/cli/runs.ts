@@ -22,7 +22,7 @@ export function runsCommand(): Command {
     .action(async (first: string, second: string) => {
       const { diffRuns } = await import('../train/diff-runs.js')
       const { conclusion, identical } = await diffRuns(first, second)
-      console.log(conclusion)
+      console.log(printable(conclusion))
       if (!identical) process.exitCode = 1
     })
   return runs
@@ -32,5 +32,8 @@ const tables = (): Promise<typeof import('../table/run-table.js')> => import('..
 
 async function print(table: ColumnTable): Promise<void> {
   const { toMarkdown } = await import('../table/table-text.js')
-  console.log(toMarkdown(table))
+  console.log(printable(toMarkdown(table)))
 }
+
+/** Names and errors of a run's folder must not speak to the terminal. */
+const printable = (text: string): string => text.replace(/[^\P{Cc}\n]/gu, '�')

@@ -36,14 +36,16 @@ export async function listRuns(folder: string): Promise<ColumnTable> {
 
 /**
  * What differs between saved runs: a row for each setting, input and circumstance that is not the same in all of them, and for
- * each result. `part` is `setting`, `origin` or `result`, `name` what it is; each run has a column, named as its folder.
+ * each result of the last update. `part` is `setting`, `origin` or `result`, `name` what it is; each run has a column of texts,
+ * named as its folder.
  * @param folders Of at least two runs.
  * @throws where one of them is no run, or is damaged
  * @example
  * await zs.display(await zs.compareRuns(['runs/grpo', 'runs/ppo']))
  */
 export async function compareRuns(folders: readonly string[]): Promise<ColumnTable> {
-  if (!Array.isArray(folders) || folders.length < 2 || new Set(folders).size !== folders.length) {
+  const isList = (value: unknown): boolean => Array.isArray(value) && value.length >= 2
+  if (!isList(folders) || new Set(folders).size !== folders.length) {
     throw new Error(
       `compare runs: there must be a list of at least two folders of runs, each once, got ${JSON.stringify(folders)}`,
     )
@@ -66,7 +68,7 @@ export async function compareRuns(folders: readonly string[]): Promise<ColumnTab
   ])
 }
 
-type Cell = string | number | boolean | null
+type Cell = string | null
 
 interface Row {
   part: string
@@ -76,16 +78,18 @@ interface Row {
 
 function all(part: string, runs: readonly ReadonlyMap<string, unknown>[]): Row[] {
   const names = [...new Set(runs.flatMap((fields) => [...fields.keys()]))]
-  return names.map((name) => ({ part, name, cells: runs.map((fields) => cell(fields.get(name))) }))
+  return names.map((name) => ({ part, name, cells: runs.map((fields) => cell(fields.get(name), part === 'result')) }))
 }
 
 const differing = (part: string, runs: readonly ReadonlyMap<string, unknown>[]): Row[] =>
   all(part, runs).filter(({ cells }) => cells.some((value) => !Object.is(value, cells[0])))
 
-function cell(value: unknown): Cell {
+/** Texts, for a column has counts, shares and names below each other. A setting is exact, a result has four digits. */
+function cell(value: unknown, isResult: boolean): Cell {
   if (value === undefined || value === null) return null
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
-  return JSON.stringify(value) ?? null
+  if (typeof value === 'string') return value
+  if (typeof value !== 'number') return JSON.stringify(value) ?? null
+  return String(isResult && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value)
 }
 
 /** Of the process that began the run. */

@@ -167,11 +167,13 @@ const savedSchema = z
 
 /** A row of a Parquet file in the shape of a line of JSONL. */
 function fromColumns(row: unknown): unknown {
-  const present = Object.fromEntries(Object.entries(row as object).filter(([, value]) => value !== null))
+  const present: Record<string, unknown> = Object.fromEntries(
+    Object.entries(row as Record<string, unknown>).filter(([, value]) => value !== null),
+  )
   const { questionId, dataset, domain, split, question, goldAnswers, supportingFacts, ...rest } = present
   const { turns, failure, answer = null, reward = null } = rest
   const parsed = (text: unknown): unknown => (typeof text === 'string' ? (JSON.parse(text) as unknown) : text)
-  const asked = { id: questionId, dataset, domain, split, question, goldAnswers, supportingFacts } as object
+  const asked = { id: questionId, dataset, domain, split, question, goldAnswers, supportingFacts }
   return {
     ...rest,
     answer,
