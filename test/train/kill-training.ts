@@ -88,6 +88,7 @@ export function runIn(folder: string): {
   state: string[]
   trajectories: [name: string, content: string][]
   run: object
+  steps: number[]
   records: UpdateRecord[]
 } {
   const content = (...path: string[]): string => readFileSync(join(folder, ...path)).toString('base64')
@@ -97,6 +98,7 @@ export function runIn(folder: string): {
     state: STATE.map((name) => content(name)),
     trajectories: readdirSync(join(folder, 'trajectories')).map((name) => [name, content('trajectories', name)]),
     run,
+    steps: stepsIn(eventFileIn(folder)),
     records: lines.map((line) => ({
       ...(JSON.parse(line) as UpdateRecord),
       rolloutSeconds: 0,
@@ -111,4 +113,20 @@ export function eventFileIn(folder: string): string {
   const names = existsSync(join(folder, 'tensorboard')) ? readdirSync(join(folder, 'tensorboard')) : []
   if (names.length !== 1) throw new Error(`${folder} has ${names.length} event files: ${names.join(', ')}`)
   return join(folder, 'tensorboard', names[0]!)
+}
+
+/** Steps in an event file, in order; each frame has to be whole. */
+export function stepsIn(path: string): number[] {
+  const bytes = readFileSync(path)
+  const steps: number[] = []
+  let place = 0
+  while (place < bytes.length) {
+    const length = Number(bytes.readBigUInt64LE(place))
+    const data = bytes.subarray(place + 12, place + 12 + length)
+    if (data.length < length) throw new Error(`${path} is cut off`)
+    // Behind the wall time: the step as a varint of one byte, or the file's version.
+    if (data[9] === 0x10) steps.push(data[10]!)
+    place += 16 + length
+  }
+  return steps
 }

@@ -13,7 +13,7 @@ import type { Trajectory } from '../../src/schema/trajectory.js'
 import { train } from '../../src/train/train.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { readTrajectories } from '../../src/train/trajectory-files.js'
-import { eventFileIn } from './kill-training.js'
+import { eventFileIn, stepsIn } from './kill-training.js'
 import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'outputs-'))
@@ -59,22 +59,6 @@ interface Saved {
   fault?: string
 }
 const runFile = (place: string): Saved => JSON.parse(readFileSync(join(place, 'run.json'), 'utf8')) as Saved
-
-/** Steps in an event file, in order; each frame has to be whole. */
-function stepsIn(path: string): number[] {
-  const bytes = readFileSync(path)
-  const steps: number[] = []
-  let place = 0
-  while (place < bytes.length) {
-    const length = Number(bytes.readBigUInt64LE(place))
-    const data = bytes.subarray(place + 12, place + 12 + length)
-    expect(data).toHaveLength(length)
-    // Behind the wall time: the step as a varint of one byte, or the file's version.
-    if (data[9] === 0x10) steps.push(data[10]!)
-    place += 16 + length
-  }
-  return steps
-}
 
 async function firstWeights(place: string): Promise<Float32Array> {
   for await (const { data } of (await readCheckpoint(place)).tensors()) return data
