@@ -69,7 +69,8 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
   keepBest?: string
   /**
    * Writes each update's numbers to an event file in the folder `tensorboard` of the run, which
-   * `tensorboard --logdir runs` shows while the run goes on. Default false.
+   * `tensorboard --logdir runs` shows while the run goes on. Weights & Biases has no format of its own here, for it reads this
+   * one: `wandb sync --sync-tensorboard runs/first/tensorboard`. Default false.
    */
   tensorBoard?: boolean
   /**
