@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
+import { runsCommand } from './runs.js'
 import type { ScoreOptions } from './score.js'
 import type { ServeArguments } from './serve.js'
 
@@ -85,6 +86,7 @@ program
     const { serveUntilStopped } = await import('./serve.js')
     await serveUntilStopped(options)
   })
+program.addCommand(runsCommand())
 
 try {
   await program.parseAsync()

@@ -17,14 +17,16 @@ export interface RunSaver {
    * To be called after each update; saves the run where it is time. Where it cannot, this is said once, the run goes on,
    * and it is tried again when it is time again.
    * @param updates Number of updates made.
+   * @param now Saves it whether it is time or not. Default false.
    */
-  afterUpdate(updates: number): Promise<void>
+  afterUpdate(updates: number, now?: boolean): Promise<void>
   /**
    * Saves what has not been saved yet.
    * @param fault The error that ended the run, if one did: nothing is to hide it.
+   * @returns false where all was saved before
    * @throws {Error} where it cannot, saying where the run is then
    */
-  atEnd(updates: number, fault?: unknown): Promise<void>
+  atEnd(updates: number, fault?: unknown): Promise<boolean>
 }
 
 /**
@@ -49,12 +51,12 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
     saved > 0 ? `${folder} has the run as it was after update ${saved}` : `no update of it has been saved in ${folder}`
 
   return {
-    async afterUpdate(updates) {
+    async afterUpdate(updates, now = false) {
       const due =
         'updates' in every
           ? updates - tried.updates >= every.updates
           : performance.now() - tried.at >= every.minutes * 60_000
-      if (!due) return
+      if (!due && !now) return
       try {
         await write(updates)
       } catch (error) {
@@ -67,9 +69,10 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
       }
     },
     async atEnd(updates, fault) {
-      if (updates === saved) return
+      if (updates === saved) return false
       try {
         await write(updates)
+        return true
       } catch (error) {
         const before = fault === undefined ? 'the run' : `the run ended by an error (${errorMessage(fault)}), and it`
         throw new Error(

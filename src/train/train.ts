@@ -14,9 +14,9 @@ import { whenFree, rejectWhenStopped } from './exclusive.js'
 import { playBatch, questionDrawer } from './play-batch.js'
 import type { BatchMeasures } from './play-batch.js'
 import { createLearner, runConfigOf } from './run-config.js'
-import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
+import { openRunFolder, resumeRun, savedMicrobatchTokens } from './run-folder.js'
+import { openRunKeeper } from './run-keeper.js'
 import { runManifest } from './run-manifest.js'
-import { createRunSaver } from './run-saver.js'
 import { workClock } from './work-clock.js'
 import { parseTrainOptions } from './train-options.js'
 import type { CheckedOptions, TrainOptions } from './train-options.js'
@@ -97,12 +97,12 @@ async function runUpdates(
   const failures = failureWatch(options)
   const learner = await createLearner(policy, config)
   try {
-    const records = options.resume
+    const resumed = options.resume
       ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
-      : []
+      : undefined
+    const records = resumed?.records ?? []
     report(records.length, { doneBefore: records.length, results: records })
-    const save = (): Promise<void> => saveRun(folder!, policy, learner, { manifest, records })
-    const saver = folder && createRunSaver(folder.folder, options.saveEvery, records.length, save)
+    const keeper = folder && (await openRunKeeper(folder, options, { policy, learner, manifest, records }, resumed))
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, updates)
     for (let drawn = 0; drawn < records.length * questionsPerUpdate; drawn++) draw()
@@ -131,6 +131,7 @@ async function runUpdates(
           compileSeconds: rolledOut.compileSeconds + learned.compileSeconds,
         }
         records.push(record)
+        keeper?.played(update + 1, trajectories, groups)
         report(records.length, {
           note: `reward ${record.reward.toFixed(3)}, EM ${record.em.toFixed(3)}`,
           results: records,
@@ -138,13 +139,13 @@ async function runUpdates(
         // A copy: what the user's code does with it is no part of the run.
         const metrics = recordedMetrics(await options.onUpdate?.(structuredClone(record), trajectories), update + 1)
         if (metrics) record.metrics = metrics
-        await saver?.afterUpdate(records.length)
+        await keeper?.afterUpdate()
       }
     } catch (error) {
-      await saver?.atEnd(records.length, error)
+      await keeper?.atEnd(error)
       throw error
     }
-    await saver?.atEnd(records.length)
+    await keeper?.atEnd()
     return records
   } finally {
     learner.dispose()
