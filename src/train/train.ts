@@ -6,13 +6,14 @@ import { interruptSignal } from '../host/jupyter.js'
 import type { FailureCause } from '../schema/failure-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
+import { watchMemory } from '../host/resident-memory.js'
+import type { BatchMeasures } from './batch-measures.js'
 import { learningRateAt } from './learning-rate.js'
 import { chooseMicrobatchTokens, freeBytes } from './memory-model.js'
 import { memorySetup } from './memory-setup.js'
 import { recordedMetrics } from './metrics.js'
 import { whenFree, rejectWhenStopped } from './exclusive.js'
 import { playBatch, questionDrawer } from './play-batch.js'
-import type { BatchMeasures } from './play-batch.js'
 import { createLearner, runConfigOf } from './run-config.js'
 import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
 import { runManifest } from './run-manifest.js'
@@ -96,6 +97,7 @@ async function runUpdates(
   const draw = questionDrawer(questions, config.seed)
   const failures = failureWatch(options)
   const learner = await createLearner(policy, config)
+  const memory = watchMemory()
   try {
     const records = options.resume
       ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
@@ -105,14 +107,13 @@ async function runUpdates(
     const saver = folder && createRunSaver(folder.folder, options.saveEvery, records.length, save)
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, updates)
-    for (let drawn = 0; drawn < records.length * questionsPerUpdate; drawn++) draw()
+    for (const { groups = questionsPerUpdate } of records) for (let drawn = 0; drawn < groups; drawn++) draw()
     try {
       for (let update = records.length; update < updates && !signal?.aborted; update++) {
         progress.update = update + 1
         const threshold = noiseThreshold(curriculum, update, updates)
         const lap = workClock()
-        const asked = Array.from({ length: questionsPerUpdate }, draw)
-        const { trajectories, groups, measured } = await playBatch(options, asked, update, threshold, signal)
+        const { trajectories, groups, measured } = await playBatch(options, draw, update, threshold, signal)
         const rolledOut = lap()
         failures(update + 1, measured)
         if (signal?.aborted) break
@@ -129,6 +130,8 @@ async function runUpdates(
           rolloutSeconds: rolledOut.seconds,
           updateSeconds: learned.seconds,
           compileSeconds: rolledOut.compileSeconds + learned.compileSeconds,
+          ...throughput(measured, rolledOut.seconds + learned.seconds),
+          residentBytes: memory.peak(),
         }
         records.push(record)
         report(records.length, {
@@ -147,9 +150,16 @@ async function runUpdates(
     await saver?.atEnd(records.length)
     return records
   } finally {
+    memory.end()
     learner.dispose()
   }
 }
+
+const throughput = (
+  { tokensPerTrajectory, trajectories }: BatchMeasures,
+  seconds: number,
+): Pick<UpdateRecord, 'tokensPerSecond'> =>
+  seconds > 0 ? { tokensPerSecond: (tokensPerTrajectory * trajectories) / seconds } : {}
 
 /** What was asked for, what the run to resume has, or what fits. */
 async function microbatchTokensOf(options: CheckedOptions, folder: FolderWriter | undefined): Promise<number> {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
+import { untimed } from './tiny-policy.js'
 
 const TRAINEE = join(import.meta.dirname, 'trainee.ts')
 const PRELOAD = join(import.meta.dirname, '../../kernel/preload.cjs')
@@ -83,11 +84,6 @@ export function runIn(folder: string): { state: string[]; records: UpdateRecord[
   const lines = readFileSync(join(folder, 'updates.jsonl'), 'utf8').trim().split('\n')
   return {
     state: STATE.map((name) => readFileSync(join(folder, name)).toString('base64')),
-    records: lines.map((line) => ({
-      ...(JSON.parse(line) as UpdateRecord),
-      rolloutSeconds: 0,
-      updateSeconds: 0,
-      compileSeconds: 0,
-    })),
+    records: untimed(lines.map((line) => JSON.parse(line) as UpdateRecord)) as UpdateRecord[],
   }
 }
