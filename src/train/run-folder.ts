@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fromJson, toJson } from '../file/any-json.js'
 import type { Json } from '../file/any-json.js'
+import { linkTree } from '../file/link-tree.js'
 import { readJsonl, writeJsonl } from '../file/jsonl.js'
 import { errorMessage } from '../file/write-error.js'
 import { openFolder } from '../file/write-folder.js'
@@ -63,12 +64,16 @@ export const openRunFolder = (
   { resume, overwrite }: { resume: boolean; overwrite: boolean },
 ): Promise<FolderWriter> => openFolder(folder, KIND, { overwrite: resume || overwrite, keepPreviousAs: PREVIOUS })
 
-/** Writes the run; what was in the folder before stays whole, and then becomes its `previous`. */
+/**
+ * Writes the run; what was in the folder before stays whole, and then becomes its `previous`.
+ * @param more Adds what else is to be in the folder.
+ */
 export async function saveRun(
   folder: FolderWriter,
   policy: LocalModel,
   learner: Learner,
   run: SavedRun,
+  more?: (aside: string) => Promise<void>,
 ): Promise<void> {
   const { manifest, records } = run
   const { weights, counters } = learner.state()
@@ -78,7 +83,16 @@ export async function saveRun(
     await writeJsonl(join(aside, FILES.records), records.map(toJson))
     const file: RunFile = { manifest: { ...manifest }, counters, updates: records.length }
     await writeFile(join(aside, FILES.run), `${JSON.stringify(file, null, 2)}\n`)
+    await more?.(aside)
   })
+}
+
+/** Puts a saved run into a further folder as well: its files have second names there. */
+export async function linkRun(from: string, to: string): Promise<void> {
+  const names = (await readdir(from)).filter(
+    (name) => Object.values(FILES).includes(name) || name.endsWith('.safetensors'),
+  )
+  for (const name of names) await linkTree(join(from, name), join(to, name))
 }
 
 /**
@@ -94,15 +108,32 @@ export async function resumeRun(
   manifest: RunManifest,
   allowed: readonly (keyof RunManifest)[],
 ): Promise<UpdateRecord[]> {
-  const { place, file, records, saved } = await newestWhole(folder, policy, learner)
+  const generation = await newestWhole(folder, policy, learner)
+  const { file, records } = generation
   checkResumable(folder, file.manifest, manifest, allowed, records.length)
+  await readWeights(generation, policy, learner)
+  return records
+}
+
+/**
+ * Sets the policy and its learner to a saved run of this same run.
+ * @throws {Error} where it is damaged, or of another model
+ */
+export async function restoreRun(place: string, policy: LocalModel, learner: Learner): Promise<void> {
+  await readWeights(await readGeneration(place, policy, learner), policy, learner)
+}
+
+async function readWeights({ place, saved }: Generation, policy: LocalModel, learner: Learner): Promise<void> {
   const { trainable } = modelWeights(policy)
-  checkModel(folder, saved, trainable)
+  checkModel(place, saved, trainable)
   for (const [name, variables] of Object.entries(learner.state().weights))
     await readWeightFile(stateFile(place, name), variables)
   for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
-  return records
 }
+
+/** The settings that a saved run was made with. */
+export const savedManifest = async (folder: string): Promise<Record<string, unknown>> =>
+  (await readRunFile(folder)).manifest
 
 /** The number of ids of a microbatch that a saved run was made with. */
 export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {
@@ -199,7 +230,7 @@ async function readRunFile(folder: string): Promise<RunFile> {
 const runFileSchema: z.ZodType<RunFile> = z.object({
   manifest: z.record(z.string(), z.unknown()),
   counters: z.record(z.string(), z.number()),
-  updates: z.int().min(1),
+  updates: z.int().min(0),
 })
 
 function jsonOf(text: string): unknown {

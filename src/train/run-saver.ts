@@ -17,14 +17,16 @@ export interface RunSaver {
    * To be called after each update; saves the run where it is time. Where it cannot, this is said once, the run goes on,
    * and it is tried again when it is time again.
    * @param updates Number of updates made.
+   * @param now True where it is to be saved in any case.
    */
-  afterUpdate(updates: number): Promise<void>
+  afterUpdate(updates: number, now?: boolean): Promise<void>
   /**
    * Saves what has not been saved yet.
    * @param fault The error that ended the run, if one did: nothing is to hide it.
+   * @param more True where there is more to save than updates.
    * @throws {Error} where it cannot, saying where the run is then
    */
-  atEnd(updates: number, fault?: unknown): Promise<void>
+  atEnd(updates: number, fault?: unknown, more?: boolean): Promise<void>
 }
 
 /**
@@ -49,11 +51,12 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
     saved > 0 ? `${folder} has the run as it was after update ${saved}` : `no update of it has been saved in ${folder}`
 
   return {
-    async afterUpdate(updates) {
+    async afterUpdate(updates, now = false) {
       const due =
-        'updates' in every
+        now ||
+        ('updates' in every
           ? updates - tried.updates >= every.updates
-          : performance.now() - tried.at >= every.minutes * 60_000
+          : performance.now() - tried.at >= every.minutes * 60_000)
       if (!due) return
       try {
         await write(updates)
@@ -66,8 +69,8 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
         )
       }
     },
-    async atEnd(updates, fault) {
-      if (updates === saved) return
+    async atEnd(updates, fault, more = false) {
+      if (updates === saved && !more) return
       try {
         await write(updates)
       } catch (error) {

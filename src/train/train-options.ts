@@ -20,6 +20,9 @@ import type { SaveEvery } from './run-saver.js'
 /** Settings that have no default. */
 type Needed = 'algorithm' | 'updates' | 'curriculum'
 
+/** What a run does when a collapse seems to begin. */
+export type OnCollapse = 'warn' | 'pause' | 'rollback'
+
 /** Options of `train`: what a run is made of. Settings of `RunConfig` that have a default may be left out. */
 export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunConfig, Needed>> {
   /** Trained in place. */
@@ -66,6 +69,15 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
    * differs from that of a run that was never interrupted. Default none.
    */
   allowChanges?: readonly (keyof RunManifest)[]
+  /**
+   * What happens when a collapse seems to begin (`CollapseWarning`). `warn`: it is said, in the progress and in the records.
+   * `pause`: the run also stops, as by the stop button, and `resume: true` goes on. `rollback`: weights and Adam's state go back
+   * to the last checkpoint from before, and the run goes on with its further questions at half the learning rate; for this
+   * it is saved every 3 updates. Where there is no such checkpoint, it pauses. Default `warn`.
+   */
+  onCollapse?: OnCollapse
+  /** How often a run may go back before it pauses instead. Default 2. */
+  maxRollbacks?: number
   /** Shows a bar with the time left, in a notebook with curves. Default true. */
   progress?: boolean
   /**
@@ -79,7 +91,18 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 export type CheckedOptions = Omit<RunConfig, 'microbatchTokens'> &
   Pick<TrainOptions, 'microbatchTokens' | 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
   Required<
-    Pick<TrainOptions, 'protocol' | 'reward' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'>
+    Pick<
+      TrainOptions,
+      | 'protocol'
+      | 'reward'
+      | 'saveEvery'
+      | 'resume'
+      | 'overwrite'
+      | 'allowChanges'
+      | 'onCollapse'
+      | 'maxRollbacks'
+      | 'progress'
+    >
   >
 
 const aQuestion = z.custom<Question>(
@@ -109,12 +132,18 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
         resume: z.boolean().default(false),
         overwrite: z.boolean().default(false),
         allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
+        onCollapse: z.enum(['warn', 'pause', 'rollback']).default('warn'),
+        maxRollbacks: z.int().min(1).default(2),
         progress: z.boolean().default(true),
         signal: anAbortSignal().exactOptional(),
       })
       .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
         path: ['saveTo'],
         error: 'must name the folder of the run to resume',
+      })
+      .refine(({ onCollapse, saveTo }) => onCollapse !== 'rollback' || saveTo !== undefined, {
+        path: ['saveTo'],
+        error: "must name a folder for the checkpoints of onCollapse: 'rollback'",
       }) as unknown as z.ZodType<CheckedOptions, unknown>,
   )
 
