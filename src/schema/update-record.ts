@@ -133,6 +133,9 @@ export interface CollapseWarning {
   remedy: string
 }
 
+/** A warning as one sentence. */
+export const warningText = ({ message, remedy }: CollapseWarning): string => `${message}; try: ${remedy}`
+
 /** Fields that a clock or the machine decides: all others are the same in each run of one configuration and seed. */
 export const MACHINE_FIELDS = [
   'rolloutSeconds',

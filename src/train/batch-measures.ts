@@ -40,7 +40,11 @@ const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : s
  * @param rewarded All trajectories, the failed ones included.
  * @param groups Without the failed ones.
  */
-export function measureBatch(rewarded: readonly Rewarded[], groups: readonly Group[], groupSize: number): BatchMeasures {
+export function measureBatch(
+  rewarded: readonly Rewarded[],
+  groups: readonly Group[],
+  groupSize: number,
+): BatchMeasures {
   const all = rewarded.map(({ trajectory }) => trajectory)
   const whole = groups.flatMap((group) => group.trajectories)
   const { failed, causes } = summarizeFailures(all)

@@ -1,3 +1,4 @@
+import { warningText } from '../schema/update-record.js'
 import type { CollapseWarning, UpdateRecord } from '../schema/update-record.js'
 import type { Learner } from './learner.js'
 import { checkpointBefore, isCheckpoint, keepCheckpoint, rollbacks } from './rollback.js'
@@ -18,9 +19,6 @@ export interface CollapseResponse {
   keep(aside: string, records: readonly UpdateRecord[]): Promise<void>
 }
 
-/** One warning as a sentence. */
-export const warningText = ({ message, remedy }: CollapseWarning): string => `${message}; try: ${remedy}`
-
 /** @param folder The run's; there is one where it may go back. */
 export function collapseResponse(
   { onCollapse, maxRollbacks, policy }: CheckedOptions,
@@ -29,7 +27,10 @@ export function collapseResponse(
 ): CollapseResponse {
   const goesBack = onCollapse === 'rollback'
 
-  async function goBack(records: readonly UpdateRecord[], seen: readonly CollapseWarning[]): Promise<string | undefined> {
+  async function goBack(
+    records: readonly UpdateRecord[],
+    seen: readonly CollapseWarning[],
+  ): Promise<string | undefined> {
     if (rollbacks(records) >= maxRollbacks) return `it went back ${maxRollbacks} times already (maxRollbacks)`
     const since = Math.min(...seen.map((warning) => warning.since))
     const checkpoint = await checkpointBefore(folder!, since, records)

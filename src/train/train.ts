@@ -9,7 +9,7 @@ import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
 import { watchMemory } from '../host/resident-memory.js'
 import type { BatchMeasures } from './batch-measures.js'
-import { collapseResponse, warningText } from './on-collapse.js'
+import { collapseResponse } from './on-collapse.js'
 import type { Group, Learner, LearnerStep } from './learner.js'
 import { learningRateAt } from './learning-rate.js'
 import { modelWeights } from './loss-function.js'
@@ -137,7 +137,7 @@ async function runUpdates(
         const warnings = collapseWarnings(records)
         if (warnings.length > 0) record.warnings = warnings
         report(records.length, {
-          note: [`reward ${record.reward.toFixed(3)}, EM ${record.em.toFixed(3)}`, ...warnings.map(warningText)].join(' · '),
+          note: noteOf(record),
           results: records,
         })
         // A copy: what the user's code does with it is no part of the run.
@@ -159,6 +159,10 @@ async function runUpdates(
     learner.dispose()
   }
 }
+
+const noteOf = ({ reward, em, warnings = [] }: UpdateRecord): string =>
+  `reward ${reward.toFixed(3)}, EM ${em.toFixed(3)}` +
+  (warnings.length > 0 ? `, warning of ${warnings.map(({ metric }) => metric).join(', ')}` : '')
 
 /** A batch whose step failed. */
 interface FailedBatch {

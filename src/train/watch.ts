@@ -13,6 +13,8 @@ interface Sign {
   /** What values were when they were good: by the means of windows that came before those of now. */
   before: (windows: readonly number[]) => number
   isBad: (now: number, before: number, last: UpdateRecord) => boolean
+  /** Where bad begins. Default: halfway from before to now. */
+  limit?: number
   what: string
   remedy: string
 }
@@ -49,6 +51,7 @@ const SIGNS: Sign[] = [
     value: (record) => record.zeroVarianceShare,
     before: first,
     isBad: (now, _, { em }) => now > 0.8 && em < 0.5,
+    limit: 0.8,
     what: 'nearly all groups have equal rewards, and teach nothing',
     remedy: 'raise groupSize or samplingRounds, take easier questions, or a reward with more steps (F1 and format)',
   },
@@ -65,6 +68,7 @@ const SIGNS: Sign[] = [
     value: (record) => record.kl,
     before: first,
     isBad: (now) => now > 1,
+    limit: 1,
     what: 'the policy runs away from its reference',
     remedy: SLOWER,
   },
@@ -80,7 +84,7 @@ const SIGNS: Sign[] = [
     metric: 'validActions',
     value: (record) => record.validActions,
     before: highest,
-    isBad: (now, before) => before - now > 0.15 && now < 0.85 * before,
+    isBad: (now, before) => before - now > 0.2 && now < 0.8 * before,
     what: 'fewer turns are valid actions',
     remedy: `${SLOWER}, or add format to the reward`,
   },
@@ -123,8 +127,8 @@ function look(sign: Sign, records: readonly UpdateRecord[]): CollapseWarning | u
   const now = windows.at(-1)!
   const before = sign.before(windows.slice(0, -size))
   if (!sign.isBad(now, before, last)) return undefined
-  const { metric, what, remedy } = sign
-  const since = sinceWhen(points, (now + before) / 2, now < before)
+  const { metric, what, remedy, limit = (now + before) / 2 } = sign
+  const since = sinceWhen(points, limit, now < limit)
   const [was, is] = [before, now].map((value) => Number(value.toPrecision(3)))
   return {
     metric,

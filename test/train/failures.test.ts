@@ -80,7 +80,9 @@ describe('failed rollouts', () => {
     const none = await policyThatSays(RIGHT, WRONG, RIGHT, WRONG)
     const [without] = await run(none, { questionsPerUpdate: 1, groupSize: 4 })
     const same = { failed: 0, failures: 0, searchFaults: 0 }
-    expect(untimed([{ ...withFailures!, ...same, failures: [] }])).toEqual(untimed([{ ...without!, ...same, failures: [] }]))
+    expect(untimed([{ ...withFailures!, ...same, failures: [] }])).toEqual(
+      untimed([{ ...without!, ...same, failures: [] }]),
+    )
     expect(withFailures).toMatchObject({ failed: 1, reward: 0.5 })
     expect(withFailures).not.toHaveProperty('skipped')
     expect(await allWeights(some)).toEqual(await allWeights(none))
