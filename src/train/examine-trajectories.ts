@@ -28,24 +28,23 @@ interface Step {
   optimizer: Pick<Optimizer, 'check' | 'clear'>
 }
 
-/**
- * @param places Of the trajectories in question.
- * @param rows What the step read of each policy token, by name.
- */
+/** What the others are computed from; one value that is not finite may spread to all advantages of a batch. */
+const CAUSES: readonly string[] = ['oldLogprobs', 'refLogprobs', 'oldValues', 'logprobs']
+
+/** Whether a value is not finite by itself. */
+export const isCause = ({ value }: NonNullable<ExaminedTrajectory['firstFault']>): boolean => CAUSES.includes(value)
+
+/** @param rows What the step read of each policy token, by name. */
 export async function examineTrajectories(
-  places: readonly number[],
   sequences: readonly TrainedSequence[],
   rows: Partial<Record<NonNullable<ExaminedTrajectory['firstFault']>['value'], TokenRows>>,
   { logprobs, loss, optimizer }: Step,
 ): Promise<ExaminedTrajectory[]> {
   const examined: ExaminedTrajectory[] = []
-  for (const place of places) {
-    const sequence = sequences[place]!
+  for (const [place, sequence] of sequences.entries()) {
     if (sequence.trained.length === 0) continue
     const read = Object.entries(rows).map(([value, row]) => [value, row[place]!] as const)
-    const values = [...read, ['logprobs', await logprobs([sequence])] as const]
-    const token = sequence.trained.findIndex((_, i) => values.some(([, row]) => !Number.isFinite(row[i])))
-    const value = values.find(([, row]) => !Number.isFinite(row[token]))?.[0]
+    const firstFault = faultOf(sequence, [...read, ['logprobs', await logprobs([sequence])]])
     await optimizer.clear()
     examined.push({
       ids: sequence.ids,
@@ -54,9 +53,24 @@ export async function examineTrajectories(
         if (error instanceof NotFiniteError) return NaN
         throw error
       }),
-      ...(token >= 0 && { firstFault: { place: sequence.trained[token]!, value: value as never } }),
+      ...(firstFault && { firstFault }),
     })
     await optimizer.clear()
   }
   return examined
+}
+
+/** The first token with a fault; of those, one that has it by itself before others. */
+function faultOf(
+  { trained }: TrainedSequence,
+  values: readonly (readonly [string, readonly number[]])[],
+): ExaminedTrajectory['firstFault'] {
+  const causes = values.filter(([value]) => CAUSES.includes(value))
+  for (const some of [causes, values]) {
+    for (const [token, place] of trained.entries()) {
+      const fault = some.find(([, row]) => !Number.isFinite(row[token]))
+      if (fault) return { place, value: fault[0] as NonNullable<ExaminedTrajectory['firstFault']>['value'] }
+    }
+  }
+  return undefined
 }

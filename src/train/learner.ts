@@ -37,7 +37,7 @@ export interface Learner {
    * may have several
    */
   step(groups: readonly Group[], learningRate: number): Promise<LearnerStep>
-  /** After a step that failed: each trajectory of its minibatch alone, with the weights before it. Empty where none did. */
+  /** After a step that failed: each trajectory of the batch alone, with the weights before it. Empty where none did. */
   examine(): Promise<ExaminedTrajectory[]>
   state(): LearnerState
   /** Takes on the counters of a saved state; whoever calls it then reads the values of `state().weights`. */

@@ -171,7 +171,7 @@ export async function createPolicyUpdater(
   const readLogprobs = (sequences: readonly TrainedSequence[], weights: ModelWeights): Promise<number[][]> =>
     readRows(sequences, microbatchTokens, async (inputs) => (await logprobsOf(inputs, weights)).logprobs)
 
-  let failed: { sequences: readonly TrainedSequence[]; rows: UpdateRows; places: readonly number[] } | undefined
+  let failed: { sequences: readonly TrainedSequence[]; rows: UpdateRows } | undefined
 
   return {
     optimizer,
@@ -226,7 +226,7 @@ export async function createPolicyUpdater(
           } catch (error) {
             await optimizer.clear()
             await critic?.clear()
-            failed = { sequences, rows, places }
+            failed = { sequences, rows }
             throw error
           }
         }
@@ -235,8 +235,8 @@ export async function createPolicyUpdater(
     },
     async examine() {
       if (!failed) return []
-      const { sequences, rows, places } = failed
-      return examineTrajectories(places, sequences, rows, {
+      const { sequences, rows } = failed
+      return examineTrajectories(sequences, rows, {
         logprobs: async (alone) => (await readLogprobs(alone, model))[0]!,
         loss: async (place) => (await accumulateMinibatch(sequences, [place], rows, undefined)).loss,
         optimizer,

@@ -8,6 +8,7 @@ import { loadModel } from '../language-model/local-model.js'
 import type { LocalModel } from '../language-model/local-model.js'
 import { anObject, parseOptions } from '../schema/parse-options.js'
 import { questionSchema } from '../schema/record-schemas.js'
+import { isCause } from './examine-trajectories.js'
 import type { ExaminedTrajectory } from './examine-trajectories.js'
 import { whenFree } from './exclusive.js'
 import type { Group, LearnerStep } from './learner.js'
@@ -51,9 +52,12 @@ export interface Replay extends FailedStep {
   error?: string
   /** What the step measured, where it goes through. */
   step?: LearnerStep
-  /** Where the step fails: each trajectory of the minibatch that fails, with the weights before it. */
+  /** Where the step fails: each trajectory that is learned from, alone, with the weights before that step. */
   trajectories: ReplayedTrajectory[]
-  /** The first token of the first trajectory that has one of which something is not finite. */
+  /**
+   * The first token, of the first trajectory that has one, of which something is not finite by itself; where there is none, of
+   * which something is that was computed from others, such as advantages.
+   */
   firstFault?: TokenFault & { trajectory: number }
 }
 
@@ -143,9 +147,8 @@ function report(
     const fault = firstFault && { ...firstFault, token: tokenizer.decode([ids[firstFault.place]!]) }
     return { trajectory, question, reward, ...values, ...(fault && { firstFault: fault }) }
   })
-  const first = trajectories
-    .sort((a, b) => a.trajectory - b.trajectory)
-    .find(({ firstFault }) => firstFault !== undefined)
+  const faulty = trajectories.filter(({ firstFault }) => firstFault !== undefined)
+  const first = faulty.find(({ firstFault }) => isCause(firstFault!)) ?? faulty[0]
   return {
     ...said,
     error: error.message,

@@ -103,10 +103,9 @@ describe.each<[string, Partial<TrainOptions>]>([
     cpSync(join(saveTo, 'replay'), copy, { recursive: true })
     const replayed = await replay(copy, { policy: await load() })
     expect(replayed).toMatchObject({ update: 2, error: expect.stringContaining('finite') as string })
-    expect(replayed.firstFault).toMatchObject({ trajectory: 3, value: 'oldLogprobs' })
+    expect(replayed.firstFault).toMatchObject({ trajectory: 3, value: 'oldLogprobs', token: 'n' })
     const failing = replayed.trajectories.filter(({ loss }) => !Number.isFinite(loss))
     expect(failing.map(({ trajectory }) => trajectory)).toContain(3)
-    expect(replayed.trajectories[replayed.trajectories.length - 1]!.firstFault!.token).toHaveLength(1)
 
     // The run itself is whole: what failed once may go well.
     const records = await run(await load(), { ...more, saveTo, resume: true })
