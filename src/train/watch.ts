@@ -14,7 +14,7 @@ interface Sign {
   before: (windows: readonly number[]) => number
   isBad: (now: number, before: number, last: UpdateRecord) => boolean
   /** Where bad begins. Default: halfway from before to now. */
-  limit?: number
+  limit?: (before: number) => number
   what: string
   remedy: string
 }
@@ -43,6 +43,7 @@ const SIGNS: Sign[] = [
     value: (record) => record.entropy,
     before: first,
     isBad: (now, before, { em }) => now < 0.1 * before && em < 0.5,
+    limit: (before) => 0.1 * before,
     what: 'the entropy fell, and the policy no longer tries anything else',
     remedy: `${SLOWER}, raise clipHigh or temperature`,
   },
@@ -51,7 +52,7 @@ const SIGNS: Sign[] = [
     value: (record) => record.zeroVarianceShare,
     before: first,
     isBad: (now, _, { em }) => now > 0.8 && em < 0.5,
-    limit: 0.8,
+    limit: () => 0.8,
     what: 'nearly all groups have equal rewards, and teach nothing',
     remedy: 'raise groupSize or samplingRounds, take easier questions, or a reward with more steps (F1 and format)',
   },
@@ -68,7 +69,7 @@ const SIGNS: Sign[] = [
     value: (record) => record.kl,
     before: first,
     isBad: (now) => now > 1,
-    limit: 1,
+    limit: () => 1,
     what: 'the policy runs away from its reference',
     remedy: SLOWER,
   },
@@ -127,8 +128,12 @@ function look(sign: Sign, records: readonly UpdateRecord[]): CollapseWarning | u
   const now = windows.at(-1)!
   const before = sign.before(windows.slice(0, -size))
   if (!sign.isBad(now, before, last)) return undefined
-  const { metric, what, remedy, limit = (now + before) / 2 } = sign
-  const since = sinceWhen(points, limit, now < limit)
+  const { metric, what, remedy } = sign
+  const limit = sign.limit?.(before) ?? (now + before) / 2
+  const isBeyond = (value: number): boolean => (now < limit ? value < limit : value > limit)
+  // The first bad value of the first of the bad windows that go on until now.
+  const begin = windows.findLastIndex((window) => !isBeyond(window)) + 1
+  const since = (points.slice(begin).find(({ value }) => isBeyond(value)) ?? points.at(-1)!).update
   const [was, is] = [before, now].map((value) => Number(value.toPrecision(3)))
   return {
     metric,
@@ -138,12 +143,6 @@ function look(sign: Sign, records: readonly UpdateRecord[]): CollapseWarning | u
     message: `${what}: ${metric} is ${is} in the last ${size} updates, was ${was}; since update ${since}`,
     remedy,
   }
-}
-
-/** The first of the last updates that lie beyond a value, on the side of now. */
-function sinceWhen(points: readonly { update: number; value: number }[], limit: number, below: boolean): number {
-  const good = points.findLastIndex(({ value }) => (below ? value > limit : value < limit))
-  return points[Math.min(good + 1, points.length - 1)]!.update
 }
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
