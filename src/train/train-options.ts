@@ -105,11 +105,6 @@ export type CheckedOptions = Omit<RunConfig, 'microbatchTokens'> &
     >
   >
 
-const aQuestion = z.custom<Question>(
-  (value) => questionSchema.safeParse(value).success,
-  'must be a question with id, dataset, question and goldAnswers',
-)
-
 const saveEverySchema: z.ZodType<SaveEvery> = z.union(
   [z.strictObject({ minutes: z.number().min(0) }), z.strictObject({ updates: z.int().min(1) })],
   'must be { minutes: 0 or more } or { updates: 1 or more }',
@@ -123,7 +118,7 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
         ...runConfigShape(algorithm),
         policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
         searchEngine: anObject<SearchEngine>('a search engine', ['search']),
-        questions: z.array(aQuestion).min(1),
+        questions: z.array(questionSchema).min(1),
         protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
         reward: reward.default({ f1: 1 }),
         onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
@@ -152,6 +147,10 @@ export function parseTrainOptions(options: TrainOptions): CheckedOptions {
   const { algorithm, reward } = (options as Partial<TrainOptions> | undefined) ?? {}
   const rewardSchema = typeof reward === 'function' ? aFunction<Reward>() : rewardWeightsSchema
   const checked = parseOptions('train', schema(algorithm, rewardSchema), options)
-  // What is saved and compared is plain data.
-  return { ...checked, curriculum: plainCurriculum(checked.curriculum, checked.updates) }
+  // Questions are handed on as they are; what is saved and compared is plain data.
+  return {
+    ...checked,
+    questions: [...options.questions],
+    curriculum: plainCurriculum(checked.curriculum, checked.updates),
+  }
 }

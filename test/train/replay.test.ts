@@ -155,6 +155,34 @@ test('a weight that is not finite, in the first update of a real policy: the run
   expect(firstFault).toMatchObject({ trajectory: 0, value: 'logprobs' })
 }, 120_000)
 
+test('with a full disk, both faults are said, and weights and folder are as before the batch', async () => {
+  const saveTo = join(folder, 'full')
+  const policy = await load()
+  let rollouts = 0
+  let before: Float32Array[] = []
+  const full = {
+    ...withLogprob(policy, () => ++rollouts === 8, NaN),
+    save: (...args: Parameters<LocalModel['save']>) =>
+      rollouts < 8
+        ? policy.save(...args)
+        : Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })),
+  }
+  const ended = run(full, {
+    saveTo,
+    saveEvery: { updates: 1 },
+    onUpdate: async () => {
+      before = await allWeights(policy)
+      return undefined
+    },
+  })
+  await expect(ended).rejects.toThrow(
+    /ended by an error \(policy update: the loss must be finite.*no space left on the disk.*has the run as it was after update 1/,
+  )
+  expect(await allWeights(policy)).toEqual(before)
+  expect(readFileSync(join(saveTo, 'updates.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1)
+  expect(existsSync(join(saveTo, 'replay'))).toBe(false)
+})
+
 test('a folder without a batch is refused, with the remedy', async () => {
   await expect(replay(folder)).rejects.toThrow(
     `replay: ${folder} must hold a batch that ended a run (replay/step.json), and holds none`,
