@@ -53,11 +53,8 @@ export function trainingView(text: string, share: number | undefined, records: r
       if (isStatic) {
         const lines = warnings.map((warning, i) => warningLine(warning, HEIGHT + LINE * (i + 1)))
         const height = HEIGHT + (lines.length > 0 ? LINE * (lines.length + 0.5) : 0)
-        const all = html`<svg
-          xmlns="http://www.w3.org/2000/svg"
-          width="${WIDTH * pictures.length}"
-          height="${height}"
-        >
+        const width = WIDTH * pictures.length
+        const all = html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
           ${pictures}${lines}
         </svg>`
         return { 'image/png': Buffer.from(await svgToPng(String(all))).toString('base64') }

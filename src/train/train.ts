@@ -112,12 +112,8 @@ async function runUpdates(
         progress.saves = true
         const learningRate = learningRateAt(config, update) * rollbackFactor(records)
         const step = await learn(learner, policy, config, groups, learningRate).catch((error: unknown) => {
-          if (error instanceof NotFiniteError) {
+          if (error instanceof NotFiniteError)
             failed = { groups, step: { update: update + 1, learningRate, message: error.message } }
-            error.message += folder
-              ? `. The batch is kept in ${folder.folder}: zs.replay says which trajectory and token it comes from`
-              : '. With saveTo the batch would be kept for zs.replay'
-          }
           throw error
         })
         const learned = lap()
@@ -149,7 +145,7 @@ async function runUpdates(
       }
     } catch (error) {
       await saver?.atEnd(records.length, error, failed !== undefined)
-      throw error
+      throw failed ? withReplay(error as Error, folder?.folder) : error
     }
     await saver?.atEnd(records.length)
     if (paused !== undefined && !signal?.aborted) throw new TrainingStopped(progress, options, paused)
@@ -163,6 +159,14 @@ async function runUpdates(
 const noteOf = ({ reward, em, warnings = [] }: UpdateRecord): string =>
   `reward ${reward.toFixed(3)}, EM ${em.toFixed(3)}` +
   (warnings.length > 0 ? `, warning of ${warnings.map(({ metric }) => metric).join(', ')}` : '')
+
+const withReplay = (error: Error, folder: string | undefined): Error =>
+  new Error(
+    folder === undefined
+      ? `${error.message}. With saveTo the batch would be kept for zs.replay`
+      : `${error.message}. The batch is kept: zs.replay('${folder}') says which trajectory and token it comes from`,
+    { cause: error },
+  )
 
 /** A batch whose step failed. */
 interface FailedBatch {

@@ -176,7 +176,7 @@ test('with a full disk, both faults are said, and weights and folder are as befo
     },
   })
   await expect(ended).rejects.toThrow(
-    /ended by an error \(policy update: the loss must be finite.*no space left on the disk.*has the run as it was after update 1/,
+    /ended by an error \(policy update: the loss must be finite(?!.*zs\.replay).*no space left on the disk.*has the run as it was after update 1/,
   )
   expect(await allWeights(policy)).toEqual(before)
   expect(readFileSync(join(saveTo, 'updates.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1)
