@@ -1,5 +1,5 @@
-// The early warning, on records of real runs of the mini world and on runs that are made up from them. Both were recorded with
-// 16 questions (8) and 6 trajectories (4) an update; the run that collapsed had 50 times the learning rate, and no KL.
+// The early warning, on records of real runs of the mini world and on runs that are made up from them. The healthy ones are
+// those of `npm run mini:learn`, under three algorithms; those that collapsed had 50 and 10 times the learning rate, and no KL.
 import fc from 'fast-check'
 import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
@@ -10,16 +10,27 @@ import { collapseWarnings, liveRecords, newWarnings } from '../../src/train/watc
 
 const recorded = (name: string): Promise<UpdateRecord[]> =>
   readJsonl(join(import.meta.dirname, `recorded-${name}.jsonl`), updateRecordSchema)
-const healthy = await recorded('healthy')
+const healthy = await recorded('healthy-grpo')
 const collapsed = await recorded('collapsed')
 
 /** What is warned of after each update. */
 const signs = (records: readonly UpdateRecord[]): string[][] =>
   records.map((_, i) => collapseWarnings(records.slice(0, i + 1)).map(({ metric }) => metric))
 
-test('a healthy run gives no warning in any of its updates', () => {
-  expect(healthy.length).toBeGreaterThan(12)
-  expect(signs(healthy).flat()).toEqual([])
+test.each(['healthy-grpo', 'healthy-ppo', 'healthy-reinforce++'])('%s gives no warning in any update', async (name) => {
+  const records = await recorded(name)
+  expect(records.length).toBeGreaterThan(11)
+  expect(signs(records).flat()).toEqual([])
+})
+
+test('a run with ten times the learning rate is warned of as its answers end, and its likelihood when that drifts', async () => {
+  const records = await recorded('collapsed-slowly')
+  const all = signs(records)
+  expect(all.slice(0, 3).flat()).toEqual([])
+  for (const metrics of all.slice(3)) expect(metrics).toEqual(expect.arrayContaining(['answered', 'zeroVarianceShare']))
+  expect(all[3]).toContain('entropy')
+  expect(all[5]).toContain('correctLogprobMean')
+  expect(collapseWarnings(records).find(({ metric }) => metric === 'answered')!.since).toBe(3)
 })
 
 test('a run with 50 times the learning rate is warned of after its fourth update', () => {
