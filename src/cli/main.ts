@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
+import { runsCommand } from './runs.js'
 import type { ScoreOptions } from './score.js'
 
 interface PlaceOptions {
@@ -52,6 +53,8 @@ program
     const { score } = await import('./score.js')
     console.log(await score(path, options))
   })
+
+program.addCommand(runsCommand())
 
 try {
   await program.parseAsync()

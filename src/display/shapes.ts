@@ -3,6 +3,7 @@ import type { Figure } from '../plot/figure.js'
 import type { Document } from '../schema/document.js'
 import type { Forecast } from '../schema/forecast.js'
 import type { Question } from '../schema/question.js'
+import type { RunDifference } from '../schema/run-summary.js'
 import type { Score } from '../schema/score.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
@@ -131,6 +132,18 @@ const SHAPES: Shape[] = [
     is: (value) =>
       hasFields(value, { onlyFirst: 'present', onlySecond: 'present', difference: 'present', pValue: 'present' }),
     ...fromRow((comparison: object) => ({ ...comparison })),
+  }),
+  shape({
+    plural: 'differences of runs',
+    is: (value) =>
+      hasFields(value, { conclusion: 'string', identical: 'present', compared: 'present', settings: 'strings' }),
+    ...fromRow(({ conclusion, compared, settings, record, trajectory }: RunDifference) => ({
+      conclusion,
+      'updates compared': compared,
+      'settings that differ': settings.join(', '),
+      'first record': record,
+      'first trajectory': trajectory,
+    })),
   }),
   shape({
     plural: 'figures',

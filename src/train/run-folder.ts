@@ -1,10 +1,9 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { fromJson, toJson } from '../file/any-json.js'
-import type { Json } from '../file/any-json.js'
-import { linkTree } from '../file/link-tree.js'
+import { toJson } from '../file/any-json.js'
 import { readJsonl, writeJsonl } from '../file/jsonl.js'
+import { linkTree } from '../file/link-tree.js'
+import { writeFileWhole } from '../file/whole-file.js'
 import { errorMessage } from '../file/write-error.js'
 import { openFolder } from '../file/write-folder.js'
 import type { FolderKind, FolderWriter } from '../file/write-folder.js'
@@ -17,33 +16,31 @@ import { expectedShapes } from '../model/weight-names.js'
 import { setWeight } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import type { LocalModel } from '../language-model/local-model.js'
-import { updateRecordSchema } from '../schema/record-schemas.js'
+import type { BestUpdate, RunSession } from '../schema/run-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Learner } from './learner.js'
 import { modelWeights } from './loss-function.js'
+import { FILES, PREVIOUS, readRunFile, recordLine } from './run-file.js'
+import type { RunFile, RunModel } from './run-file.js'
 import { checkResumable } from './run-manifest.js'
 import type { RunManifest } from './run-manifest.js'
 
 /**
  * A training run on disk, enough to go on with it as if it had never stopped:
- * `policy/` is a model folder that transformers loads, or the folder of its adapter that PEFT loads, `updates.jsonl` has the records, `run.json` the manifest and the
- * learner's counters, and one safetensors file each the rest of its state (`reference`, `optimizer`). `previous/` is the
- * same of the save before.
+ * `policy/` is a model folder that transformers loads, or the folder of its adapter that PEFT loads, `updates.jsonl` has the
+ * records, `run.json` what it is (`RunFile`), and one safetensors file each the rest of its state (`reference`,
+ * `optimizer`). `best/` is the policy of the best update, where the run keeps it. `previous/` is the same of the save before.
+ * `trajectories/` and `tensorboard/` (run-outputs.ts) are of the run, not of one save.
  */
 export interface SavedRun {
   manifest: RunManifest
   records: UpdateRecord[]
+  model: RunModel | undefined
+  sessions: RunSession[]
+  best: BestUpdate | undefined
+  fault: string | undefined
 }
 
-interface RunFile {
-  manifest: Record<string, unknown>
-  counters: Record<string, number>
-  /** Number of updates made: as many lines have the records. */
-  updates: number
-}
-
-const FILES = { run: 'run.json', records: 'updates.jsonl', policy: 'policy' }
-const PREVIOUS = 'previous'
 const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
 const KIND: FolderKind = {
@@ -66,33 +63,58 @@ export const openRunFolder = (
 
 /**
  * Writes the run; what was in the folder before stays whole, and then becomes its `previous`.
- * @param more Adds what else is to be in the folder.
+ * @param best The folder of the best policy; `policy` where it is the policy as it is now.
+ * @param fill Adds what else is to be in the folder, before it takes its place.
  */
 export async function saveRun(
   folder: FolderWriter,
   policy: LocalModel,
   learner: Learner,
   run: SavedRun,
-  more?: (aside: string) => Promise<void>,
+  best: string | undefined,
+  fill: (aside: string) => Promise<void>,
 ): Promise<void> {
-  const { manifest, records } = run
   const { weights, counters } = learner.state()
   await folder.write(async (aside) => {
     await policy.save(join(aside, FILES.policy))
+    if (best !== undefined) await linkTree(best === FILES.policy ? join(aside, best) : best, join(aside, FILES.best))
     for (const [name, variables] of Object.entries(weights)) await writeWeightFile(stateFile(aside, name), variables)
-    await writeJsonl(join(aside, FILES.records), records.map(toJson))
-    const file: RunFile = { manifest: { ...manifest }, counters, updates: records.length }
-    await writeFile(join(aside, FILES.run), `${JSON.stringify(file, null, 2)}\n`)
-    await more?.(aside)
+    await writeJsonl(join(aside, FILES.records), run.records.map(toJson))
+    await writeFile(join(aside, FILES.run), runFileText(run, counters))
+    await fill(aside)
   })
 }
 
 /** Puts a saved run into a further folder as well: its files have second names there. */
 export async function linkRun(from: string, to: string): Promise<void> {
-  const names = (await readdir(from)).filter(
-    (name) => Object.values(FILES).includes(name) || name.endsWith('.safetensors'),
-  )
+  const state: string[] = [FILES.run, FILES.records, FILES.policy]
+  const names = (await readdir(from)).filter((name) => state.includes(name) || name.endsWith('.safetensors'))
   for (const name of names) await linkTree(join(from, name), join(to, name))
+}
+
+/** Notes the error that ended a run which has been saved already. */
+export async function noteFault(folder: FolderWriter, learner: Learner, run: SavedRun): Promise<void> {
+  await writeFileWhole(join(folder.folder, FILES.run), runFileText(run, learner.state().counters))
+}
+
+function runFileText(run: SavedRun, counters: Record<string, number>): string {
+  const { manifest, records, model, sessions, best, fault } = run
+  const file: RunFile = {
+    manifest: { ...manifest },
+    counters,
+    updates: records.length,
+    ...(model && { model }),
+    sessions,
+    ...(best && { best }),
+    ...(fault !== undefined && { fault }),
+  }
+  return `${JSON.stringify(file, null, 2)}\n`
+}
+
+/** A run that is gone on with. */
+export interface ResumedRun extends Pick<SavedRun, 'records' | 'model' | 'sessions' | 'best'> {
+  /** The folder of its best policy. */
+  bestFolder: string
 }
 
 /**
@@ -107,12 +129,14 @@ export async function resumeRun(
   learner: Learner,
   manifest: RunManifest,
   allowed: readonly (keyof RunManifest)[],
-): Promise<UpdateRecord[]> {
+): Promise<ResumedRun> {
   const generation = await newestWhole(folder, policy, learner)
-  const { file, records } = generation
+  const { place, file, records } = generation
   checkResumable(folder, file.manifest, manifest, allowed, records.length)
   await readWeights(generation, policy, learner)
-  return records
+  const bestFolder = join(place, FILES.best)
+  const { model, sessions } = file
+  return { records, model, sessions, best: await wholeBest(bestFolder, file.best, policy), bestFolder }
 }
 
 /**
@@ -131,14 +155,33 @@ async function readWeights({ place, saved }: Generation, policy: LocalModel, lea
   for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
 }
 
+/** The best update, if its policy is there and whole. */
+async function wholeBest(
+  folder: string,
+  best: BestUpdate | undefined,
+  policy: LocalModel,
+): Promise<BestUpdate | undefined> {
+  if (!best) return undefined
+  try {
+    await readPolicy(folder, policy)
+    return best
+  } catch (error) {
+    console.warn(
+      `train: the best policy, of update ${best.update}, is damaged (${errorMessage(error)}); the best of the updates ` +
+        'to come takes its place',
+    )
+    return undefined
+  }
+}
+
 /** The settings that a saved run was made with. */
 export const savedManifest = async (folder: string): Promise<Record<string, unknown>> =>
-  (await readRunFile(folder)).manifest
+  (await runFileOf(folder)).manifest
 
 /** The number of ids of a microbatch that a saved run was made with. */
 export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {
   // What is damaged or absent is said by `resumeRun`.
-  const file = await readRunFile(folder).catch(() => readRunFile(join(folder, PREVIOUS)).catch(() => undefined))
+  const file = await runFileOf(folder).catch(() => runFileOf(join(folder, PREVIOUS)).catch(() => undefined))
   const tokens = file?.manifest['microbatchTokens']
   return typeof tokens === 'number' ? tokens : undefined
 }
@@ -173,7 +216,7 @@ async function newestWhole(folder: string, policy: LocalModel, learner: Learner)
 
 /** Reads all but the weights, whose files are checked: no value of a damaged save may reach policy or learner. */
 async function readGeneration(place: string, policy: LocalModel, learner: Learner): Promise<Generation> {
-  const file = await readRunFile(place)
+  const file = await runFileOf(place)
   const records = await readJsonl(join(place, FILES.records), recordLine, 'updates')
   if (records.length !== file.updates) {
     throw new Error(
@@ -208,35 +251,14 @@ function checkModel(folder: string, saved: SavedPolicy, weights: Weights): void 
   )
 }
 
-const recordLine = z
-  .unknown()
-  .transform((line) => fromJson(line as Json))
-  .pipe(updateRecordSchema)
-
-async function readRunFile(folder: string): Promise<RunFile> {
-  const path = join(folder, FILES.run)
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+async function runFileOf(folder: string): Promise<RunFile> {
+  const file = await readRunFile(folder).catch((error: unknown) => {
     throw new Error(`train: there is no run to resume in ${folder}; leave \`resume\` out to begin one`, {
       cause: error,
     })
   })
-  const result = runFileSchema.safeParse(jsonOf(text))
-  if (result.success) return result.data
+  if (file) return file
   throw new Error(
-    `train: ${path} is damaged, or of another version; \`overwrite: true\` instead of \`resume\` begins anew`,
+    `train: ${join(folder, FILES.run)} is damaged, or of another version; \`overwrite: true\` instead of \`resume\` begins anew`,
   )
-}
-
-const runFileSchema: z.ZodType<RunFile> = z.object({
-  manifest: z.record(z.string(), z.unknown()),
-  counters: z.record(z.string(), z.number()),
-  updates: z.int().min(0),
-})
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -17,16 +17,17 @@ export interface RunSaver {
    * To be called after each update; saves the run where it is time. Where it cannot, this is said once, the run goes on,
    * and it is tried again when it is time again.
    * @param updates Number of updates made.
-   * @param now True where it is to be saved in any case.
+   * @param now Saves it whether it is time or not. Default false.
    */
   afterUpdate(updates: number, now?: boolean): Promise<void>
   /**
    * Saves what has not been saved yet.
    * @param fault The error that ended the run, if one did: nothing is to hide it.
    * @param more True where there is more to save than updates.
+   * @returns false where all was saved before
    * @throws {Error} where it cannot, saying where the run is then
    */
-  atEnd(updates: number, fault?: unknown, more?: boolean): Promise<void>
+  atEnd(updates: number, fault?: unknown, more?: boolean): Promise<boolean>
 }
 
 /**
@@ -53,11 +54,10 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
   return {
     async afterUpdate(updates, now = false) {
       const due =
-        now ||
-        ('updates' in every
+        'updates' in every
           ? updates - tried.updates >= every.updates
-          : performance.now() - tried.at >= every.minutes * 60_000)
-      if (!due) return
+          : performance.now() - tried.at >= every.minutes * 60_000
+      if (!due && !now) return
       try {
         await write(updates)
       } catch (error) {
@@ -70,9 +70,10 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
       }
     },
     async atEnd(updates, fault, more = false) {
-      if (updates === saved && !more) return
+      if (updates === saved && !more) return false
       try {
         await write(updates)
+        return true
       } catch (error) {
         const before = fault === undefined ? 'the run' : `the run ended by an error (${errorMessage(fault)}), and it`
         throw new Error(

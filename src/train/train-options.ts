@@ -16,6 +16,7 @@ import { plainCurriculum } from '../simulator/curriculum.js'
 import { runConfigShape, wholeConfig } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 import type { SaveEvery } from './run-saver.js'
+import type { TrajectoryFormat } from './trajectory-files.js'
 
 /** Settings that have no default. */
 type Needed = 'algorithm' | 'updates' | 'curriculum'
@@ -58,6 +59,23 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
    */
   saveEvery?: SaveEvery
   /**
+   * Keeps every trajectory in the folder `trajectories` of the run, one file for each update, with its reward: lines of JSON,
+   * or Parquet. `zs.readTrajectories` reads one update, pandas and DuckDB read all files together. Default: none are kept.
+   */
+  trajectories?: TrajectoryFormat
+  /**
+   * Keeps the policy of the best update in the folder `best` of the run, a model folder as `policy` is. The best is the one
+   * with the highest value of this name: in what `onUpdate` returned, such as `'validationEm'`, else a field of its record or one
+   * of its `measures`. Records measure their rollouts before the optimizer step, `onUpdate` sees the policy after it. The run is
+   * saved whenever an update is better. Default: only the last policy is kept.
+   */
+  keepBest?: string
+  /**
+   * Writes each update's numbers to an event file in the folder `tensorboard` of the run, which
+   * `tensorboard --logdir runs` shows while the run goes on. Default false.
+   */
+  tensorBoard?: boolean
+  /**
    * Goes on with the run in `saveTo` as it was last saved, as if it had never stopped. Settings and inputs must be the same; `updates` may be
    * another number where no schedule depends on it so far. Default false.
    */
@@ -89,13 +107,25 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 
 /** Options with their defaults. */
 export type CheckedOptions = Omit<RunConfig, 'microbatchTokens'> &
-  Pick<TrainOptions, 'microbatchTokens' | 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
+  Pick<
+    TrainOptions,
+    | 'microbatchTokens'
+    | 'policy'
+    | 'searchEngine'
+    | 'questions'
+    | 'onUpdate'
+    | 'saveTo'
+    | 'signal'
+    | 'trajectories'
+    | 'keepBest'
+  > &
   Required<
     Pick<
       TrainOptions,
       | 'protocol'
       | 'reward'
       | 'saveEvery'
+      | 'tensorBoard'
       | 'resume'
       | 'overwrite'
       | 'allowChanges'
@@ -124,6 +154,9 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
         onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
         saveTo: z.string().min(1).exactOptional(),
         saveEvery: saveEverySchema.default({ minutes: 2 }),
+        trajectories: z.enum(['jsonl', 'parquet']).exactOptional(),
+        keepBest: z.string().min(1).exactOptional(),
+        tensorBoard: z.boolean().default(false),
         resume: z.boolean().default(false),
         overwrite: z.boolean().default(false),
         allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
@@ -136,6 +169,14 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
         path: ['saveTo'],
         error: 'must name the folder of the run to resume',
       })
+      .refine(
+        ({ trajectories, keepBest, tensorBoard, saveTo }) =>
+          saveTo !== undefined || !(trajectories || keepBest || tensorBoard),
+        {
+          path: ['saveTo'],
+          error: 'must name a folder for what trajectories, keepBest and tensorBoard keep',
+        },
+      )
       .refine(({ onCollapse, saveTo }) => onCollapse !== 'rollback' || saveTo !== undefined, {
         path: ['saveTo'],
         error: "must name a folder for the checkpoints of onCollapse: 'rollback'",

@@ -24,9 +24,9 @@ import type { FailedStep } from './replay.js'
 import { rollbackFactor } from './rollback.js'
 import { createLearner, runConfigOf } from './run-config.js'
 import type { RunConfig } from './run-config.js'
-import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
+import { openRunFolder, resumeRun, savedMicrobatchTokens } from './run-folder.js'
+import { openRunKeeper } from './run-keeper.js'
 import { runManifest } from './run-manifest.js'
-import { createRunSaver } from './run-saver.js'
 import { rememberBatch } from './undo.js'
 import { TrainingStopped } from './training-stopped.js'
 import type { Progress } from './training-stopped.js'
@@ -83,22 +83,23 @@ async function runUpdates(
   const learner = await createLearner(policy, config)
   const memory = watchMemory()
   try {
-    const records = options.resume
+    const resumed = options.resume
       ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
-      : []
+      : undefined
+    const records = resumed?.records ?? []
     const onCollapse = collapseResponse(options, folder?.folder, learner)
     report(records.length, { doneBefore: records.length, results: records })
     let failed: FailedBatch | undefined
-    const save = (): Promise<void> =>
-      saveRun(folder!, policy, learner, { manifest, records }, async (aside) => {
-        if (failed) await keepReplay(aside, failed.step, failed.groups)
-        await onCollapse.keep(aside, records)
-      })
-    const saver = folder && createRunSaver(folder.folder, options.saveEvery, records.length, save)
+    const whenSaved = async (aside: string): Promise<void> => {
+      if (failed) await keepReplay(aside, failed.step, failed.groups)
+      await onCollapse.keep(aside, records)
+    }
+    const parts = { policy, learner, manifest, records, whenSaved }
+    const keeper = folder && (await openRunKeeper(folder, options, parts, resumed))
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, updates)
     for (const { groups = questionsPerUpdate } of records) for (let drawn = 0; drawn < groups; drawn++) draw()
-    if (records.length === 0 && onCollapse.isDue(records)) await save()
+    if (records.length === 0 && onCollapse.isDue(records)) await keeper?.save()
     let paused: string | undefined
     try {
       for (let update = records.length; update < updates && !signal?.aborted; update++) {
@@ -130,6 +131,7 @@ async function runUpdates(
           residentBytes: memory.peak(),
         }
         records.push(record)
+        keeper?.played(update + 1, trajectories, groups)
         const warnings = collapseWarnings(records)
         if (warnings.length > 0) record.warnings = warnings
         report(records.length, {
@@ -140,14 +142,14 @@ async function runUpdates(
         const metrics = recordedMetrics(await options.onUpdate?.(structuredClone(record), trajectories), update + 1)
         if (metrics) record.metrics = metrics
         if (update + 1 < updates) paused = await onCollapse.afterUpdate(records)
-        await saver?.afterUpdate(records.length, onCollapse.isDue(records))
+        await keeper?.afterUpdate(onCollapse.isDue(records))
         if (paused !== undefined) break
       }
     } catch (error) {
-      await saver?.atEnd(records.length, error, failed !== undefined)
+      await keeper?.atEnd(error, failed !== undefined)
       throw failed ? withReplay(error as Error, folder?.folder) : error
     }
-    await saver?.atEnd(records.length)
+    await keeper?.atEnd()
     if (paused !== undefined && !signal?.aborted) throw new TrainingStopped(progress, options, paused)
     return records
   } finally {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
@@ -77,13 +77,34 @@ export function startTrainee(
   return { child, ended }
 }
 
-const STATE = ['run.json', 'reference.safetensors', 'optimizer.safetensors', join('policy', 'model.safetensors')]
+const STATE = [
+  'reference.safetensors',
+  'optimizer.safetensors',
+  join('policy', 'model.safetensors'),
+  join('best', 'model.safetensors'),
+]
 
-/** The state of a saved run, byte by byte, and its records without what a clock says. */
-export function runIn(folder: string): { state: string[]; records: UpdateRecord[] } {
+/** The state of a saved run and its trajectories, byte by byte, and what it measured without what a clock says. */
+export function runIn(folder: string): {
+  state: string[]
+  trajectories: [name: string, content: string][]
+  run: object
+  records: UpdateRecord[]
+} {
+  const content = (...path: string[]): string => readFileSync(join(folder, ...path)).toString('base64')
   const lines = readFileSync(join(folder, 'updates.jsonl'), 'utf8').trim().split('\n')
+  const { sessions: _, ...run } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as { sessions: unknown }
   return {
-    state: STATE.map((name) => readFileSync(join(folder, name)).toString('base64')),
+    state: STATE.map((name) => content(name)),
+    trajectories: readdirSync(join(folder, 'trajectories')).map((name) => [name, content('trajectories', name)]),
+    run,
     records: untimed(lines.map((line) => JSON.parse(line) as UpdateRecord)) as UpdateRecord[],
   }
+}
+
+/** The path of the one event file that a run has. */
+export function eventFileIn(folder: string): string {
+  const names = existsSync(join(folder, 'tensorboard')) ? readdirSync(join(folder, 'tensorboard')) : []
+  if (names.length !== 1) throw new Error(`${folder} has ${names.length} event files: ${names.join(', ')}`)
+  return join(folder, 'tensorboard', names[0]!)
 }
