@@ -1,7 +1,7 @@
-import type { Optimizer } from './optimizer.js'
+import type { Sequence } from './microbatch.js'
 import { NotFiniteError } from './not-finite.js'
+import type { Optimizer } from './optimizer.js'
 import type { TokenRows } from './target-rows.js'
-import type { TrainedSequence } from './trained-batch.js'
 
 /** What one trajectory of a batch gives alone. */
 export interface ExaminedTrajectory {
@@ -22,9 +22,9 @@ export interface ExaminedTrajectory {
 
 /** How a step computes with one trajectory. */
 interface Step {
-  logprobs(alone: readonly TrainedSequence[]): Promise<readonly number[]>
+  logprobs: (alone: Sequence) => Promise<readonly number[]>
   /** Adds the gradient of the trajectory at a place, and gives its loss. */
-  loss(place: number): Promise<number>
+  loss: (place: number) => Promise<number>
   optimizer: Pick<Optimizer, 'check' | 'clear'>
 }
 
@@ -36,7 +36,7 @@ export const isCause = ({ value }: NonNullable<ExaminedTrajectory['firstFault']>
 
 /** @param rows What the step read of each policy token, by name. */
 export async function examineTrajectories(
-  sequences: readonly TrainedSequence[],
+  sequences: readonly Sequence[],
   rows: Partial<Record<NonNullable<ExaminedTrajectory['firstFault']>['value'], TokenRows>>,
   { logprobs, loss, optimizer }: Step,
 ): Promise<ExaminedTrajectory[]> {
@@ -44,7 +44,7 @@ export async function examineTrajectories(
   for (const [place, sequence] of sequences.entries()) {
     if (sequence.trained.length === 0) continue
     const read = Object.entries(rows).map(([value, row]) => [value, row[place]!] as const)
-    const firstFault = faultOf(sequence, [...read, ['logprobs', await logprobs([sequence])]])
+    const firstFault = faultOf(sequence, [...read, ['logprobs', await logprobs(sequence)]])
     await optimizer.clear()
     examined.push({
       ids: sequence.ids,
@@ -62,7 +62,7 @@ export async function examineTrajectories(
 
 /** The first token with a fault; of those, one that has it by itself before others. */
 function faultOf(
-  { trained }: TrainedSequence,
+  { trained }: Sequence,
   values: readonly (readonly [string, readonly number[]])[],
 ): ExaminedTrajectory['firstFault'] {
   const causes = values.filter(([value]) => CAUSES.includes(value))

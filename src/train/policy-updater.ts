@@ -14,6 +14,7 @@ import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-functio
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
 import { memoryGuard } from './memory-model.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
+import type { Sequence } from './microbatch.js'
 import { minibatches } from './minibatches.js'
 import { NotFiniteError } from './not-finite.js'
 import { createOptimizer } from './optimizer.js'
@@ -168,7 +169,7 @@ export async function createPolicyUpdater(
     return sums
   }
 
-  const readLogprobs = (sequences: readonly TrainedSequence[], weights: ModelWeights): Promise<number[][]> =>
+  const readLogprobs = (sequences: readonly Sequence[], weights: ModelWeights): Promise<number[][]> =>
     readRows(sequences, microbatchTokens, async (inputs) => (await logprobsOf(inputs, weights)).logprobs)
 
   let failed: { sequences: readonly TrainedSequence[]; rows: UpdateRows } | undefined
@@ -237,7 +238,7 @@ export async function createPolicyUpdater(
       if (!failed) return []
       const { sequences, rows } = failed
       return examineTrajectories(sequences, rows, {
-        logprobs: async (alone) => (await readLogprobs(alone, model))[0]!,
+        logprobs: async (alone) => (await readLogprobs([alone], model))[0]!,
         loss: async (place) => (await accumulateMinibatch(sequences, [place], rows, undefined)).loss,
         optimizer,
       })

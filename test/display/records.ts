@@ -66,7 +66,14 @@ const update: Required<UpdateRecord> = {
   ...{ policyTokensPerTrajectory: 20, observationTokensPerTrajectory: 40, searchSeconds: 2, rewardSeconds: 0.1 },
   ...{ tokensPerSecond: 120, residentBytes: 5e8 },
   warnings: [
-    { metric: 'answered', since: 1, now: 0.2, before: 0.9, message: 'fewer answers', remedy: 'lower the learning rate' },
+    {
+      metric: 'answered',
+      since: 1,
+      now: 0.2,
+      before: 0.9,
+      message: 'fewer answers',
+      remedy: 'lower the learning rate',
+    },
   ],
 }
 

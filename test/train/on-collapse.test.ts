@@ -68,8 +68,8 @@ test('warn: each sign is said once, is in the records as long as it lasts, and c
     before: 1,
     message: expect.stringMatching(
       /^fewer trajectories give an answer: answered is 0\.667 in the last 3 updates, was 1;/,
-    ),
-    remedy: expect.stringContaining('learningRate'),
+    ) as string,
+    remedy: expect.stringContaining('learningRate') as string,
   })
   expect(texts.filter((text) => text.includes('answered is'))).toHaveLength(1)
 })
