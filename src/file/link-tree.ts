@@ -1,15 +1,16 @@
-import { copyFile, link, mkdir, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, link, mkdir, readdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 /**
- * A second folder with the same files, which take no further space on the disk: for files that are only ever replaced, never
- * changed. Where the disk has no such links, they are copied.
+ * A second name for a file, or for all files of a folder, that takes no place on the disk; a copy where the disk has no such
+ * links. For files that are never changed, only replaced.
  */
 export async function linkTree(from: string, to: string): Promise<void> {
-  await mkdir(to)
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)]
-    if (entry.isDirectory()) await linkTree(source, target)
-    else await link(source, target).catch(() => copyFile(source, target))
+  if ((await stat(from)).isDirectory()) {
+    await mkdir(to, { recursive: true })
+    for (const name of await readdir(from)) await linkTree(join(from, name), join(to, name))
+    return
   }
+  await mkdir(dirname(to), { recursive: true })
+  await link(from, to).catch(() => cp(from, to))
 }

@@ -1,4 +1,5 @@
 import { table, type ColumnTable } from 'arquero'
+import type { UpdateRecord } from '../schema/update-record.js'
 import type { RunSession } from '../schema/run-summary.js'
 import { flatFields } from '../train/first-difference.js'
 import { readRun, shortNames, summarizeRuns } from '../train/read-run.js'
@@ -99,7 +100,8 @@ function originOf({ file }: ReadRun): Map<string, unknown> {
 }
 
 function resultsOf({ file, last, seconds }: ReadRun): Map<string, unknown> {
-  const { reward, em, answered, searchesPerQuestion, tokensPerTrajectory, kl, failed, metrics } = last
+  const { reward, em, answered, searchesPerQuestion, tokensPerTrajectory, kl, failed, metrics } =
+    last ?? ({} as Partial<UpdateRecord>)
   const results = { updates: file.updates, reward, em, answered, searchesPerQuestion, tokensPerTrajectory, kl, failed }
   const scalars = Object.entries(metrics ?? {}).filter(([, value]) => typeof value === 'number')
   return new Map<string, unknown>([

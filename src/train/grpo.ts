@@ -16,11 +16,17 @@ export interface GroupSettings {
   advantageScale?: 'group' | 'batch' | 'none'
   /** Leaves groups whose rewards are all equal out of the loss and its means. Default false; DAPO true. */
   dropEvenGroups?: boolean
+  /**
+   * Most rounds of rollouts of an update: groups whose rewards are all equal are replaced by those of further questions, until
+   * the batch is full (DAPO's dynamic sampling). Default 1, which replaces none; DAPO 10, as in verl's recipe.
+   */
+  samplingRounds?: number
 }
 
-const groupSettings = (scale: 'group' | 'none' = 'group', dropEvenGroups = false) => ({
+const groupSettings = (scale: 'group' | 'none' = 'group', dropEvenGroups = false, samplingRounds = 1) => ({
   advantageScale: z.enum(['group', 'batch', 'none']).default(scale),
   dropEvenGroups: z.boolean().default(dropEvenGroups),
+  samplingRounds: z.int().min(1).default(samplingRounds),
 })
 
 /** Group-relative policy optimization (arXiv 2402.03300). */
@@ -30,8 +36,8 @@ export const drGrpoSettings = {
   ...policySettings({ klCoef: 0, lossAggregation: 'constant' }),
   ...groupSettings('none'),
 }
-/** Decoupled clip and token mean (arXiv 2503.14476). Its overlong penalty is the part `length` of a reward. */
-export const dapoSettings = { ...policySettings({ klCoef: 0, clipHigh: 0.28 }), ...groupSettings('group', true) }
+/** Decoupled clip, token mean and dynamic sampling (arXiv 2503.14476). Its overlong penalty is the part `length` of a reward. */
+export const dapoSettings = { ...policySettings({ klCoef: 0, clipHigh: 0.28 }), ...groupSettings('group', true, 10) }
 /** One ratio for a sequence (arXiv 2507.18071). */
 export const gspoSettings = {
   ...policySettings({ klCoef: 0, ratio: 'sequence', lossAggregation: 'sequence', clip: 3e-4, clipHigh: 4e-4 }),

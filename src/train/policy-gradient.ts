@@ -108,6 +108,7 @@ export async function createPolicyGradient(
       await updater.restore(counters)
       shaping.restore(counters)
     },
+    examine: () => updater.examine(),
     dispose: () => updater.dispose(),
   }
 }

@@ -97,6 +97,7 @@ export async function createPpo(
       if (critic) critic.optimizer.steps = counters['criticOptimizerSteps']!
       shaping.restore(counters)
     },
+    examine: () => updater.examine(),
     dispose() {
       updater.dispose()
       critic?.dispose()

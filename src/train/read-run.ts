@@ -14,7 +14,8 @@ import type { RunFile } from './run-file.js'
 /** What a run's folder says of it; of a run under way, as it was last saved. */
 export interface ReadRun {
   file: RunFile
-  last: UpdateRecord
+  /** None before the first update. */
+  last: UpdateRecord | undefined
   seconds: number
   isRunning: boolean
 }
@@ -56,7 +57,7 @@ async function readOnce(folder: string, operation: string): Promise<ReadRun> {
     count++
     seconds += record.rolloutSeconds + record.updateSeconds + record.compileSeconds
   }
-  if (!last || count !== file.updates) {
+  if (count !== file.updates) {
     throw new Error(`${operation}: ${join(folder, FILES.records)} should have ${file.updates} records, has ${count}`)
   }
   return { file, last, seconds, isRunning: await isWritten(folder) }
@@ -105,8 +106,8 @@ function summaryOf(folder: string, { file, last, seconds, isRunning }: ReadRun):
     model: file.model?.name ?? null,
     updates: file.updates,
     planned: typeof planned === 'number' ? planned : null,
-    reward: last.reward,
-    em: last.em,
+    reward: last?.reward ?? null,
+    em: last?.em ?? null,
     best: file.best ?? null,
     seconds,
     seed: typeof seed === 'number' ? seed : null,

@@ -58,7 +58,7 @@ const sessionSchema: z.ZodType<RunSession> = z.object({
 const runFileSchema: z.ZodType<RunFile> = z.object({
   manifest: z.record(z.string(), z.unknown()),
   counters: z.record(z.string(), z.number()),
-  updates: z.int().min(1),
+  updates: z.int().min(0),
   // What another version wrote in another way is no reason to lose a run.
   model: z
     .object({ name: z.string(), digest: z.string() })

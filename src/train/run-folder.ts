@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toJson } from '../file/any-json.js'
 import { readJsonl, writeJsonl } from '../file/jsonl.js'
@@ -64,7 +64,7 @@ export const openRunFolder = (
 /**
  * Writes the run; what was in the folder before stays whole, and then becomes its `previous`.
  * @param best The folder of the best policy; `policy` where it is the policy as it is now.
- * @param fill Puts further things into the folder before it takes its place.
+ * @param fill Adds what else is to be in the folder, before it takes its place.
  */
 export async function saveRun(
   folder: FolderWriter,
@@ -80,9 +80,16 @@ export async function saveRun(
     if (best !== undefined) await linkTree(best === FILES.policy ? join(aside, best) : best, join(aside, FILES.best))
     for (const [name, variables] of Object.entries(weights)) await writeWeightFile(stateFile(aside, name), variables)
     await writeJsonl(join(aside, FILES.records), run.records.map(toJson))
-    await fill(aside)
     await writeFile(join(aside, FILES.run), runFileText(run, counters))
+    await fill(aside)
   })
+}
+
+/** Puts a saved run into a further folder as well: its files have second names there. */
+export async function linkRun(from: string, to: string): Promise<void> {
+  const state: string[] = [FILES.run, FILES.records, FILES.policy]
+  const names = (await readdir(from)).filter((name) => state.includes(name) || name.endsWith('.safetensors'))
+  for (const name of names) await linkTree(join(from, name), join(to, name))
 }
 
 /** Notes the error that ended a run which has been saved already. */
@@ -123,16 +130,29 @@ export async function resumeRun(
   manifest: RunManifest,
   allowed: readonly (keyof RunManifest)[],
 ): Promise<ResumedRun> {
-  const { place, file, records, saved } = await newestWhole(folder, policy, learner)
+  const generation = await newestWhole(folder, policy, learner)
+  const { place, file, records } = generation
   checkResumable(folder, file.manifest, manifest, allowed, records.length)
-  const { trainable } = modelWeights(policy)
-  checkModel(folder, saved, trainable)
-  for (const [name, variables] of Object.entries(learner.state().weights))
-    await readWeightFile(stateFile(place, name), variables)
-  for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
+  await readWeights(generation, policy, learner)
   const bestFolder = join(place, FILES.best)
   const { model, sessions } = file
   return { records, model, sessions, best: await wholeBest(bestFolder, file.best, policy), bestFolder }
+}
+
+/**
+ * Sets the policy and its learner to a saved run of this same run.
+ * @throws {Error} where it is damaged, or of another model
+ */
+export async function restoreRun(place: string, policy: LocalModel, learner: Learner): Promise<void> {
+  await readWeights(await readGeneration(place, policy, learner), policy, learner)
+}
+
+async function readWeights({ place, saved }: Generation, policy: LocalModel, learner: Learner): Promise<void> {
+  const { trainable } = modelWeights(policy)
+  checkModel(place, saved, trainable)
+  for (const [name, variables] of Object.entries(learner.state().weights))
+    await readWeightFile(stateFile(place, name), variables)
+  for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
 }
 
 /** The best update, if its policy is there and whole. */
@@ -153,6 +173,10 @@ async function wholeBest(
     return undefined
   }
 }
+
+/** The settings that a saved run was made with. */
+export const savedManifest = async (folder: string): Promise<Record<string, unknown>> =>
+  (await runFileOf(folder)).manifest
 
 /** The number of ids of a microbatch that a saved run was made with. */
 export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {

@@ -20,27 +20,39 @@ import { join } from 'node:path'
 export interface RunKeeper {
   /** To be called as soon as an update is learned from, before anybody else may change its trajectories. */
   played(update: number, trajectories: readonly Trajectory[], groups: readonly Group[]): void
-  /** To be called when the record of an update is complete. It throws nothing: what cannot be written is said. */
-  afterUpdate(): Promise<void>
+  /**
+   * To be called when the record of an update is complete. It throws nothing: what cannot be written is said.
+   * @param now Saves the run whether it is time or not.
+   */
+  afterUpdate(now: boolean): Promise<void>
+  /** Saves the run as it is, before its first update too. */
+  save(): Promise<void>
   /**
    * Saves what has not been saved yet.
    * @param fault The error that ended the run, if one did.
+   * @param more True where there is more to save than updates.
    * @throws {Error} where it cannot, saying where the run is then
    */
-  atEnd(fault?: unknown): Promise<void>
+  atEnd(fault?: unknown, more?: boolean): Promise<void>
 }
 
 /**
- * @param records Of the run; the caller adds to it.
+ * @param parts `records` of the run: the caller adds to them. `whenSaved` adds what else is to be in the folder.
  * @param resumed What the folder had of it.
  */
 export async function openRunKeeper(
   folder: FolderWriter,
   options: CheckedOptions,
-  parts: { policy: LocalModel; learner: Learner; manifest: RunManifest; records: UpdateRecord[] },
+  parts: {
+    policy: LocalModel
+    learner: Learner
+    manifest: RunManifest
+    records: UpdateRecord[]
+    whenSaved: (aside: string) => Promise<void>
+  },
   resumed: ResumedRun | undefined,
 ): Promise<RunKeeper> {
-  const { policy, learner, manifest, records } = parts
+  const { policy, learner, manifest, records, whenSaved } = parts
   const { keepBest } = options
   const session = await runSession(records.length)
   const run: SavedRun = {
@@ -58,11 +70,13 @@ export async function openRunKeeper(
   async function save(): Promise<void> {
     // A save has all that was written before it, so that a resumed run has no gaps.
     await outputs.write()
-    const better = betterUpdate(records.at(-1)!, keepBest, run.best)
+    const last = records.at(-1)
+    const better = last && betterUpdate(last, keepBest, run.best)
     const next = { ...run, best: better ?? run.best }
     const from = better ? FILES.policy : run.best && bestFolder
     await saveRun(folder, policy, learner, next, from, async (aside) => {
       if (isFirst) await outputs.fillFirst(aside, records)
+      await whenSaved(aside)
     })
     run.best = next.best
     bestFolder = join(folder.folder, FILES.best)
@@ -77,7 +91,8 @@ export async function openRunKeeper(
     played(update, trajectories, groups) {
       if (options.trajectories) outputs.addTrajectories(update, savedTrajectories(update, trajectories, groups))
     },
-    async afterUpdate() {
+    save,
+    async afterUpdate(now) {
       outputs.addRecord(records.at(-1)!)
       try {
         await outputs.write()
@@ -90,12 +105,12 @@ export async function openRunKeeper(
         }
         warned = true
       }
-      const now = outputs.waits || betterUpdate(records.at(-1)!, keepBest, run.best) !== undefined
-      await saver.afterUpdate(records.length, now)
+      const better = betterUpdate(records.at(-1)!, keepBest, run.best) !== undefined
+      await saver.afterUpdate(records.length, now || outputs.waits || better)
     },
-    async atEnd(fault) {
+    async atEnd(fault, more = false) {
       if (fault !== undefined) run.fault = errorMessage(fault).slice(0, LONGEST_FAULT)
-      const isSaved = await saver.atEnd(records.length, fault)
+      const isSaved = await saver.atEnd(records.length, fault, more)
       if (!isSaved && fault !== undefined && records.length > 0)
         await noteFault(folder, learner, run).catch(() => undefined)
       if (keepBest !== undefined && !run.best && records.length > 0) {

@@ -23,10 +23,11 @@ export interface RunSaver {
   /**
    * Saves what has not been saved yet.
    * @param fault The error that ended the run, if one did: nothing is to hide it.
+   * @param more True where there is more to save than updates.
    * @returns false where all was saved before
    * @throws {Error} where it cannot, saying where the run is then
    */
-  atEnd(updates: number, fault?: unknown): Promise<boolean>
+  atEnd(updates: number, fault?: unknown, more?: boolean): Promise<boolean>
 }
 
 /**
@@ -68,8 +69,8 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
         )
       }
     },
-    async atEnd(updates, fault) {
-      if (updates === saved) return false
+    async atEnd(updates, fault, more = false) {
+      if (updates === saved && !more) return false
       try {
         await write(updates)
         return true

@@ -21,6 +21,9 @@ import type { TrajectoryFormat } from './trajectory-files.js'
 /** Settings that have no default. */
 type Needed = 'algorithm' | 'updates' | 'curriculum'
 
+/** What a run does when a collapse seems to begin. */
+export type OnCollapse = 'warn' | 'pause' | 'rollback'
+
 /** Options of `train`: what a run is made of. Settings of `RunConfig` that have a default may be left out. */
 export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunConfig, Needed>> {
   /** Trained in place. */
@@ -85,6 +88,15 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
    * differs from that of a run that was never interrupted. Default none.
    */
   allowChanges?: readonly (keyof RunManifest)[]
+  /**
+   * What happens when a collapse seems to begin (`CollapseWarning`). `warn`: it is said, in the progress and in the records.
+   * `pause`: the run also stops, as by the stop button, and `resume: true` goes on. `rollback`: weights and Adam's state go back
+   * to the last checkpoint from before, and the run goes on with its further questions at half the learning rate; for this
+   * it is saved every 3 updates. Where there is no such checkpoint, it pauses. Default `warn`.
+   */
+  onCollapse?: OnCollapse
+  /** How often a run may go back before it pauses instead. Default 2. */
+  maxRollbacks?: number
   /** Shows a bar with the time left, in a notebook with curves. Default true. */
   progress?: boolean
   /**
@@ -111,14 +123,18 @@ export type CheckedOptions = Omit<RunConfig, 'microbatchTokens'> &
   Required<
     Pick<
       TrainOptions,
-      'protocol' | 'reward' | 'saveEvery' | 'tensorBoard' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'
+      | 'protocol'
+      | 'reward'
+      | 'saveEvery'
+      | 'tensorBoard'
+      | 'resume'
+      | 'overwrite'
+      | 'allowChanges'
+      | 'onCollapse'
+      | 'maxRollbacks'
+      | 'progress'
     >
   >
-
-const aQuestion = z.custom<Question>(
-  (value) => questionSchema.safeParse(value).success,
-  'must be a question with id, dataset, question and goldAnswers',
-)
 
 const saveEverySchema: z.ZodType<SaveEvery> = z.union(
   [z.strictObject({ minutes: z.number().min(0) }), z.strictObject({ updates: z.int().min(1) })],
@@ -133,7 +149,7 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
         ...runConfigShape(algorithm),
         policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
         searchEngine: anObject<SearchEngine>('a search engine', ['search']),
-        questions: z.array(aQuestion).min(1),
+        questions: z.array(questionSchema).min(1),
         protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
         reward: reward.default({ f1: 1 }),
         onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
@@ -145,6 +161,8 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
         resume: z.boolean().default(false),
         overwrite: z.boolean().default(false),
         allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
+        onCollapse: z.enum(['warn', 'pause', 'rollback']).default('warn'),
+        maxRollbacks: z.int().min(1).default(2),
         progress: z.boolean().default(true),
         signal: anAbortSignal().exactOptional(),
       })
@@ -159,7 +177,11 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
           path: ['saveTo'],
           error: 'must name a folder for what trajectories, keepBest and tensorBoard keep',
         },
-      ) as unknown as z.ZodType<CheckedOptions, unknown>,
+      )
+      .refine(({ onCollapse, saveTo }) => onCollapse !== 'rollback' || saveTo !== undefined, {
+        path: ['saveTo'],
+        error: "must name a folder for the checkpoints of onCollapse: 'rollback'",
+      }) as unknown as z.ZodType<CheckedOptions, unknown>,
   )
 
 /** @throws {Error} on the first option that has no sense */
@@ -167,6 +189,10 @@ export function parseTrainOptions(options: TrainOptions): CheckedOptions {
   const { algorithm, reward } = (options as Partial<TrainOptions> | undefined) ?? {}
   const rewardSchema = typeof reward === 'function' ? aFunction<Reward>() : rewardWeightsSchema
   const checked = parseOptions('train', schema(algorithm, rewardSchema), options)
-  // What is saved and compared is plain data.
-  return { ...checked, curriculum: plainCurriculum(checked.curriculum, checked.updates) }
+  // Questions are handed on as they are; what is saved and compared is plain data.
+  return {
+    ...checked,
+    questions: [...options.questions],
+    curriculum: plainCurriculum(checked.curriculum, checked.updates),
+  }
 }

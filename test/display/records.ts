@@ -72,6 +72,20 @@ const update: Required<UpdateRecord> = {
   ...{ trajectories: 9, failed: 1, skipped: 'no advantage' },
   ...{ samplingLogprobDifferenceMean: 2e-3, samplingLogprobDifferenceMax: 0.04 },
   failures: [{ message: 'search: no network', count: 1 }],
+  ...{ validActions: 0.8, searchFaults: 1, groups: 2, zeroVarianceShare: 0.5, samplingRounds: 1, rolledBackTo: 0 },
+  ...{ correctLogprobMean: -0.1, correctLogprobLow: -0.3, incorrectLogprobMean: -0.2, incorrectLogprobLow: -0.5 },
+  ...{ policyTokensPerTrajectory: 20, observationTokensPerTrajectory: 40, searchSeconds: 2, rewardSeconds: 0.1 },
+  ...{ tokensPerSecond: 120, residentBytes: 5e8 },
+  warnings: [
+    {
+      metric: 'answered',
+      since: 1,
+      now: 0.2,
+      before: 0.9,
+      message: 'fewer answers',
+      remedy: 'lower the learning rate',
+    },
+  ],
 }
 
 const forecast: Forecast = {

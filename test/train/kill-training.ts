@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
+import { untimed } from './tiny-policy.js'
 
 const TRAINEE = join(import.meta.dirname, 'trainee.ts')
 const PRELOAD = join(import.meta.dirname, '../../kernel/preload.cjs')
@@ -99,12 +100,7 @@ export function runIn(folder: string): {
     trajectories: readdirSync(join(folder, 'trajectories')).map((name) => [name, content('trajectories', name)]),
     run,
     steps: stepsIn(eventFileIn(folder)),
-    records: lines.map((line) => ({
-      ...(JSON.parse(line) as UpdateRecord),
-      rolloutSeconds: 0,
-      updateSeconds: 0,
-      compileSeconds: 0,
-    })),
+    records: untimed(lines.map((line) => JSON.parse(line) as UpdateRecord)) as UpdateRecord[],
   }
 }
 
