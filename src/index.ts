@@ -16,6 +16,7 @@ export type {
   TrajectoryStopReason,
   Turn,
 } from './schema/trajectory.js'
+export type { TokenSource, TokenView, ViewedToken } from './schema/token-view.js'
 export type { Metrics, UpdateRecord } from './schema/update-record.js'
 export { questionSchema, scoreSchema, trajectorySchema } from './schema/record-schemas.js'
 export { readJsonl, streamJsonl, writeJsonl } from './file/jsonl.js'
@@ -113,6 +114,8 @@ export type { LearningRateSchedule } from './train/learning-rate.js'
 export type { RunManifest } from './train/run-manifest.js'
 export type { SaveEvery } from './train/run-saver.js'
 export type { Trainable } from './train/loss-function.js'
+export { tokenView } from './train/token-view.js'
+export type { TokenViewOptions } from './train/token-view-options.js'
 export { trainSupervised } from './train/supervised.js'
 export type { Example, SupervisedOptions, SupervisedRecord } from './train/supervised.js'
 
@@ -136,6 +139,7 @@ export type { ComparisonOptions, ComparisonRow } from './table/comparison-table.
 export { differenceTable } from './table/difference-table.js'
 export type { DifferenceOptions, DifferenceRow } from './table/difference-table.js'
 export { scoreTable } from './table/score-table.js'
+export { tokenTable } from './table/token-table.js'
 export { trainingTable } from './table/training-table.js'
 export { saveTable } from './table/save-table.js'
 export { toCsv, toLatex, toMarkdown } from './table/table-text.js'

@@ -11,6 +11,7 @@ import { scheduleFactor } from './learning-rate.js'
 import { compileLoss, compileTargets, modelWeights } from './loss-function.js'
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
+import type { Sequence } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
@@ -150,7 +151,7 @@ export const compileValues = (policy: Trainable, settings: LearnerSettings) =>
 export function readValues(
   compiled: ReturnType<typeof compileValues>,
   model: ModelWeights,
-  sequences: readonly TrainedSequence[],
+  sequences: readonly Sequence[],
   microbatchTokens: number,
 ): Promise<number[][]> {
   return readRows(sequences, microbatchTokens, async (inputs) => (await compiled(inputs, model)).values)

@@ -43,7 +43,8 @@ interface RunFile {
 
 const FILES = { run: 'run.json', records: 'updates.jsonl', policy: 'policy' }
 const PREVIOUS = 'previous'
-const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
+/** Where a part of the learner's state is kept. */
+export const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
 const KIND: FolderKind = {
   operation: 'train: saveTo',
@@ -103,6 +104,10 @@ export async function resumeRun(
   for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
   return records
 }
+
+/** The settings that a saved run was made with. */
+export const savedManifest = async (folder: string): Promise<Record<string, unknown>> =>
+  (await readRunFile(folder)).manifest
 
 /** The number of ids of a microbatch that a saved run was made with. */
 export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {
