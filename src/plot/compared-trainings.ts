@@ -6,7 +6,7 @@ import type { NamedRuns } from './named-runs.js'
 import { createPanels } from './panels.js'
 import { BAND_NAMES, seedBand, seedTraces } from './seed-band.js'
 import type { Band, Series } from './seed-band.js'
-import { isWithin, plotted, updateTicks } from './training-run.js'
+import { isWithin, plotted, updateAxis } from './training-run.js'
 import type { PlottedRun } from './training-run.js'
 
 interface Panel {
@@ -35,9 +35,7 @@ export function compareTrainings(runs: readonly NamedRuns<PlottedRun>[], reward:
   const noisy = hasValues(runs, NOISE.column, (value) => value !== 0)
   const panels = [...measured, ...(noisy ? [NOISE] : [])]
   const updates = runs.flatMap(({ seeds }) => seeds.flatMap(({ table }) => valuesOf(table, 'update')))
-  const first = updates.reduce((a, b) => Math.min(a, b), Infinity)
-  const last = updates.reduce((a, b) => Math.max(a, b), -Infinity)
-  const x = { ...updateTicks(first, last - first + 1), ...(last > first && { range: [first, last] }) }
+  const x = updateAxis(updates)
   const grid = createPanels(
     panels.map(({ title, column, range, points }) => {
       const all = runs.flatMap(({ seeds }) =>

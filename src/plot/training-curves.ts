@@ -8,7 +8,7 @@ import { legendOnTop, namedRuns } from './named-runs.js'
 import type { RunsByName } from './named-runs.js'
 import { createPanels } from './panels.js'
 import type { Band } from './seed-band.js'
-import { isRun, isWithin, plotted, plottedRun, updateTicks } from './training-run.js'
+import { isRun, isWithin, plotted, plottedRun, updateAxis } from './training-run.js'
 import type { TrainingRun } from './training-run.js'
 
 /** Options of `trainingCurves`. */
@@ -86,7 +86,7 @@ function oneTraining(table: ColumnTable, reward: string): Figure {
   const grid = createPanels(
     panels.map(({ title, series, range }) => ({
       title: `${title}, by update`,
-      x: updateTicks(updates[0], updates.length),
+      x: updateAxis(updates),
       y: isWithin(
         range,
         series.flatMap(({ values }) => values),
@@ -103,6 +103,8 @@ function oneTraining(table: ColumnTable, reward: string): Figure {
     x: updates,
     y: values,
     connectgaps: true,
+    // A point on the last update is whole.
+    cliponaxis: false,
     ...grid.axesOf(panel),
     showlegend: !isAlone,
     line: { color: COLOURS[i % COLOURS.length], width: 2 },

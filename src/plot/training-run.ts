@@ -39,11 +39,14 @@ function savedName(reward: unknown): string | undefined {
   return Object.keys(JSON.parse(reward) as object).join(' + ')
 }
 
-/** There is nothing between one update and the next. */
-export const updateTicks = (first: number | undefined, count: number): Record<string, unknown> => ({
-  tick0: first,
-  dtick: Math.max(1, Math.ceil(count / 8)),
-})
+/** The axis of updates: there is nothing between one and the next, and nothing before the first and after the last. */
+export function updateAxis(updates: readonly number[]): Record<string, unknown> {
+  const first = updates.reduce((a, b) => Math.min(a, b), Infinity)
+  const last = updates.reduce((a, b) => Math.max(a, b), -Infinity)
+  // A lone update has space at its sides.
+  if (last <= first || updates.length === 0) return { dtick: 1 }
+  return { tick0: first, dtick: Math.ceil((last - first + 1) / 8), range: [first, last] }
+}
 
 export const isWithin = (range: readonly number[] | undefined, values: readonly (number | null)[]): boolean =>
   range !== undefined && values.every((value) => value === null || (value >= range[0]! && value <= range[1]!))
