@@ -4,6 +4,7 @@ import { html } from './html.js'
 import type { Html, Style } from './html.js'
 import { decimals } from './number-text.js'
 import { tableCells } from './table-cells.js'
+import type { TableCells } from './table-cells.js'
 import { tableHtml, tableText } from './table-html.js'
 import { recordsView } from './table-view.js'
 import { SOURCE_COLOURS, valueColour } from './token-colours.js'
@@ -79,7 +80,7 @@ export function tokenViewHtml(view: TokenView, style: Style, isStatic: boolean):
 
 /** The same for terminals. */
 export const tokenViewText = (view: TokenView): string =>
-  [String(view.question), summaryOf(view), tableText(tableCells(partsView(partsOf(view))))].join('\n')
+  [String(view.question), summaryOf(view), tableText(partCells(partsOf(view)))].join('\n')
 
 function summaryOf({ answer, stopReason, policy, algorithm, reward, tokens, klEstimator }: TokenView): string {
   const said = answer === null ? 'no answer' : `answer ${textOf(answer)}`
@@ -105,8 +106,9 @@ function folded(title: Html | string, body: Html, style: Style, isOpen = false):
 }
 
 const token = (text: Html | string, title: string, colour: string | undefined, style: Style): Html => {
-  const behind = colour === undefined ? '' : ` background-color: ${colour};`
-  return html`<span${style(`border-left: 1px solid #88888877;${behind}`)} title="${title}">${text}</span>`
+  // There are thousands of these: no letter too many.
+  const behind = colour === undefined ? '' : `;background-color:${colour}`
+  return html`<span${style(`border-left:1px solid #88888877${behind}`)} title="${title}">${text}</span>`
 }
 
 const swatch = (text: string, colour: string | undefined, style: Style): Html =>
@@ -163,13 +165,13 @@ function measureHtml(measure: Measure, parts: readonly Part[], style: Style, isO
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
-/** Three digits that count. */
+/** Three digits that count, or three decimals. */
 function short(value: unknown): string {
   if (!isNumber(value)) return decimals(value, 3)
   if (value === 0) return '0'
   const size = Math.abs(value)
-  if (size < 0.001) return value.toExponential(0).replace('-', '−').replace('e-', 'e−')
-  return value.toPrecision(size < 1 ? Math.max(1, 3 + Math.floor(Math.log10(size))) : 3).replace('-', '−')
+  const text = size < 0.001 ? value.toExponential(0) : size < 1 ? value.toFixed(3) : value.toPrecision(3)
+  return text.replaceAll('-', '−')
 }
 
 function numbersOf(each: ViewedToken): string {
@@ -219,7 +221,10 @@ function partsView(parts: readonly Part[]): ReturnType<typeof recordsView> {
   )
 }
 
-const partTable = (parts: readonly Part[], style: Style): Html => tableHtml(tableCells(partsView(parts)), style)
+/** All of them: a part left out would be a message unseen. */
+const partCells = (parts: readonly Part[]): TableCells => tableCells(partsView(parts), Infinity)
+
+const partTable = (parts: readonly Part[], style: Style): Html => tableHtml(partCells(parts), style)
 
 const tokenTableHtml = ({ tokens }: TokenView, style: Style): Html =>
   tableHtml(
