@@ -109,7 +109,7 @@ describe('of a real policy', async () => {
 
   it('says what does not fit', async () => {
     const refused = (given: unknown, options: object): Promise<unknown> =>
-      tokenView(given as Trajectory, { policy, ...options } as never)
+      tokenView(given as Trajectory, { policy, ...options })
     await expect(refused({}, {})).rejects.toThrow('tokenView: trajectory must be a trajectory of rollOut')
     await expect(refused(trajectory, { algoritm: 'ppo' })).rejects.toThrow('tokenView: there is no')
     await expect(refused(trajectory, { batch: [batch[0]] })).rejects.toThrow('batch must hold the trajectory')
@@ -140,7 +140,7 @@ describe.each([false, true])('of a saved run of PPO (critic on the policy: %s)',
       questions: [aQuestion(1), aQuestion(2)],
       ...{ protocol: miniProtocol, saveTo: run, progress: false, reward: { em: 1 } },
       onUpdate: (_, trajectories) => void (batch = trajectories),
-    } as Parameters<typeof train>[0])
+    })
     const views: TokenView[] = []
     for (const trajectory of batch) views.push(await tokenView(trajectory, { policy, run, batch }))
     expect(views.map(({ algorithm }) => algorithm)).toEqual(['ppo', 'ppo', 'ppo', 'ppo'])
