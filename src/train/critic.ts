@@ -12,6 +12,7 @@ import { compileLoss, compileTargets, modelWeights } from './loss-function.js'
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
 import { NotFiniteError } from './not-finite.js'
+import type { Sequence } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
@@ -151,7 +152,7 @@ export const compileValues = (policy: Trainable, settings: LearnerSettings) =>
 export function readValues(
   compiled: ReturnType<typeof compileValues>,
   model: ModelWeights,
-  sequences: readonly TrainedSequence[],
+  sequences: readonly Sequence[],
   microbatchTokens: number,
 ): Promise<number[][]> {
   return readRows(sequences, microbatchTokens, async (inputs) => (await compiled(inputs, model)).values)

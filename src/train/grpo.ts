@@ -4,6 +4,7 @@ import { leaveOneOutAdvantages } from '../algorithm/leave-one-out.js'
 import type { Learner } from './learner.js'
 import type { Trainable } from './loss-function.js'
 import { createPolicyGradient, onTokens } from './policy-gradient.js'
+import type { AdvantagesOf } from './policy-gradient.js'
 import { policySettings } from './policy-settings.js'
 import type { UpdaterSettings } from './policy-updater.js'
 
@@ -46,13 +47,15 @@ export const gspoSettings = {
 /** REINFORCE against the mean of the group's others (arXiv 2402.14740). */
 export const rlooSettings = policySettings({ klIn: 'reward' })
 
+/** Those of GRPO, Dr. GRPO, DAPO and GSPO. */
+export const grpoAdvantages: AdvantagesOf<GroupSettings> = ({ groups, lengths }, { advantageScale = 'group' }) => ({
+  advantages: onTokens(groupAdvantages(groups, { scale: advantageScale }), lengths),
+})
+
 /** GRPO, Dr. GRPO, DAPO and GSPO: one learner, their settings differ. */
 export async function createGrpo(policy: Trainable, settings: UpdaterSettings & GroupSettings): Promise<Learner> {
-  const { advantageScale = 'group', dropEvenGroups = false } = settings
-  const learner = await createPolicyGradient(policy, settings, ({ groups, lengths }) =>
-    onTokens(groupAdvantages(groups, { scale: advantageScale }), lengths),
-  )
-  if (!dropEvenGroups) return learner
+  const learner = await createPolicyGradient(policy, settings, grpoAdvantages)
+  if (settings.dropEvenGroups !== true) return learner
   return {
     ...learner,
     step: (groups, learningRate) => {
@@ -63,6 +66,11 @@ export async function createGrpo(policy: Trainable, settings: UpdaterSettings & 
   }
 }
 
+/** Those of RLOO. */
+export const rlooAdvantages: AdvantagesOf<unknown> = ({ groups, lengths }) => ({
+  advantages: onTokens(leaveOneOutAdvantages(groups), lengths),
+})
+
 /** RLOO. */
 export const createRloo = (policy: Trainable, settings: UpdaterSettings): Promise<Learner> =>
-  createPolicyGradient(policy, settings, ({ groups, lengths }) => onTokens(leaveOneOutAdvantages(groups), lengths))
+  createPolicyGradient(policy, settings, rlooAdvantages)

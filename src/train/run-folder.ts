@@ -41,7 +41,8 @@ export interface SavedRun {
   fault: string | undefined
 }
 
-const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
+/** Where a part of the learner's state is kept. */
+export const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
 const KIND: FolderKind = {
   operation: 'train: saveTo',

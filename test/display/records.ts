@@ -1,6 +1,7 @@
 import type { Forecast } from '../../src/schema/forecast.js'
 import type { Question } from '../../src/schema/question.js'
 import type { Score } from '../../src/schema/score.js'
+import type { TokenView } from '../../src/schema/token-view.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 
@@ -88,6 +89,18 @@ const update: Required<UpdateRecord> = {
   ],
 }
 
+const view: TokenView = {
+  ...{ question: 'Capital of Peru?', answer: 'Lima', stopReason: 'answer', policy: 'policy' },
+  ...{ algorithm: 'ppo', reward: 1, klEstimator: 'k3' },
+  tokens: [
+    { place: 0, id: 5, text: 'Question', source: 'prompt', turn: 0, mask: 0 },
+    {
+      ...{ place: 1, id: 6, text: ' Lima', source: 'policy', turn: 1, mask: 1, samplerLogprob: -0.5 },
+      ...{ trainerLogprob: -0.25, ratio: 1.28, kl: 0.01, value: 0.4, return: 1, advantage: 0.6 },
+    },
+  ],
+}
+
 const forecast: Forecast = {
   ...{ policy: 'policy', parameters: 1_600_000, trainedParameters: 1_500_000, peakBytes: 4e9 },
   memory: {
@@ -113,6 +126,7 @@ export const records = {
     stopReason: 'failed',
     failure: { boundary: 'search', message: 'no network' },
   } satisfies Trajectory,
+  'token view': view,
   score,
   'update record': update,
   forecast,
