@@ -1,7 +1,7 @@
 // Trains one arm of ./arms.ts with each seed and measures it before and after: appends a record for each to ../experiments.jsonl.
 // A record that is there is not made again.
 // Run: npm run mini:experiment -- ARM [seed …]              (default: seed 0; figures on the test split)
-//      npm run mini:experiment -- ARM --try '{"learningRate":1e-3}' [seed …]   (validation split; prints, appends nothing)
+//      npm run mini:experiment -- ARM --try '{"learningRate":1e-3}' [seed …]   (prints the curve on validation, no more)
 import { appendFileSync, existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
@@ -39,7 +39,29 @@ if (seeds.some((seed) => !Number.isInteger(seed)))
   throw new Error(`experiment: seeds must be integers, got ${rest.join(' ')}`)
 const changes = values.try === undefined ? {} : (JSON.parse(values.try) as Partial<Arm['settings']>)
 const arm: Arm = { ...ARMS[name]!, settings: { ...ARMS[name]!.settings, ...changes } }
-const split: Split = values.try === undefined ? 'test' : 'validation'
+const trying = values.try !== undefined
+
+const figuresSchema = z.object({
+  em: z.number(),
+  emOneHop: z.number(),
+  emTwoHops: z.number(),
+  coverEm: z.number(),
+  f1: z.number(),
+  answerWords: z.number(),
+  answered: z.number(),
+  searches: z.number(),
+  emAtNoise50: z.number(),
+  searchesAtNoise50: z.number(),
+  /** 1 or 0 for each question, in the order of the sets: for comparisons of two runs on the same questions. */
+  right: z.string(),
+})
+type Figures = z.infer<typeof figuresSchema>
+const madeSchema = z.object({
+  arm: z.string(),
+  seed: z.number(),
+  settings: z.object({ protocol: z.string() }),
+  before: figuresSchema,
+})
 
 const inDomain = async (of: Split, perSet?: number): Promise<Question[]> => [
   ...(await miniQuestions('mini-nq', of)).slice(0, perSet),
@@ -48,17 +70,17 @@ const inDomain = async (of: Split, perSet?: number): Promise<Question[]> => [
 const simulator = createSimulator(await loadModel(miniCheckpoint('simulator'), { slots: 96 }), {
   prompt: miniSimulatorPrompt,
 })
-const engine = await createBm25Engine(await miniDocuments(split))
+const engine = await createBm25Engine(await miniDocuments('test'))
 const curveEngine = await createBm25Engine(await miniDocuments('validation'))
-const questions = await inDomain(split)
+const questions = await inDomain('test')
 const curveQuestions = await inDomain('validation', CURVE_QUESTIONS)
 
 const round = (value: number): number => Math.round(1e4 * value) / 1e4
 const mean = (of: readonly number[]): number => round(of.reduce((sum, value) => sum + value, 0) / of.length)
 const words = ({ answer }: Score): number => (answer ?? '').split(/\s+/).filter((word) => word !== '').length
 
-/** Greedy answers of the whole split, by the real engine and by the simulator with noise in half of the searches. */
-async function measure(policy: LocalModel): Promise<object> {
+/** Greedy answers of the whole test split, by the real engine and by the simulator with noise in half of the searches. */
+async function measure(policy: LocalModel): Promise<Figures> {
   const { protocol } = arm
   const quality = (search: number, seed: number) => drawQuality(0.5, seed, search)
   const scores = await evaluate({
@@ -72,7 +94,6 @@ async function measure(policy: LocalModel): Promise<object> {
   const real = scores.filter(({ method }) => method === 'bm25')
   const noisy = scores.filter(({ method }) => method !== 'bm25')
   return {
-    questions: questions.length,
     em: mean(real.map(({ em }) => em)),
     emOneHop: mean(real.filter(({ dataset }) => dataset === 'mini-nq').map(({ em }) => em)),
     emTwoHops: mean(real.filter(({ dataset }) => dataset !== 'mini-nq').map(({ em }) => em)),
@@ -83,7 +104,6 @@ async function measure(policy: LocalModel): Promise<object> {
     searches: mean(real.map(({ searches }) => searches)),
     emAtNoise50: mean(noisy.map(({ em }) => em)),
     searchesAtNoise50: mean(noisy.map(({ searches }) => searches)),
-    /** Of each question, in the order of the sets: for comparisons of two runs on the same questions. */
     right: real.map(({ em }) => em).join(''),
   }
 }
@@ -99,10 +119,10 @@ const cpuSeconds = (since?: NodeJS.CpuUsage): number => {
   return Math.round((user + system) / 1e5) / 10
 }
 
-async function run(seed: number): Promise<object> {
+async function run(seed: number, before?: Figures): Promise<object> {
   const policy = await loadModel(miniCheckpoint('policy'), { slots: 96, ...(arm.adapter && { adapter: arm.adapter }) })
-  const before = await measure(policy)
-  console.log(`${name}, seed ${seed}, before`, { ...before, right: undefined })
+  // Greedy answers of one checkpoint to one prompt are the same each time.
+  before ??= trying ? undefined : await measure(policy)
   const started = performance.now()
   const cpuStarted = process.cpuUsage()
   // Wall time that the curve took is no training.
@@ -116,7 +136,7 @@ async function run(seed: number): Promise<object> {
     questions: await inDomain('train'),
     protocol: arm.protocol,
     seed,
-    saveTo: `${RUNS}/${split}/${name}-${seed}`,
+    saveTo: `${RUNS}/${name}-${seed}${trying ? '-try' : ''}`,
     overwrite: true,
     progress: false,
     async onUpdate({ update, reward, em, noiseThreshold, searchesPerQuestion, kl, answered, clipFraction, measures }) {
@@ -136,11 +156,8 @@ async function run(seed: number): Promise<object> {
   })
   const trainingSeconds = Math.round(seconds(started) - curveSeconds)
   const trainingCpuSeconds = Math.round(cpuSeconds(cpuStarted) - curveCpuSeconds)
-  const after = await measure(policy)
-  console.log(`${name}, seed ${seed}, after ${trainingSeconds} s (processor ${trainingCpuSeconds} s)`, {
-    ...after,
-    right: undefined,
-  })
+  const after = trying ? undefined : await measure(policy)
+  console.log(`${name}, seed ${seed}: ${trainingSeconds} s, processor ${trainingCpuSeconds} s`, { before, after })
   policy.dispose()
   const { settings, protocol, reward, adapter } = arm
   return {
@@ -155,14 +172,13 @@ async function run(seed: number): Promise<object> {
   }
 }
 
-const madeSchema = z.object({ arm: z.string(), seed: z.number() })
 for (const seed of seeds) {
   const made = existsSync(FILE) ? await readJsonl(FILE, madeSchema, 'experiments') : []
-  if (split === 'test' && made.some((record) => record.arm === name && record.seed === seed)) {
+  if (!trying && made.some((record) => record.arm === name && record.seed === seed)) {
     console.log(`${name}, seed ${seed}: there is a record already`)
     continue
   }
-  const record = await run(seed)
-  if (split === 'test') appendFileSync(FILE, `${JSON.stringify(record)}\n`)
+  const record = await run(seed, made.find(({ settings }) => settings.protocol === arm.protocol.name)?.before)
+  if (!trying) appendFileSync(FILE, `${JSON.stringify(record)}\n`)
 }
 process.exit(0)
