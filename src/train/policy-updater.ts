@@ -175,7 +175,8 @@ export async function createPolicyUpdater(
       const told = sequences.map(({ samplerLogprobs }) => samplerLogprobs)
       // The sampler computes in float32 as the trainer does, so that its own log-probabilities are the old ones.
       const oldLogprobs = bfloat16 || importanceCorrection || !maskObservations ? await read(model) : told
-      const sampler = told.map((row, i) => row.map((value, t) => (Number.isNaN(value) ? oldLogprobs[i]![t]! : value)))
+      const sampledOr = (value: number, old: number): number => (maskObservations || !Number.isNaN(value) ? value : old)
+      const sampler = told.map((row, i) => row.map((value, t) => sampledOr(value, oldLogprobs[i]![t]!)))
       const refLogprobs = await read(reference.weights)
       if (!importanceCorrection) return { oldLogprobs, refLogprobs }
       return {
