@@ -17,10 +17,10 @@ export interface Arm {
   adapter?: AdapterOptions
 }
 
-/** GRPO as in the quickstart; the other arms say what they change. */
+/** GRPO as in the quickstart, with fewer updates; the other arms say what they change. */
 const shared = {
   curriculum: { start: 0, end: 0.3 },
-  updates: 16,
+  updates: 12,
   questionsPerUpdate: 16,
   groupSize: 6,
   learningRate: 4e-4,

@@ -25,7 +25,8 @@ import type { Arm } from './arms.js'
 
 const FILE = fileURLToPath(new URL('../experiments.jsonl', import.meta.url))
 const RUNS = fileURLToPath(new URL('../../../runs/experiments', import.meta.url))
-/** Questions of each set: all for the figures, fewer for the curve. */
+/** Questions of each set: all for the figures on the real engine, fewer for those with noise and for the curve. */
+const NOISE_QUESTIONS = 100
 const CURVE_QUESTIONS = 50
 /** The curve has a point after so many updates. */
 const CURVE_EVERY = 2
@@ -73,6 +74,7 @@ const simulator = createSimulator(await loadModel(miniCheckpoint('simulator'), {
 const engine = await createBm25Engine(await miniDocuments('test'))
 const curveEngine = await createBm25Engine(await miniDocuments('validation'))
 const questions = await inDomain('test')
+const noiseQuestions = await inDomain('test', NOISE_QUESTIONS)
 const curveQuestions = await inDomain('validation', CURVE_QUESTIONS)
 
 const round = (value: number): number => Math.round(1e4 * value) / 1e4
@@ -83,16 +85,16 @@ const words = ({ answer }: Score): number => (answer ?? '').split(/\s+/).filter(
 async function measure(policy: LocalModel): Promise<Figures> {
   const { protocol } = arm
   const quality = (search: number, seed: number) => drawQuality(0.5, seed, search)
-  const scores = await evaluate({
-    methods: [
-      policyMethod('bm25', policy, { searchEngine: engine, protocol }),
-      policyMethod('noise 0.5', policy, { searchEngine: simulator, protocol, quality }),
-    ],
+  const real = await evaluate({
+    methods: [policyMethod('bm25', policy, { searchEngine: engine, protocol })],
     questions,
     progress: false,
   })
-  const real = scores.filter(({ method }) => method === 'bm25')
-  const noisy = scores.filter(({ method }) => method !== 'bm25')
+  const noisy = await evaluate({
+    methods: [policyMethod('noise 0.5', policy, { searchEngine: simulator, protocol, quality })],
+    questions: noiseQuestions,
+    progress: false,
+  })
   return {
     em: mean(real.map(({ em }) => em)),
     emOneHop: mean(real.filter(({ dataset }) => dataset === 'mini-nq').map(({ em }) => em)),
