@@ -17,11 +17,11 @@ export interface Arm {
   adapter?: AdapterOptions
 }
 
-/** GRPO as in the quickstart, with fewer updates; the other arms say what they change. */
+/** GRPO as in the quickstart, with fewer updates and questions; the other arms say what they change. */
 const shared = {
   curriculum: { start: 0, end: 0.3 },
-  updates: 12,
-  questionsPerUpdate: 16,
+  updates: 10,
+  questionsPerUpdate: 12,
   groupSize: 6,
   learningRate: 4e-4,
   learningRateSchedule: 'linear',

@@ -26,8 +26,8 @@ import type { Arm } from './arms.js'
 const FILE = fileURLToPath(new URL('../experiments.jsonl', import.meta.url))
 const RUNS = fileURLToPath(new URL('../../../runs/experiments', import.meta.url))
 /** Questions of each set: all for the figures on the real engine, fewer for those with noise and for the curve. */
-const NOISE_QUESTIONS = 100
-const CURVE_QUESTIONS = 50
+const NOISE_QUESTIONS = 60
+const CURVE_QUESTIONS = 40
 /** The curve has a point after so many updates. */
 const CURVE_EVERY = 2
 
