@@ -5,14 +5,14 @@
 import { appendFileSync, existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import { z } from 'zod'
 import { evaluate } from '../../../src/evaluation/evaluate.js'
 import { policyMethod } from '../../../src/evaluation/methods/policy.js'
-import { readJsonl } from '../../../src/file/jsonl.js'
 import { loadModel } from '../../../src/language-model/local-model.js'
 import type { LocalModel } from '../../../src/language-model/local-model.js'
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../../src/mini/dataset.js'
 import type { Split } from '../../../src/mini/dataset.js'
+import { EXPERIMENTS_FILE, NOISE_QUESTIONS, miniExperiments } from '../../../src/mini/experiments.js'
+import type { Experiment, ExperimentFigures } from '../../../src/mini/experiments.js'
 import { miniSimulatorPrompt } from '../../../src/mini/simulator-prompt.js'
 import type { Question } from '../../../src/schema/question.js'
 import type { Score } from '../../../src/schema/score.js'
@@ -23,10 +23,8 @@ import { train } from '../../../src/train/train.js'
 import { ARMS } from './arms.js'
 import type { Arm } from './arms.js'
 
-const FILE = fileURLToPath(new URL('../experiments.jsonl', import.meta.url))
 const RUNS = fileURLToPath(new URL('../../../runs/experiments', import.meta.url))
-/** Questions of each set: all for the figures on the real engine, fewer for those with noise and for the curve. */
-const NOISE_QUESTIONS = 60
+/** Questions of each set for the curve. */
 const CURVE_QUESTIONS = 40
 /** The curve has a point after so many updates. */
 const CURVE_EVERY = 2
@@ -41,28 +39,6 @@ if (seeds.some((seed) => !Number.isInteger(seed)))
 const changes = values.try === undefined ? {} : (JSON.parse(values.try) as Partial<Arm['settings']>)
 const arm: Arm = { ...ARMS[name]!, settings: { ...ARMS[name]!.settings, ...changes } }
 const trying = values.try !== undefined
-
-const figuresSchema = z.object({
-  em: z.number(),
-  emOneHop: z.number(),
-  emTwoHops: z.number(),
-  coverEm: z.number(),
-  f1: z.number(),
-  answerWords: z.number(),
-  answered: z.number(),
-  searches: z.number(),
-  emAtNoise50: z.number(),
-  searchesAtNoise50: z.number(),
-  /** 1 or 0 for each question, in the order of the sets: for comparisons of two runs on the same questions. */
-  right: z.string(),
-})
-type Figures = z.infer<typeof figuresSchema>
-const madeSchema = z.object({
-  arm: z.string(),
-  seed: z.number(),
-  settings: z.object({ protocol: z.string() }),
-  before: figuresSchema,
-})
 
 const inDomain = async (of: Split, perSet?: number): Promise<Question[]> => [
   ...(await miniQuestions('mini-nq', of)).slice(0, perSet),
@@ -82,7 +58,7 @@ const mean = (of: readonly number[]): number => round(of.reduce((sum, value) => 
 const words = ({ answer }: Score): number => (answer ?? '').split(/\s+/).filter((word) => word !== '').length
 
 /** Greedy answers of the whole test split, by the real engine and by the simulator with noise in half of the searches. */
-async function measure(policy: LocalModel): Promise<Figures> {
+async function measure(policy: LocalModel): Promise<ExperimentFigures> {
   const { protocol } = arm
   const quality = (search: number, seed: number) => drawQuality(0.5, seed, search)
   const real = await evaluate({
@@ -121,7 +97,7 @@ const cpuSeconds = (since?: NodeJS.CpuUsage): number => {
   return Math.round((user + system) / 1e5) / 10
 }
 
-async function run(seed: number, before?: Figures): Promise<object> {
+async function run(seed: number, before?: ExperimentFigures): Promise<Experiment | undefined> {
   const policy = await loadModel(miniCheckpoint('policy'), { slots: 96, ...(arm.adapter && { adapter: arm.adapter }) })
   // Greedy answers of one checkpoint to one prompt are the same each time.
   before ??= trying ? undefined : await measure(policy)
@@ -161,6 +137,7 @@ async function run(seed: number, before?: Figures): Promise<object> {
   const after = trying ? undefined : await measure(policy)
   console.log(`${name}, seed ${seed}: ${trainingSeconds} s, processor ${trainingCpuSeconds} s`, { before, after })
   policy.dispose()
+  if (!before || !after) return undefined
   const { settings, protocol, reward, adapter } = arm
   return {
     arm: name,
@@ -175,12 +152,12 @@ async function run(seed: number, before?: Figures): Promise<object> {
 }
 
 for (const seed of seeds) {
-  const made = existsSync(FILE) ? await readJsonl(FILE, madeSchema, 'experiments') : []
+  const made = existsSync(EXPERIMENTS_FILE) ? await miniExperiments() : []
   if (!trying && made.some((record) => record.arm === name && record.seed === seed)) {
     console.log(`${name}, seed ${seed}: there is a record already`)
     continue
   }
   const record = await run(seed, made.find(({ settings }) => settings.protocol === arm.protocol.name)?.before)
-  if (!trying) appendFileSync(FILE, `${JSON.stringify(record)}\n`)
+  if (record) appendFileSync(EXPERIMENTS_FILE, `${JSON.stringify(record)}\n`)
 }
 process.exit(0)
