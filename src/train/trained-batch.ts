@@ -19,7 +19,7 @@ export interface TrainedBatch {
 /** A trajectory as a sequence of which the policy's own tokens are trained; those of observations too, where they are not masked. */
 export const sequenceOf = (
   { ids, lossMask, promptLength }: Pick<Trajectory, 'ids' | 'lossMask' | 'promptLength'>,
-  maskObservations: boolean,
+  maskObservations = true,
 ): Sequence => ({
   ids,
   trained: lossMask.flatMap((mask, place) =>
@@ -27,7 +27,7 @@ export const sequenceOf = (
   ),
 })
 
-export function trainedBatch(groups: readonly Group[], maskObservations: boolean): TrainedBatch {
+export function trainedBatch(groups: readonly Group[], maskObservations = true): TrainedBatch {
   const sequences = groups.flatMap(({ trajectories, rewards }) =>
     trajectories.map((trajectory, i): TrainedSequence => {
       const sequence = sequenceOf(trajectory, maskObservations)
