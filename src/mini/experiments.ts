@@ -168,6 +168,15 @@ export function experimentMeasures(experiments: readonly Experiment[]): ColumnTa
   )
 }
 
+/**
+ * The records of each arm, one run a seed: for `zs.plot.trainingCurves`.
+ * @example
+ * const { grpo } = zs.mini.experimentRuns(await zs.mini.experiments('grpo'))
+ * await zs.display(zs.plot.trainingCurves(zs.trainingTable(grpo![0]!)))
+ */
+export const experimentRuns = (experiments: readonly Experiment[]): Record<string, UpdateRecord[][]> =>
+  Object.fromEntries(byArm(experiments).map(({ arm, runs }) => [arm, runs.map(({ updates }) => updates)]))
+
 type Runs = readonly Experiment[]
 
 const byArm = (experiments: Runs): { arm: string; runs: Runs }[] =>
