@@ -125,7 +125,8 @@ export function experimentTable(experiments: readonly Experiment[]): ColumnTable
           seeds: runs.length,
           emBefore: meanOf(runs.map(({ before }) => before.em)),
           em: mean(runs, 'em'),
-          ...{ emLow: low, emHigh: high, difference, differenceLow, differenceHigh },
+          ...{ emLow: low, emHigh: high },
+          ...{ difference, differenceLow: rounded(differenceLow), differenceHigh: rounded(differenceHigh) },
           coverEm: mean(runs, 'coverEm'),
           answerWords: mean(runs, 'answerWords'),
           searches: mean(runs, 'searches'),
@@ -186,6 +187,9 @@ const byArm = (experiments: Runs): { arm: string; runs: Runs }[] =>
   }))
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** Resamples of equal shares differ by rounding alone. */
+const rounded = (value: number): number => Math.round(1e6 * value) / 1e6
 
 const mean = (runs: Runs, measure: Exclude<keyof ExperimentFigures, 'right'>): number =>
   meanOf(runs.map(({ after }) => after[measure]))
