@@ -12,7 +12,7 @@ const AIM = 4
 /** Each side is measured so often, and its best counts: other work on the machine only adds. */
 const ROUNDS = 2
 
-const batch = { batch: 80, time: 64, tokens: 64, repeats: 2 }
+const batch = { batch: 80, time: 64, tokens: 64, repeats: 1 }
 const cases = ['grpo', 'ppo'].flatMap((kind) =>
   [
     { epochs: 1, minibatches: 1 },
