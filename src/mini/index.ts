@@ -8,5 +8,7 @@ export {
 } from './dataset.js'
 export type { MiniDataset, Split } from './dataset.js'
 export { miniBaselinePrompts as baselinePrompts } from './baseline-prompts.js'
+export { experimentMeasures, experimentRuns, experimentTable, miniExperiments as experiments } from './experiments.js'
+export type { Experiment, ExperimentFigures } from './experiments.js'
 export { miniProtocol as protocol } from './protocol.js'
 export { miniSimulatorPrompt as simulatorPrompt } from './simulator-prompt.js'

@@ -18,6 +18,8 @@ interface Row {
 export interface ComparisonFigureOptions {
   /** Short names of sets, such as `zs.mini.labels`; default the sets' names. */
   labels?: Readonly<Record<string, string>>
+  /** Above the figure. Default: what the bars are of a table that `comparisonTable` makes. */
+  title?: string
 }
 
 /**
@@ -28,7 +30,7 @@ export interface ComparisonFigureOptions {
  * await zs.display(zs.plot.comparison(zs.comparisonTable(scores), { labels: zs.mini.labels }))
  */
 export function comparison(table: ColumnTable, options: ComparisonFigureOptions = {}): Figure {
-  const { labels = {} } = options
+  const { labels = {}, title = 'Exact match by question set, with 95 % intervals' } = options
   const rows = (table.objects() as Row[]).filter((row) => row.dataset !== 'average')
   const methods = [...new Set(rows.map((row) => row.method))]
   const data = methods.map((method, i) => {
@@ -60,7 +62,7 @@ export function comparison(table: ColumnTable, options: ComparisonFigureOptions 
   })
   return {
     data,
-    layout: layout('Exact match by question set, with 95 % intervals', {
+    layout: layout(title, {
       barmode: 'group',
       xaxis: axis({ tickangle: 0, showgrid: false, showdividers: false }),
       yaxis: axis({ range: [0, 1] }),

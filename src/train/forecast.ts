@@ -59,6 +59,7 @@ export async function forecastWith(options: TrainOptions, free: () => number): P
 
 async function look(options: CheckedOptions, free: number, signal: AbortSignal | undefined): Promise<Forecast> {
   const { policy, updates, questionsPerUpdate, groupSize } = options
+  const sequence = (trajectory: Trajectory): Sequence => sequenceOf(trajectory, options.maskObservations)
   signal?.throwIfAborted()
   const microbatchTokens = microbatchTokensFor(options, free)
   const config = runConfigOf({ ...options, microbatchTokens })
@@ -83,7 +84,7 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const rolloutPeak = watch.peak()
     refuseFailures(options, played)
     const batches = mostLearned(played)
-    const sequences = batches.map((groups) => trajectoriesOf({ groups }).map(sequenceOf)).reduce(longerOf)
+    const sequences = batches.map((groups) => trajectoriesOf({ groups }).map(sequence)).reduce(longerOf)
     const run = runOf(filled(sequences, count))
     refuseWhatCannotFit(run, free, `with trajectories of up to ${longest(sequences)} ids, as the policy plays now`)
 
@@ -102,9 +103,9 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
     const updateSeconds = secondsFor(learned, steps.measured)
     const shapesProbed = new Set(
-      batches.flatMap((groups) => [...batchShapes(trajectoriesOf({ groups }).map(sequenceOf), microbatchTokens)]),
+      batches.flatMap((groups) => [...batchShapes(trajectoriesOf({ groups }).map(sequence), microbatchTokens)]),
     )
-    const shapes = expectedShapes(played.flatMap(trajectoriesOf).map(sequenceOf), {
+    const shapes = expectedShapes(played.flatMap(trajectoriesOf).map(sequence), {
       ...{ count: Math.max(1, Math.round(learned)), updates, microbatchTokens },
     })
     const warmUpSeconds = compilingSeconds(policy.slots, played) + (steps.warmUpSeconds / shapesProbed.size) * shapes

@@ -35,6 +35,11 @@ export interface PolicySettings {
   lossAggregation: LossAggregation
   /** Policy tokens that a trajectory's sum is divided by, where `lossAggregation` is `constant`. Default 1024. */
   lossDivisor: number
+  /**
+   * False trains the tokens of observations as if the policy had written them, and takes their divergence: what Search-R1
+   * (arXiv 2503.09516) compares its retrieved-token mask with. Default true.
+   */
+  maskObservations: boolean
   /** How often a batch is gone through. Default 1. */
   epochs: number
   /** Trajectories of one optimizer step, drawn anew in each epoch. Default: all of the batch. */
@@ -71,6 +76,7 @@ export function policySettings(defaults: Partial<PolicySettings> = {}) {
     adaptiveKl: z.strictObject({ target: positive, horizon: positive }).exactOptional(),
     lossAggregation: z.enum(['token', 'sequence', 'constant']).default(defaults.lossAggregation ?? 'token'),
     lossDivisor: positive.default(1024),
+    maskObservations: z.boolean().default(true),
     epochs: z.int().min(1).default(1),
     minibatchTrajectories: z.int().min(1).exactOptional(),
     reference: z.enum(['float32', 'bfloat16']).default('float32'),

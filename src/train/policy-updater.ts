@@ -101,7 +101,8 @@ export async function createPolicyUpdater(
   settings: UpdaterSettings,
   shared?: SharedValueHead,
 ): Promise<PolicyUpdater> {
-  const { klIn, klCoef, klEstimator, ratio, bfloat16, microbatchTokens, importanceCorrection, seed = 0 } = settings
+  const { klIn, klCoef, klEstimator, ratio, bfloat16, microbatchTokens, seed = 0 } = settings
+  const { importanceCorrection, maskObservations } = settings
   const reference = await createReference(policy, settings.reference)
   const { trainable, frozen } = modelWeights(policy)
   const model = { trainable: { ...trainable, ...shared?.head }, frozen }
@@ -181,9 +182,11 @@ export async function createPolicyUpdater(
       // Before anything is computed.
       toMicrobatches(sequences, microbatchTokens).forEach(refuseLarge)
       const read = (weights: ModelWeights): Promise<number[][]> => readLogprobs(sequences, weights)
-      const sampler = sequences.map(({ samplerLogprobs }) => samplerLogprobs)
+      const told = sequences.map(({ samplerLogprobs }) => samplerLogprobs)
       // The sampler computes in float32 as the trainer does, so that its own log-probabilities are the old ones.
-      const oldLogprobs = bfloat16 || importanceCorrection ? await read(model) : sampler
+      const oldLogprobs = bfloat16 || importanceCorrection || !maskObservations ? await read(model) : told
+      const sampledOr = (value: number, old: number): number => (maskObservations || !Number.isNaN(value) ? value : old)
+      const sampler = told.map((row, i) => row.map((value, t) => sampledOr(value, oldLogprobs[i]![t]!)))
       const refLogprobs = await read(reference.weights)
       if (!importanceCorrection) return { oldLogprobs, refLogprobs }
       return {

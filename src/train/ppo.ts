@@ -67,7 +67,7 @@ export async function createPpo(
   let update = 0
   return {
     async step(groups, learningRate) {
-      const { sequences, groupSizes } = trainedBatch(groups)
+      const { sequences, groupSizes } = trainedBatch(groups, settings.maskObservations)
       const skipped = noEvidence(sequences)
       if (skipped !== undefined) return { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0, skipped }
       const { samplerKl, ...measured } = await updater.measure(sequences)

@@ -9,7 +9,7 @@ export type SamplingDifference = Pick<UpdateRecord, 'samplingLogprobDifferenceMe
 export interface SamplingDifferences {
   /**
    * @param logprobs The trainer's, [targets].
-   * @param sequences With the log-probabilities that the sampler reported, for each trained token.
+   * @param sequences With the log-probabilities that the sampler reported, for each trained token; NaN where it reported none.
    */
   add(batch: Microbatch, logprobs: HostTensor, sequences: readonly { samplerLogprobs: readonly number[] }[]): void
   /** Of all tokens so far; empty where there was none. */
@@ -25,10 +25,11 @@ export function samplingDifferences(): SamplingDifferences {
     add({ origins }, { data }, sequences) {
       origins.forEach(({ sequence, token }, i) => {
         const difference = Math.abs(sequences[sequence]!.samplerLogprobs[token]! - data[i]!)
+        if (Number.isNaN(difference)) return
         sum += difference
         largest = Math.max(largest, difference)
+        count++
       })
-      count += origins.length
     },
     result: () =>
       count === 0 ? {} : { samplingLogprobDifferenceMean: sum / count, samplingLogprobDifferenceMax: largest },

@@ -4,7 +4,7 @@ import type { Sequence } from './microbatch.js'
 
 /** A trajectory as an update sees it. */
 export interface TrainedSequence extends Sequence {
-  /** Of the trained tokens, as the sampler gave them. */
+  /** Of the trained tokens, as the sampler gave them; NaN where it gave none, on tokens of an observation. */
   samplerLogprobs: number[]
   reward: number
 }
@@ -16,17 +16,23 @@ export interface TrainedBatch {
   groupSizes: number[]
 }
 
-/** A trajectory as a sequence of which the policy's own tokens are trained. */
-export const sequenceOf = ({ ids, lossMask }: Pick<Trajectory, 'ids' | 'lossMask'>): Sequence => ({
+/** A trajectory as a sequence of which the policy's own tokens are trained; those of observations too, where they are not masked. */
+export const sequenceOf = (
+  { ids, lossMask, promptLength }: Pick<Trajectory, 'ids' | 'lossMask' | 'promptLength'>,
+  maskObservations = true,
+): Sequence => ({
   ids,
-  trained: lossMask.flatMap((mask, place) => (mask === 1 ? [place] : [])),
+  trained: lossMask.flatMap((mask, place) =>
+    mask === 1 || (!maskObservations && place >= promptLength) ? [place] : [],
+  ),
 })
 
-export function trainedBatch(groups: readonly Group[]): TrainedBatch {
+export function trainedBatch(groups: readonly Group[], maskObservations = true): TrainedBatch {
   const sequences = groups.flatMap(({ trajectories, rewards }) =>
     trajectories.map((trajectory, i): TrainedSequence => {
-      const sequence = sequenceOf(trajectory)
-      const samplerLogprobs = sequence.trained.map((place) => trajectory.logprobs[place]!)
+      const sequence = sequenceOf(trajectory, maskObservations)
+      const { logprobs, lossMask } = trajectory
+      const samplerLogprobs = sequence.trained.map((place) => (lossMask[place] === 1 ? logprobs[place]! : NaN))
       return { ...sequence, samplerLogprobs, reward: rewards[i]! }
     }),
   )

@@ -1,9 +1,9 @@
 // npm run bench [-- --write] [-- --small]: this project against torch, transformers and TRL on the CPU, all cores on both
 // sides, one after the other in one run. Prints ratios; --write puts the table into RESULTS.md.
-import { spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { measureOwn, measureTorch } from './measure.js'
 import { HALF_BILLION, SMALL, randomCheckpoint } from './random-checkpoint.js'
 import type { Shape } from './random-checkpoint.js'
 
@@ -17,16 +17,7 @@ interface Case {
   aim: number
 }
 
-interface Measured {
-  ms: number
-  firstMs: number
-  /** A call with sequences of another length, after the first ones. */
-  otherLengthMs?: number
-}
-
 const here = fileURLToPath(new URL('./', import.meta.url))
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const python = `${root}.parity/venv/bin/python`
 
 const step = { batch: 16, time: 128 }
 const big = { batch: 1, time: 64, repeats: 3 }
@@ -90,24 +81,11 @@ const cases: Case[] = [
   },
 ]
 
-function measure(command: string, args: string[]): Measured {
-  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1e8 })
-  const line = result.stdout?.trim().split('\n').pop() ?? ''
-  if (result.status !== 0 || !line.startsWith('{'))
-    throw new Error(`bench: ${args.join(' ')} failed:\n${result.stderr?.slice(-2000)}`)
-  return JSON.parse(line) as Measured
-}
-
 const rows: string[] = []
 for (const item of cases.filter(({ shape }) => !process.argv.includes('--small') || shape === SMALL)) {
   const folder = await randomCheckpoint(item.shape)
-  const own = measure(`${root}node_modules/.bin/tsx`, [
-    `${here}measure-own.ts`,
-    item.kind,
-    folder,
-    JSON.stringify(item.own),
-  ])
-  const torch = measure(python, [`${here}measure_torch.py`, item.kind, folder, JSON.stringify(item.torch)])
+  const own = measureOwn(item.kind, folder, item.own)
+  const torch = measureTorch(item.kind, folder, item.torch)
   const ratio = torch.ms / own.ms
   const row = [
     item.title,

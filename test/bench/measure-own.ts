@@ -4,7 +4,7 @@ import { exactMatch } from '../../src/reward/answer-metrics.js'
 import { loadModel } from '../../src/language-model/local-model.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import { compileCount } from '../../src/tensor/compile.js'
-import { createGrpo } from '../../src/train/grpo.js'
+import { createLearner } from '../../src/train/run-config.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import { settingsOf } from '../train/settings.js'
 
@@ -15,7 +15,11 @@ const ids = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, i) => 10 + ((i * 7919 + seed * 104_729) % 2000))
 const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 const policy = await loadModel(folder, { slots: kind === 'train' ? 1 : batch, tokensPerCall })
-const report = (result: object): void => console.log(JSON.stringify({ ...result, compiled: compileCount() }))
+const report = (result: object): void => {
+  // Linux counts it in KiB.
+  const peakBytes = process.resourceUsage().maxRSS * 1024
+  console.log(JSON.stringify({ ...result, peakBytes, compiled: compileCount() }))
+}
 
 if (kind === 'train') {
   const times: number[] = []
@@ -65,12 +69,17 @@ if (kind === 'decode') {
   report({ ms: median(times.slice(1, -1)), firstMs: times[0], otherLengthMs: times[times.length - 1] })
 }
 
-if (kind === 'grpo') {
-  const grpo = await createGrpo(
+if (kind === 'grpo' || kind === 'ppo') {
+  const { epochs = 1, minibatches = 1, microbatchTokens = 8192 } = options
+  const learner = await createLearner(
     policy,
-    settingsOf('grpo', { microbatchTokens: 8192, bfloat16: options.bfloat16 ?? false }),
+    settingsOf(kind, {
+      ...{ microbatchTokens, epochs, minibatchTrajectories: batch / minibatches },
+      bfloat16: options.bfloat16 ?? false,
+    }),
   )
   const times: number[] = []
+  const learning: number[] = []
   for (let repeat = 0; repeat < repeats + 1; repeat++) {
     const started = performance.now()
     const trajectories = await Promise.all(
@@ -98,9 +107,11 @@ if (kind === 'grpo') {
       const rewards = members.map(({ answer }, i) => exactMatch(answer, ['x']) + (i - 2) / 2)
       return { question: members[0]!.question, trajectories: members, rewards }
     })
-    await grpo.step(groups, 1e-6)
+    const played = performance.now()
+    await learner.step(groups, 1e-6)
+    learning.push(performance.now() - played)
     times.push(performance.now() - started)
   }
-  report({ ms: median(times.slice(1)), firstMs: times[0] })
+  report({ ms: median(times.slice(1)), firstMs: times[0], learnMs: median(learning.slice(1)) })
 }
 process.exit(0)

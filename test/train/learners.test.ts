@@ -188,6 +188,35 @@ test.each<Algorithm>(['grpo', 'ppo', 'reinforce++'])(
   },
 )
 
+describe('maskObservations: false', () => {
+  /** As if the policy had written all that follows the prompt. */
+  const written = ({ trajectories, ...group }: Group): Group => ({
+    ...group,
+    trajectories: trajectories.map((one) => ({ ...one, lossMask: [0, 0, 1, 1, 1, 1, 1] })),
+  })
+
+  test.each<[Algorithm, Partial<RunConfig>]>([
+    ['grpo', {}],
+    ['grpo', { importanceCorrection: {} }],
+    ['ppo', {}],
+  ])('trains observations as the tokens of the policy are (%s, %j)', async (algorithm, change) => {
+    const weightsAfter = async (maskObservations: boolean, group: Group): Promise<unknown> => {
+      const policy = await load()
+      const learner = await learnerOf(policy, algorithm, { ...change, maskObservations })
+      const { samplingLogprobDifferenceMax } = await learner.step([group], 1e-3)
+      expect(samplingLogprobDifferenceMax).toBeGreaterThan(0)
+      const after = await allWeights(policy)
+      learner.dispose()
+      return after
+    }
+    // Log-probabilities that the trainer computes itself: of no consequence here but for the correction, whose weights are 2 then.
+    const group = aGroup([1, 0, 0.5], -100)
+    const trained = await weightsAfter(false, group)
+    expect(trained).not.toEqual(await weightsAfter(true, group))
+    if (!change.importanceCorrection) expect(trained).toEqual(await weightsAfter(false, written(group)))
+  })
+})
+
 describe('PPO', () => {
   it('leaves the policy alone while the critic warms up', async () => {
     const policy = await load()
