@@ -26,6 +26,9 @@ export interface Tokenizer {
    * @throws where an id is not in the vocabulary
    */
   decode(ids: readonly number[], skipSpecial?: boolean): string
-  /** Messages as the model's prompt text, ending where the assistant speaks. Without a chat template: the contents, joined by blank lines. */
-  renderPrompt(messages: readonly Message[]): string
+  /**
+   * Messages as the model's prompt text, ending where the assistant speaks. Without a chat template: the contents, joined by blank lines.
+   * @param addGenerationPrompt False ends the text with the last message; default true.
+   */
+  renderPrompt(messages: readonly Message[], addGenerationPrompt?: boolean): string
 }
