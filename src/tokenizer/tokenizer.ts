@@ -1,10 +1,6 @@
-/** A chat message, as chat templates take it. */
-export interface Message {
-  /** Who speaks. */
-  role: 'system' | 'user' | 'assistant'
-  /** What is said. */
-  content: string
-}
+import type { Message } from '../schema/text-example.js'
+
+export type { Message }
 
 /** Text to ids and back, with the model's chat template. */
 export interface Tokenizer {

@@ -20,37 +20,52 @@ import { updateRecordSchema } from '../schema/record-schemas.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Learner } from './learner.js'
 import { modelWeights } from './loss-function.js'
-import { checkResumable } from './run-manifest.js'
-import type { RunManifest } from './run-manifest.js'
 
 /**
  * A training run on disk, enough to go on with it as if it had never stopped:
- * `policy/` is a model folder that transformers loads, or the folder of its adapter that PEFT loads, `updates.jsonl` has the records, `run.json` the manifest and the
- * learner's counters, and one safetensors file each the rest of its state (`reference`, `optimizer`). `previous/` is the
- * same of the save before.
+ * `policy/` is a model folder that transformers loads, or the folder of its adapter that PEFT loads, `updates.jsonl` (of a
+ * fine-tuning `metrics.jsonl`) has the records, `run.json` the manifest and the learner's counters, and one safetensors file
+ * each the rest of its state (`reference`, `optimizer`). `previous/` is the same of the save before.
  */
-export interface SavedRun {
-  manifest: RunManifest
-  records: UpdateRecord[]
+export interface SavedRun<R> {
+  manifest: object
+  records: R[]
+}
+
+/** What runs of a kind have apart. */
+export interface RunKind<R> {
+  /** Begins messages. */
+  operation: 'train' | 'finetune'
+  /** File of the records, one for each update or step made. */
+  records: string
+  record: z.ZodType<R>
 }
 
 interface RunFile {
   manifest: Record<string, unknown>
   counters: Record<string, number>
-  /** Number of updates made: as many lines have the records. */
+  /** Number of updates, or steps, made: as many lines have the records. */
   updates: number
 }
 
-const FILES = { run: 'run.json', records: 'updates.jsonl', policy: 'policy' }
+const FILES = { run: 'run.json', updates: 'updates.jsonl', metrics: 'metrics.jsonl', policy: 'policy' }
 const PREVIOUS = 'previous'
+
+/** Runs of `train`. */
+export const TRAINING: RunKind<UpdateRecord> = {
+  operation: 'train',
+  records: FILES.updates,
+  record: updateRecordSchema,
+}
+
 const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
-const KIND: FolderKind = {
-  operation: 'train: saveTo',
+const folderKind = (operation: string): FolderKind => ({
+  operation: `${operation}: saveTo`,
   what: 'run',
   marker: FILES.run,
   owns: (name) => Object.values(FILES).includes(name) || name.endsWith('.safetensors'),
-}
+})
 
 /**
  * Opens the folder of a run before it begins, for a run that cannot be saved is lost. No other process may write it until
@@ -61,21 +76,24 @@ const KIND: FolderKind = {
 export const openRunFolder = (
   folder: string,
   { resume, overwrite }: { resume: boolean; overwrite: boolean },
-): Promise<FolderWriter> => openFolder(folder, KIND, { overwrite: resume || overwrite, keepPreviousAs: PREVIOUS })
+  { operation }: Pick<RunKind<unknown>, 'operation'> = TRAINING,
+): Promise<FolderWriter> =>
+  openFolder(folder, folderKind(operation), { overwrite: resume || overwrite, keepPreviousAs: PREVIOUS })
 
 /** Writes the run; what was in the folder before stays whole, and then becomes its `previous`. */
-export async function saveRun(
+export async function saveRun<R extends object>(
   folder: FolderWriter,
   policy: LocalModel,
-  learner: Learner,
-  run: SavedRun,
+  learner: Pick<Learner, 'state'>,
+  run: SavedRun<R>,
+  kind: RunKind<R>,
 ): Promise<void> {
   const { manifest, records } = run
   const { weights, counters } = learner.state()
   await folder.write(async (aside) => {
     await policy.save(join(aside, FILES.policy))
     for (const [name, variables] of Object.entries(weights)) await writeWeightFile(stateFile(aside, name), variables)
-    await writeJsonl(join(aside, FILES.records), records.map(toJson))
+    await writeJsonl(join(aside, kind.records), records.map(toJson))
     const file: RunFile = { manifest: { ...manifest }, counters, updates: records.length }
     await writeFile(join(aside, FILES.run), `${JSON.stringify(file, null, 2)}\n`)
   })
@@ -84,20 +102,20 @@ export async function saveRun(
 /**
  * Reads a saved run into the policy and its learner. Where its newest save is damaged, this is said, and it is the one
  * before.
- * @param allowed What may differ from the saved manifest.
- * @throws {Error} where there is none, or its manifest is not this; the policy is then as it was
+ * @param check Throws where a run of this manifest, with so many records, is not to be gone on with.
+ * @throws {Error} where there is none, or `check` does; the policy is then as it was
  */
-export async function resumeRun(
+export async function resumeRun<R>(
   folder: string,
   policy: LocalModel,
-  learner: Learner,
-  manifest: RunManifest,
-  allowed: readonly (keyof RunManifest)[],
-): Promise<UpdateRecord[]> {
-  const { place, file, records, saved } = await newestWhole(folder, policy, learner)
-  checkResumable(folder, file.manifest, manifest, allowed, records.length)
+  learner: Resumable,
+  check: (manifest: Readonly<Record<string, unknown>>, made: number) => void,
+  kind: RunKind<R>,
+): Promise<R[]> {
+  const { place, file, records, saved } = await newestWhole(folder, policy, learner, kind)
+  check(file.manifest, records.length)
   const { trainable } = modelWeights(policy)
-  checkModel(folder, saved, trainable)
+  checkModel(kind, folder, saved, trainable)
   for (const [name, variables] of Object.entries(learner.state().weights))
     await readWeightFile(stateFile(place, name), variables)
   for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
@@ -107,16 +125,19 @@ export async function resumeRun(
 /** The number of ids of a microbatch that a saved run was made with. */
 export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {
   // What is damaged or absent is said by `resumeRun`.
-  const file = await readRunFile(folder).catch(() => readRunFile(join(folder, PREVIOUS)).catch(() => undefined))
+  const read = (place: string): Promise<RunFile> => readRunFile(TRAINING, place)
+  const file = await read(folder).catch(() => read(join(folder, PREVIOUS)).catch(() => undefined))
   const tokens = file?.manifest['microbatchTokens']
   return typeof tokens === 'number' ? tokens : undefined
 }
 
-interface Generation {
+type Resumable = Pick<Learner, 'state' | 'restore'>
+
+interface Generation<R> {
   /** Its folder. */
   place: string
   file: RunFile
-  records: UpdateRecord[]
+  records: R[]
   saved: SavedPolicy
 }
 
@@ -126,73 +147,94 @@ interface SavedPolicy {
   tensors: () => AsyncIterable<NamedTensor>
 }
 
-async function newestWhole(folder: string, policy: LocalModel, learner: Learner): Promise<Generation> {
+async function newestWhole<R>(
+  folder: string,
+  policy: LocalModel,
+  learner: Resumable,
+  kind: RunKind<R>,
+): Promise<Generation<R>> {
   try {
-    return await readGeneration(folder, policy, learner)
+    return await readGeneration(folder, policy, learner, kind)
   } catch (error) {
-    const previous = await readGeneration(join(folder, PREVIOUS), policy, learner).catch(() => undefined)
+    const previous = await readGeneration(join(folder, PREVIOUS), policy, learner, kind).catch(() => undefined)
     if (!previous) throw error
     console.warn(
-      `train: the newest save of the run in ${folder} is damaged (${errorMessage(error)}); ` +
-        `the run goes on from the one before, after update ${previous.file.updates}`,
+      `${kind.operation}: the newest save of the run in ${folder} is damaged (${errorMessage(error)}); ` +
+        `the run goes on from the one before, after ${previous.file.updates}`,
     )
     return previous
   }
 }
 
 /** Reads all but the weights, whose files are checked: no value of a damaged save may reach policy or learner. */
-async function readGeneration(place: string, policy: LocalModel, learner: Learner): Promise<Generation> {
-  const file = await readRunFile(place)
-  const records = await readJsonl(join(place, FILES.records), recordLine, 'updates')
+async function readGeneration<R>(
+  place: string,
+  policy: LocalModel,
+  learner: Resumable,
+  kind: RunKind<R>,
+): Promise<Generation<R>> {
+  const file = await readRunFile(kind, place)
+  const path = join(place, kind.records)
+  const line = z
+    .unknown()
+    .transform((json) => fromJson(json as Json))
+    .pipe(kind.record)
+  const records = await readJsonl(path, line, 'records')
   if (records.length !== file.updates) {
     throw new Error(
-      `train: ${join(place, FILES.records)} should have ${file.updates} records, as ${FILES.run} says, has ${records.length}`,
+      `${kind.operation}: ${path} should have ${file.updates} records, as ${FILES.run} says, has ${records.length}`,
     )
   }
   await learner.restore(file.counters)
   for (const state of Object.keys(learner.state().weights))
     await (await openSafetensors(stateFile(place, state))).close()
-  return { place, file, records, saved: await readPolicy(join(place, FILES.policy), policy) }
+  return { place, file, records, saved: await readPolicy(kind, join(place, FILES.policy), policy) }
 }
 
-async function readPolicy(folder: string, { adapter, config }: LocalModel): Promise<SavedPolicy> {
+async function readPolicy(
+  { operation }: Pick<RunKind<unknown>, 'operation'>,
+  folder: string,
+  { adapter, config }: LocalModel,
+): Promise<SavedPolicy> {
   const isAdapter = (await baseOf(folder)) !== undefined
   if (isAdapter !== (adapter !== undefined)) {
     const [was, is] = isAdapter ? ['an adapter', 'has none'] : ['a whole model', 'has an adapter']
-    throw new Error(`train: ${folder} is ${was}, and the policy ${is}; resume with the model that the run began with`)
+    throw new Error(
+      `${operation}: ${folder} is ${was}, and the policy ${is}; resume with the model that the run began with`,
+    )
   }
   if (adapter) return readAdapter(folder, config)
   const checkpoint = await readCheckpoint(folder)
   return { shapes: expectedShapes(checkpoint.config), tensors: checkpoint.tensors }
 }
 
-function checkModel(folder: string, saved: SavedPolicy, weights: Weights): void {
+function checkModel(
+  { operation }: Pick<RunKind<unknown>, 'operation'>,
+  folder: string,
+  saved: SavedPolicy,
+  weights: Weights,
+): void {
   const shapes = Object.entries(saved.shapes)
   const other = shapes.find(([key, shape]) => weights[key]?.shape.join() !== shape.join())
   if (!other && shapes.length === Object.keys(weights).length) return
   const [key, shape] = other ?? shapes[0]!
   throw new Error(
-    `train: the run in ${folder} is of another model: its '${key}' is [${shape.join(', ')}], ` +
+    `${operation}: the run in ${folder} is of another model: its '${key}' is [${shape.join(', ')}], ` +
       `the policy's [${weights[key]?.shape.join(', ') ?? ''}]; resume with the model that it began with`,
   )
 }
 
-const recordLine = z
-  .unknown()
-  .transform((line) => fromJson(line as Json))
-  .pipe(updateRecordSchema)
-
-async function readRunFile(folder: string): Promise<RunFile> {
+async function readRunFile({ operation }: Pick<RunKind<unknown>, 'operation'>, folder: string): Promise<RunFile> {
   const path = join(folder, FILES.run)
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error(`train: there is no run to resume in ${folder}; leave \`resume\` out to begin one`, {
+    throw new Error(`${operation}: there is no run to resume in ${folder}; leave \`resume\` out to begin one`, {
       cause: error,
     })
   })
   const result = runFileSchema.safeParse(jsonOf(text))
   if (result.success) return result.data
   throw new Error(
-    `train: ${path} is damaged, or of another version; \`overwrite: true\` instead of \`resume\` begins anew`,
+    `${operation}: ${path} is damaged, or of another version; \`overwrite: true\` instead of \`resume\` begins anew`,
   )
 }
 

@@ -14,8 +14,8 @@ import { whenFree, rejectWhenStopped } from './exclusive.js'
 import { playBatch, questionDrawer } from './play-batch.js'
 import type { BatchMeasures } from './play-batch.js'
 import { createLearner, runConfigOf } from './run-config.js'
-import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
-import { runManifest } from './run-manifest.js'
+import { TRAINING, openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
+import { checkResumable, runManifest } from './run-manifest.js'
 import { createRunSaver } from './run-saver.js'
 import { workClock } from './work-clock.js'
 import { parseTrainOptions } from './train-options.js'
@@ -54,7 +54,7 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
 }
 
 /** How far a run is. */
-interface Progress {
+export interface Progress {
   /** The update under way, from 1. */
   update: number
   /** True as soon as the run has something to save: an update made, or its optimizer step begun. */
@@ -67,8 +67,12 @@ export class TrainingStopped extends Error {
   override name = 'TrainingStopped'
 
   /** @internal */
-  constructor(progress: Progress, options: Pick<CheckedOptions, 'updates' | 'saveTo' | 'resume'>) {
-    super(`Stopped in update ${progress.update} of ${options.updates}. ${whatRemains(progress, options)}`)
+  constructor(
+    progress: Progress,
+    options: Pick<CheckedOptions, 'updates' | 'saveTo' | 'resume'>,
+    unit: 'update' | 'step' = 'update',
+  ) {
+    super(`Stopped in ${unit} ${progress.update} of ${options.updates}. ${whatRemains(progress, options)}`)
     // It's no fault, so its place says nothing.
     this.stack = `${this.name}: ${this.message}`
   }
@@ -98,10 +102,16 @@ async function runUpdates(
   const learner = await createLearner(policy, config)
   try {
     const records = options.resume
-      ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
+      ? await resumeRun(
+          folder!.folder,
+          policy,
+          learner,
+          (saved, made) => checkResumable(folder!.folder, saved, manifest, options.allowChanges, made),
+          TRAINING,
+        )
       : []
     report(records.length, { doneBefore: records.length, results: records })
-    const save = (): Promise<void> => saveRun(folder!, policy, learner, { manifest, records })
+    const save = (): Promise<void> => saveRun(folder!, policy, learner, { manifest, records }, TRAINING)
     const saver = folder && createRunSaver(folder.folder, options.saveEvery, records.length, save)
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, updates)

@@ -1,4 +1,4 @@
-"""Makes fixtures/chats.json: which tokens of a conversation TRL's SFTTrainer trains, with the tokenizers of
+"""Makes fixtures/chats.json and chats.parquet (its first conversations): which tokens of a conversation TRL's SFTTrainer trains, with the tokenizers of
 fixtures/checkpoints: ChatML (qwen2), Llama 3 (llama3), a base model without a chat template (qwen2-sharded).
 
 TRL needs {% generation %} around what the assistant says. It is put into the fixtures' templates as TRL's own training
@@ -103,6 +103,7 @@ def main():
         result[name] = cases
     text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
     (FIXTURES / "chats.json").write_text(text + "\n", encoding="utf-8")
+    Dataset.from_list([{"messages": messages} for messages in MESSAGES]).to_parquet(FIXTURES / "chats.parquet")
 
 
 if __name__ == "__main__":
