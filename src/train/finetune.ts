@@ -69,7 +69,9 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneRecord
       await folder?.close()
     }
   })
-  return signal ? rejectWhenStopped(running, signal, () => new TrainingStopped(progress, whole, 'step')) : running
+  return signal
+    ? rejectWhenStopped(running, signal, (ended) => new TrainingStopped(progress, whole, ended, 'step'))
+    : running
 }
 
 interface Data {

@@ -49,7 +49,9 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
         await folder?.close()
       }
     })
-    return signal ? rejectWhenStopped(running, signal, () => new TrainingStopped(progress, checked)) : running
+    return signal
+      ? rejectWhenStopped(running, signal, (ended) => new TrainingStopped(progress, checked, ended))
+      : running
   })
 }
 
@@ -70,6 +72,8 @@ export class TrainingStopped extends Error {
   constructor(
     progress: Progress,
     options: Pick<CheckedOptions, 'updates' | 'saveTo' | 'resume'>,
+    /** Settles when what was under way has ended and the run is saved; rejects where it could not be. */
+    readonly ended: Promise<void>,
     unit: 'update' | 'step' = 'update',
   ) {
     super(`Stopped in ${unit} ${progress.update} of ${options.updates}. ${whatRemains(progress, options)}`)
