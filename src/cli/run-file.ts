@@ -67,7 +67,7 @@ const finetuneFile = z.strictObject({
 })
 
 /**
- * Reads the file of a run (`data/mini/runs/` has examples) and opens what it names.
+ * Reads the file of a run and opens what it names.
  * @param change Replaces settings of the file.
  * @throws where the file is no JSON, has an option that does not exist or has no sense, or something that it names cannot be
  * opened; the model is opened last
@@ -171,11 +171,11 @@ const ENGINES: Readonly<Record<string, Open>> = {
     const split = MINI.exec(documents)?.[1]
     return createBm25Engine(split === undefined ? await readDocuments(documents) : await miniDocuments(split as Split))
   },
-  'search-r1': (settings) => searchR1Engine(withoutKind(settings) as RetrieverOptions),
-  wiki: (settings) => wikiEngine(withoutKind(settings) as RetrieverOptions),
+  'search-r1': (settings) => searchR1Engine(withoutKind(settings)),
+  wiki: (settings) => wikiEngine(withoutKind(settings)),
   elasticsearch: (settings) => elasticsearchEngine(withoutKind(settings) as unknown as ElasticsearchOptions),
   google: (settings) => googleEngine(withoutKind(settings) as unknown as GoogleOptions),
-  serpapi: (settings) => serpApiEngine(withoutKind(settings) as SerpApiOptions),
+  serpapi: (settings) => serpApiEngine(withoutKind(settings)),
 }
 
 const withoutKind = (settings: Record<string, unknown>): Record<string, unknown> =>
@@ -202,7 +202,7 @@ function openEngine(path: string, settings: Record<string, unknown>): SearchEngi
  * @throws where the file is no JSON (with line and column), has an option that does not exist (with the nearest one), or what it names cannot be opened
  * @example
  * const options = await zs.readRunConfig('run.json')
- * await zs.train({ ...options, onUpdate: ({ update, em }) => console.log(update, em) })
+ * await zs.train({ ...options, updates: 10 })
  */
 export async function readRunConfig(path: string): Promise<TrainOptions> {
   const run = await readRunFile(path)

@@ -31,6 +31,7 @@ import { workClock } from './work-clock.js'
 /** Runs of `finetune`. */
 const FINETUNING: RunKind<FinetuneRecord> = {
   operation: 'finetune',
+  unit: 'step',
   records: 'metrics.jsonl',
   record: finetuneRecordSchema,
 }
@@ -151,8 +152,7 @@ async function makeSteps(
     const records = options.resume ? await resumeRun(folder!.folder, model, state, check, FINETUNING) : []
     const save = (): Promise<void> => saveRun(folder!, model, state, { manifest, records }, FINETUNING)
     const every = 'steps' in options.saveEvery ? { updates: options.saveEvery.steps } : options.saveEvery
-    const words = { operation: 'finetune', unit: 'step' }
-    const saver = folder && createRunSaver(folder.folder, every, records.length, save, words)
+    const saver = folder && createRunSaver(folder.folder, every, records.length, save, FINETUNING)
     const isOver = (): boolean =>
       records.length >= steps || (patience !== undefined && (bestSoFar(records)?.since ?? 0) >= patience)
     report(records.length, { doneBefore: records.length, results: records })

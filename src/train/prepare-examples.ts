@@ -78,7 +78,10 @@ export async function prepareExamples(
 type Placed = Omit<PlacedExample, 'example'> & { example?: TextExample | TokenExample }
 
 async function* placedExamples(option: string, examples: Examples): AsyncGenerator<Placed> {
-  if (typeof examples === 'string') return yield* streamExamples(examples)
+  if (typeof examples === 'string') {
+    yield* streamExamples(examples)
+    return
+  }
   for (const [i, each] of examples.entries()) {
     const place = `${option}.${i}`
     if (typeof each === 'string') {

@@ -36,6 +36,8 @@ export interface SavedRun<R> {
 export interface RunKind<R> {
   /** Begins messages. */
   operation: 'train' | 'finetune'
+  /** What its records are of, in messages. */
+  unit: 'update' | 'step'
   /** File of the records, one for each update or step made. */
   records: string
   record: z.ZodType<R>
@@ -54,6 +56,7 @@ const PREVIOUS = 'previous'
 /** Runs of `train`. */
 export const TRAINING: RunKind<UpdateRecord> = {
   operation: 'train',
+  unit: 'update',
   records: FILES.updates,
   record: updateRecordSchema,
 }
@@ -160,7 +163,7 @@ async function newestWhole<R>(
     if (!previous) throw error
     console.warn(
       `${kind.operation}: the newest save of the run in ${folder} is damaged (${errorMessage(error)}); ` +
-        `the run goes on from the one before, after ${previous.file.updates}`,
+        `the run goes on from the one before, after ${kind.unit} ${previous.file.updates}`,
     )
     return previous
   }

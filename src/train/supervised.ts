@@ -95,15 +95,11 @@ const stepSchema = (vocabulary: number, longest: number) =>
   })
 
 /**
- * Supervised fine-tuning: the policy's weights, or those of its adapter where it has one, are changed in place, by AdamW
- * without weight decay unless asked for.
+ * Supervised steps on examples that are made as they go, where `finetune` has a list of them: the policy's weights, or those
+ * of its adapter where it has one, are changed in place, by AdamW without weight decay unless asked for.
  * @returns what each step measured; `zs.plot.lossCurve` shows it
  * @throws where an option or an example is not what it must be, or the loss is not finite, with the weights as they were
  * before that step
- * @example
- * const ids = policy.tokenizer.encode('Question: Where is Lima?<answer> Peru</answer>')
- * const example = { ids, tokenWeights: ids.map(() => 1) }
- * await zs.trainSupervised({ policy, steps: 100, learningRate: 1e-4, batch: () => [example] })
  */
 export async function trainSupervised(options: SupervisedOptions): Promise<SupervisedRecord[]> {
   const settings = parseOptions('trainSupervised', optionsSchema, options)
