@@ -3,9 +3,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
+import { EXIT_CODES } from './exit-codes.js'
 import { runsCommand } from './runs.js'
 import type { ScoreOptions } from './score.js'
 import type { ServeArguments } from './serve.js'
+import type { TrainCommand } from './train.js'
 
 interface PlaceOptions {
   user?: true
@@ -87,6 +89,16 @@ program
     await serveUntilStopped(options)
   })
 program.addCommand(runsCommand())
+program
+  .command('train <config>')
+  .description('trains as a configuration file says (zs.readRunConfig tells its settings)')
+  .option('--resume', 'goes on with the run in saveTo as it was last saved')
+  .addOption(new Option('--overwrite', 'replaces the run in saveTo').conflicts('resume'))
+  .addHelpText('after', () => EXIT_CODES)
+  .action(async (config: string, options: TrainCommand) => {
+    const { runTraining } = await import('./train.js')
+    process.exitCode = await runTraining(config, options)
+  })
 
 try {
   await program.parseAsync()

@@ -27,10 +27,10 @@ const optionsSchema = z.strictObject({ band: z.enum(['range', 'interval']).defau
 
 /**
  * The loss of supervised fine-tuning, step by step, and that of held-out examples, where it was measured, as a second line.
- * @param runs Steps of a run, as `trainSupervised` returns them, or runs by name: a colour each, of several seeds the mean with
+ * @param runs Steps of a run, as `finetune` returns them, or runs by name: a colour each, of several seeds the mean with
  * a band. A loss that is not finite leaves a gap.
  * @example
- * const steps = await zs.trainSupervised({ policy, steps: 100, learningRate: 1e-4, batch: () => examples })
+ * const steps = await zs.finetune({ model, examples: 'dialogues.jsonl', heldOut: 0.1 })
  * await zs.display(zs.plot.lossCurve(steps))
  * await zs.display(zs.plot.lossCurve({ full: steps, lora: [steps, steps] }))
  */

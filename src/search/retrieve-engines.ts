@@ -3,6 +3,7 @@ import { addressSchema, checkSecrets, serverShape } from '../http/options.js'
 import type { ServerOptions } from '../http/options.js'
 import { parseOptions } from '../schema/parse-options.js'
 import type { Document } from '../schema/document.js'
+import { elasticsearchKey } from '../schema/settings.js'
 import type { SearchEngine } from './search-engine.js'
 import { servedEngine } from './served-engine.js'
 
@@ -101,7 +102,10 @@ export interface ElasticsearchOptions extends RetrieverOptions {
   textField?: string
   /** Field of the title, where documents have one. Default `title`. */
   titleField?: string
-  /** An API key of Elasticsearch, as it is given out (Base64). It is never shown or written. */
+  /**
+   * An API key of Elasticsearch, as it is given out (Base64). Default: `ELASTICSEARCH_API_KEY` of the environment; none where
+   * that is not set. It is never shown or written.
+   */
   apiKey?: string
 }
 
@@ -126,7 +130,7 @@ const elasticsearchAnswer = z.object({
  * await zs.display(await engine.search('capital of Peru', { question, topK: 5 }))
  */
 export function elasticsearchEngine(options: ElasticsearchOptions): SearchEngine {
-  const { index, textField, titleField, apiKey, ...rest } = options
+  const { index, textField, titleField, apiKey = elasticsearchKey(), ...rest } = options
   checkSecrets('elasticsearch', options)
   const fields = parseOptions('elasticsearch', elasticsearchSchema, { index, textField, titleField })
   const wanted = [fields.textField, fields.titleField]

@@ -36,7 +36,7 @@ export async function diffRuns(a: string, b: string): Promise<RunDifference> {
 }
 
 const recordsOf = (folder: string): Promise<UpdateRecord[]> =>
-  readJsonl(join(folder, FILES.records), recordLine, 'updates')
+  readJsonl(join(folder, FILES.updates), recordLine, 'updates')
 
 /** Names of what differs between two runs that compute the same, wherever they stand in a record. */
 const CLOCK = /(Seconds|PerSecond|Bytes)$/

@@ -52,13 +52,13 @@ async function readOnce(folder: string, operation: string): Promise<ReadRun> {
   if (!file) throw new Error(`${operation}: ${join(folder, FILES.run)} is damaged, or of another version`)
   let [seconds, count] = [0, 0]
   let last: UpdateRecord | undefined
-  for await (const record of streamJsonl(join(folder, FILES.records), recordLine, 'updates')) {
+  for await (const record of streamJsonl(join(folder, FILES.updates), recordLine, 'updates')) {
     last = record
     count++
     seconds += record.rolloutSeconds + record.updateSeconds + record.compileSeconds
   }
   if (count !== file.updates) {
-    throw new Error(`${operation}: ${join(folder, FILES.records)} should have ${file.updates} records, has ${count}`)
+    throw new Error(`${operation}: ${join(folder, FILES.updates)} should have ${file.updates} records, has ${count}`)
   }
   return { file, last, seconds, isRunning: await isWritten(folder) }
 }
@@ -152,7 +152,7 @@ async function runsBelow(folder: string, depth: number): Promise<(string | RunSu
 
 /** Of a run one of its files may be lost; a model alone is none. */
 const isRun = (names: readonly string[]): boolean =>
-  [FILES.run, FILES.records, PREVIOUS].some((name) => names.includes(name))
+  [FILES.run, FILES.updates, PREVIOUS].some((name) => names.includes(name))
 
 /** Folders, and those that are to be there: whose writer is at work, or was killed while it put them in their place. */
 async function runNames(folder: string): Promise<string[]> {

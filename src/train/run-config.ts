@@ -109,10 +109,11 @@ const ALGORITHMS: Record<Algorithm, AlgorithmParts> = {
   reinforce: { settings: reinforceSettings, create: createReinforce, advantages: plainAdvantages, groupSize: 1 },
 }
 
-const names = Object.keys(ALGORITHMS) as Algorithm[]
+/** Names of all algorithms. */
+export const ALGORITHM_NAMES = Object.keys(ALGORITHMS) as Algorithm[]
 
 /** Where the algorithm is not known, GRPO's settings stand for it, and `algorithm` is what is refused. */
-const algorithmOf = (algorithm: unknown): Algorithm => names.find((name) => name === algorithm) ?? 'grpo'
+const algorithmOf = (algorithm: unknown): Algorithm => ALGORITHM_NAMES.find((name) => name === algorithm) ?? 'grpo'
 
 /**
  * Rules and defaults of `RunConfig` for an algorithm, from which the options' check, the run's manifest and the resume check
@@ -121,7 +122,7 @@ const algorithmOf = (algorithm: unknown): Algorithm => names.find((name) => name
 export function runConfigShape(algorithm: unknown): z.ZodRawShape {
   const { settings, groupSize } = ALGORITHMS[algorithmOf(algorithm)]
   return {
-    algorithm: z.enum(names),
+    algorithm: z.enum(ALGORITHM_NAMES),
     updates: z.int().min(1),
     curriculum: curriculumSchema,
     questionsPerUpdate: z.int().min(1).default(16),
@@ -140,7 +141,7 @@ export function runConfigShape(algorithm: unknown): z.ZodRawShape {
 
 /** Names of the settings of all algorithms. */
 export const RUN_CONFIG_KEYS = [
-  ...new Set(names.flatMap((name) => Object.keys(runConfigShape(name)))),
+  ...new Set(ALGORITHM_NAMES.flatMap((name) => Object.keys(runConfigShape(name)))),
 ] as (keyof RunConfig)[]
 
 /** What `RunConfig` asks of several settings together. */

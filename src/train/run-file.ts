@@ -8,7 +8,13 @@ import type { BestUpdate, RunSession } from '../schema/run-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 
 /** Names in the folder of a run. */
-export const FILES = { run: 'run.json', records: 'updates.jsonl', policy: 'policy', best: 'best' }
+export const FILES = {
+  run: 'run.json',
+  updates: 'updates.jsonl',
+  metrics: 'metrics.jsonl',
+  policy: 'policy',
+  best: 'best',
+}
 
 /** The run as it was saved before, whole. */
 export const PREVIOUS = 'previous'
@@ -22,7 +28,7 @@ export interface RunFile {
   manifest: Record<string, unknown>
   /** The learner's. */
   counters: Record<string, number>
-  /** Number of updates made: as many lines have the records. */
+  /** Number of updates, or steps, made: as many lines have the records. */
   updates: number
   /** The policy that the run began with. */
   model?: RunModel
@@ -93,7 +99,30 @@ function jsonOf(text: string): unknown {
   }
 }
 
-export const recordLine: z.ZodType<UpdateRecord> = z
-  .unknown()
-  .transform((line) => fromJson(line as Json))
-  .pipe(updateRecordSchema)
+/** What runs of a kind have apart. */
+export interface RunKind<R extends object> {
+  /** Begins messages. */
+  operation: 'train' | 'finetune'
+  /** What its records are of, in messages. */
+  unit: 'update' | 'step'
+  /** File of the records, one for each update or step made. */
+  records: string
+  record: z.ZodType<R>
+}
+
+/** Runs of `train`. */
+export const TRAINING: RunKind<UpdateRecord> = {
+  operation: 'train',
+  unit: 'update',
+  records: FILES.updates,
+  record: updateRecordSchema,
+}
+
+/** A line of a file of records. */
+export const recordLineOf = <R extends object>(record: z.ZodType<R>): z.ZodType<R> =>
+  z
+    .unknown()
+    .transform((line) => fromJson(line as Json))
+    .pipe(record)
+
+export const recordLine = recordLineOf(updateRecordSchema)

@@ -17,24 +17,21 @@ import { setWeight } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import type { LocalModel } from '../language-model/local-model.js'
 import type { BestUpdate, RunSession } from '../schema/run-summary.js'
-import type { UpdateRecord } from '../schema/update-record.js'
 import type { Learner } from './learner.js'
 import { modelWeights } from './loss-function.js'
-import { FILES, PREVIOUS, readRunFile, recordLine } from './run-file.js'
-import type { RunFile, RunModel } from './run-file.js'
-import { checkResumable } from './run-manifest.js'
-import type { RunManifest } from './run-manifest.js'
+import { FILES, PREVIOUS, TRAINING, readRunFile, recordLineOf } from './run-file.js'
+import type { RunFile, RunKind, RunModel } from './run-file.js'
 
 /**
  * A training run on disk, enough to go on with it as if it had never stopped:
- * `policy/` is a model folder that transformers loads, or the folder of its adapter that PEFT loads, `updates.jsonl` has the
- * records, `run.json` what it is (`RunFile`), and one safetensors file each the rest of its state (`reference`,
- * `optimizer`). `best/` is the policy of the best update, where the run keeps it. `previous/` is the same of the save before.
+ * `policy/` is a model folder that transformers loads, or the folder of its adapter that PEFT loads, `updates.jsonl` (of a
+ * fine-tuning `metrics.jsonl`) has the records, `run.json` what it is (`RunFile`), and one safetensors file each the rest of
+ * its state (`reference`, `optimizer`). `best/` is the policy of the best update, where the run keeps it. `previous/` is the same of the save before.
  * `trajectories/` and `tensorboard/` (run-outputs.ts) are of the run, not of one save.
  */
-export interface SavedRun {
-  manifest: RunManifest
-  records: UpdateRecord[]
+export interface SavedRun<R extends object> {
+  manifest: object
+  records: R[]
   model: RunModel | undefined
   sessions: RunSession[]
   best: BestUpdate | undefined
@@ -44,12 +41,12 @@ export interface SavedRun {
 /** Where a part of the learner's state is kept. */
 export const stateFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
-const KIND: FolderKind = {
-  operation: 'train: saveTo',
+const folderKind = (operation: string): FolderKind => ({
+  operation: `${operation}: saveTo`,
   what: 'run',
   marker: FILES.run,
   owns: (name) => Object.values(FILES).includes(name) || name.endsWith('.safetensors'),
-}
+})
 
 /**
  * Opens the folder of a run before it begins, for a run that cannot be saved is lost. No other process may write it until
@@ -60,45 +57,50 @@ const KIND: FolderKind = {
 export const openRunFolder = (
   folder: string,
   { resume, overwrite }: { resume: boolean; overwrite: boolean },
-): Promise<FolderWriter> => openFolder(folder, KIND, { overwrite: resume || overwrite, keepPreviousAs: PREVIOUS })
+  { operation }: Pick<RunKind<object>, 'operation'> = TRAINING,
+): Promise<FolderWriter> =>
+  openFolder(folder, folderKind(operation), { overwrite: resume || overwrite, keepPreviousAs: PREVIOUS })
 
 /**
  * Writes the run; what was in the folder before stays whole, and then becomes its `previous`.
- * @param best The folder of the best policy; `policy` where it is the policy as it is now.
- * @param fill Adds what else is to be in the folder, before it takes its place.
+ * @param more `best`: the folder of the best policy; `policy` where it is the policy as it is now. `fill` adds what else is to be in the folder, before it takes its place.
  */
-export async function saveRun(
+export async function saveRun<R extends object>(
   folder: FolderWriter,
   policy: LocalModel,
-  learner: Learner,
-  run: SavedRun,
-  best: string | undefined,
-  fill: (aside: string) => Promise<void>,
+  learner: Pick<Learner, 'state'>,
+  run: SavedRun<R>,
+  kind: RunKind<R>,
+  { best, fill }: { best?: string | undefined; fill?: (aside: string) => Promise<void> } = {},
 ): Promise<void> {
   const { weights, counters } = learner.state()
   await folder.write(async (aside) => {
     await policy.save(join(aside, FILES.policy))
     if (best !== undefined) await linkTree(best === FILES.policy ? join(aside, best) : best, join(aside, FILES.best))
     for (const [name, variables] of Object.entries(weights)) await writeWeightFile(stateFile(aside, name), variables)
-    await writeJsonl(join(aside, FILES.records), run.records.map(toJson))
+    await writeJsonl(join(aside, kind.records), run.records.map(toJson))
     await writeFile(join(aside, FILES.run), runFileText(run, counters))
-    await fill(aside)
+    await fill?.(aside)
   })
 }
 
 /** Puts a saved run into a further folder as well: its files have second names there. */
 export async function linkRun(from: string, to: string): Promise<void> {
-  const state: string[] = [FILES.run, FILES.records, FILES.policy]
+  const state: string[] = [FILES.run, TRAINING.records, FILES.policy]
   const names = (await readdir(from)).filter((name) => state.includes(name) || name.endsWith('.safetensors'))
   for (const name of names) await linkTree(join(from, name), join(to, name))
 }
 
 /** Notes the error that ended a run which has been saved already. */
-export async function noteFault(folder: FolderWriter, learner: Learner, run: SavedRun): Promise<void> {
+export async function noteFault(
+  folder: FolderWriter,
+  learner: Pick<Learner, 'state'>,
+  run: SavedRun<object>,
+): Promise<void> {
   await writeFileWhole(join(folder.folder, FILES.run), runFileText(run, learner.state().counters))
 }
 
-function runFileText(run: SavedRun, counters: Record<string, number>): string {
+function runFileText(run: SavedRun<object>, counters: Record<string, number>): string {
   const { manifest, records, model, sessions, best, fault } = run
   const file: RunFile = {
     manifest: { ...manifest },
@@ -113,7 +115,7 @@ function runFileText(run: SavedRun, counters: Record<string, number>): string {
 }
 
 /** A run that is gone on with. */
-export interface ResumedRun extends Pick<SavedRun, 'records' | 'model' | 'sessions' | 'best'> {
+export interface ResumedRun<R extends object> extends Pick<SavedRun<R>, 'records' | 'model' | 'sessions' | 'best'> {
   /** The folder of its best policy. */
   bestFolder: string
 }
@@ -121,20 +123,20 @@ export interface ResumedRun extends Pick<SavedRun, 'records' | 'model' | 'sessio
 /**
  * Reads a saved run into the policy and its learner. Where its newest save is damaged, this is said, and it is the one
  * before.
- * @param allowed What may differ from the saved manifest.
- * @throws {Error} where there is none, or its manifest is not this; the policy is then as it was
+ * @param check Throws where a run of this manifest, with so many records, is not to be gone on with.
+ * @throws {Error} where there is none, or `check` does; the policy is then as it was
  */
-export async function resumeRun(
+export async function resumeRun<R extends object>(
   folder: string,
   policy: LocalModel,
-  learner: Learner,
-  manifest: RunManifest,
-  allowed: readonly (keyof RunManifest)[],
-): Promise<ResumedRun> {
-  const generation = await newestWhole(folder, policy, learner)
+  learner: Resumable,
+  check: (manifest: Readonly<Record<string, unknown>>, made: number) => void,
+  kind: RunKind<R>,
+): Promise<ResumedRun<R>> {
+  const generation = await newestWhole(folder, policy, learner, kind)
   const { place, file, records } = generation
-  checkResumable(folder, file.manifest, manifest, allowed, records.length)
-  await readWeights(generation, policy, learner)
+  check(file.manifest, records.length)
+  await readWeights(generation, policy, learner, kind)
   const bestFolder = join(place, FILES.best)
   const { model, sessions } = file
   return { records, model, sessions, best: await wholeBest(bestFolder, file.best, policy), bestFolder }
@@ -145,12 +147,17 @@ export async function resumeRun(
  * @throws {Error} where it is damaged, or of another model
  */
 export async function restoreRun(place: string, policy: LocalModel, learner: Learner): Promise<void> {
-  await readWeights(await readGeneration(place, policy, learner), policy, learner)
+  await readWeights(await readGeneration(place, policy, learner, TRAINING), policy, learner, TRAINING)
 }
 
-async function readWeights({ place, saved }: Generation, policy: LocalModel, learner: Learner): Promise<void> {
+async function readWeights<R extends object>(
+  { place, saved }: Generation<R>,
+  policy: LocalModel,
+  learner: Resumable,
+  kind: RunKind<R>,
+): Promise<void> {
   const { trainable } = modelWeights(policy)
-  checkModel(place, saved, trainable)
+  checkModel(kind, place, saved, trainable)
   for (const [name, variables] of Object.entries(learner.state().weights))
     await readWeightFile(stateFile(place, name), variables)
   for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
@@ -164,7 +171,7 @@ async function wholeBest(
 ): Promise<BestUpdate | undefined> {
   if (!best) return undefined
   try {
-    await readPolicy(folder, policy)
+    await readPolicy(TRAINING, folder, policy)
     return best
   } catch (error) {
     console.warn(
@@ -177,21 +184,24 @@ async function wholeBest(
 
 /** The settings that a saved run was made with. */
 export const savedManifest = async (folder: string): Promise<Record<string, unknown>> =>
-  (await runFileOf(folder)).manifest
+  (await runFileOf(TRAINING, folder)).manifest
 
 /** The number of ids of a microbatch that a saved run was made with. */
 export async function savedMicrobatchTokens(folder: string): Promise<number | undefined> {
   // What is damaged or absent is said by `resumeRun`.
-  const file = await runFileOf(folder).catch(() => runFileOf(join(folder, PREVIOUS)).catch(() => undefined))
+  const read = (place: string): Promise<RunFile> => runFileOf(TRAINING, place)
+  const file = await read(folder).catch(() => read(join(folder, PREVIOUS)).catch(() => undefined))
   const tokens = file?.manifest['microbatchTokens']
   return typeof tokens === 'number' ? tokens : undefined
 }
 
-interface Generation {
+type Resumable = Pick<Learner, 'state' | 'restore'>
+
+interface Generation<R> {
   /** Its folder. */
   place: string
   file: RunFile
-  records: UpdateRecord[]
+  records: R[]
   saved: SavedPolicy
 }
 
@@ -201,65 +211,80 @@ interface SavedPolicy {
   tensors: () => AsyncIterable<NamedTensor>
 }
 
-async function newestWhole(folder: string, policy: LocalModel, learner: Learner): Promise<Generation> {
+async function newestWhole<R extends object>(
+  folder: string,
+  policy: LocalModel,
+  learner: Resumable,
+  kind: RunKind<R>,
+): Promise<Generation<R>> {
   try {
-    return await readGeneration(folder, policy, learner)
+    return await readGeneration(folder, policy, learner, kind)
   } catch (error) {
-    const previous = await readGeneration(join(folder, PREVIOUS), policy, learner).catch(() => undefined)
+    const previous = await readGeneration(join(folder, PREVIOUS), policy, learner, kind).catch(() => undefined)
     if (!previous) throw error
     console.warn(
-      `train: the newest save of the run in ${folder} is damaged (${errorMessage(error)}); ` +
-        `the run goes on from the one before, after update ${previous.file.updates}`,
+      `${kind.operation}: the newest save of the run in ${folder} is damaged (${errorMessage(error)}); ` +
+        `the run goes on from the one before, after ${kind.unit} ${previous.file.updates}`,
     )
     return previous
   }
 }
 
 /** Reads all but the weights, whose files are checked: no value of a damaged save may reach policy or learner. */
-async function readGeneration(place: string, policy: LocalModel, learner: Learner): Promise<Generation> {
-  const file = await runFileOf(place)
-  const records = await readJsonl(join(place, FILES.records), recordLine, 'updates')
+async function readGeneration<R extends object>(
+  place: string,
+  policy: LocalModel,
+  learner: Resumable,
+  kind: RunKind<R>,
+): Promise<Generation<R>> {
+  const file = await runFileOf(kind, place)
+  const path = join(place, kind.records)
+  const records = await readJsonl(path, recordLineOf(kind.record), 'records')
   if (records.length !== file.updates) {
     throw new Error(
-      `train: ${join(place, FILES.records)} should have ${file.updates} records, as ${FILES.run} says, has ${records.length}`,
+      `${kind.operation}: ${path} should have ${file.updates} records, as ${FILES.run} says, has ${records.length}`,
     )
   }
   await learner.restore(file.counters)
   for (const state of Object.keys(learner.state().weights))
     await (await openSafetensors(stateFile(place, state))).close()
-  return { place, file, records, saved: await readPolicy(join(place, FILES.policy), policy) }
+  return { place, file, records, saved: await readPolicy(kind, join(place, FILES.policy), policy) }
 }
 
-async function readPolicy(folder: string, { adapter, config }: LocalModel): Promise<SavedPolicy> {
+type Named = Pick<RunKind<object>, 'operation'>
+
+async function readPolicy({ operation }: Named, folder: string, { adapter, config }: LocalModel): Promise<SavedPolicy> {
   const isAdapter = (await baseOf(folder)) !== undefined
   if (isAdapter !== (adapter !== undefined)) {
     const [was, is] = isAdapter ? ['an adapter', 'has none'] : ['a whole model', 'has an adapter']
-    throw new Error(`train: ${folder} is ${was}, and the policy ${is}; resume with the model that the run began with`)
+    throw new Error(
+      `${operation}: ${folder} is ${was}, and the policy ${is}; resume with the model that the run began with`,
+    )
   }
   if (adapter) return readAdapter(folder, config)
   const checkpoint = await readCheckpoint(folder)
   return { shapes: expectedShapes(checkpoint.config), tensors: checkpoint.tensors }
 }
 
-function checkModel(folder: string, saved: SavedPolicy, weights: Weights): void {
+function checkModel({ operation }: Named, folder: string, saved: SavedPolicy, weights: Weights): void {
   const shapes = Object.entries(saved.shapes)
   const other = shapes.find(([key, shape]) => weights[key]?.shape.join() !== shape.join())
   if (!other && shapes.length === Object.keys(weights).length) return
   const [key, shape] = other ?? shapes[0]!
   throw new Error(
-    `train: the run in ${folder} is of another model: its '${key}' is [${shape.join(', ')}], ` +
+    `${operation}: the run in ${folder} is of another model: its '${key}' is [${shape.join(', ')}], ` +
       `the policy's [${weights[key]?.shape.join(', ') ?? ''}]; resume with the model that it began with`,
   )
 }
 
-async function runFileOf(folder: string): Promise<RunFile> {
+async function runFileOf({ operation }: Named, folder: string): Promise<RunFile> {
   const file = await readRunFile(folder).catch((error: unknown) => {
-    throw new Error(`train: there is no run to resume in ${folder}; leave \`resume\` out to begin one`, {
+    throw new Error(`${operation}: there is no run to resume in ${folder}; leave \`resume\` out to begin one`, {
       cause: error,
     })
   })
   if (file) return file
   throw new Error(
-    `train: ${join(folder, FILES.run)} is damaged, or of another version; \`overwrite: true\` instead of \`resume\` begins anew`,
+    `${operation}: ${join(folder, FILES.run)} is damaged, or of another version; \`overwrite: true\` instead of \`resume\` begins anew`,
   )
 }

@@ -5,7 +5,7 @@ import type { BestUpdate } from '../schema/run-summary.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Group, Learner } from './learner.js'
-import { FILES } from './run-file.js'
+import { FILES, TRAINING } from './run-file.js'
 import { noteFault, saveRun } from './run-folder.js'
 import type { ResumedRun, SavedRun } from './run-folder.js'
 import type { RunManifest } from './run-manifest.js'
@@ -50,12 +50,12 @@ export async function openRunKeeper(
     records: UpdateRecord[]
     whenSaved: (aside: string) => Promise<void>
   },
-  resumed: ResumedRun | undefined,
+  resumed: ResumedRun<UpdateRecord> | undefined,
 ): Promise<RunKeeper> {
   const { policy, learner, manifest, records, whenSaved } = parts
   const { keepBest } = options
   const session = await runSession(records.length)
-  const run: SavedRun = {
+  const run: SavedRun<UpdateRecord> = {
     manifest,
     records,
     model: resumed ? resumed.model : { name: policy.name, digest: await weightsDigest(policy) },
@@ -74,10 +74,11 @@ export async function openRunKeeper(
     const better = last && betterUpdate(last, keepBest, run.best)
     const next = { ...run, best: better ?? run.best }
     const from = better ? FILES.policy : run.best && bestFolder
-    await saveRun(folder, policy, learner, next, from, async (aside) => {
+    const fill = async (aside: string): Promise<void> => {
       if (isFirst) await outputs.fillFirst(aside, records)
       await whenSaved(aside)
-    })
+    }
+    await saveRun(folder, policy, learner, next, TRAINING, { best: from, fill })
     run.best = next.best
     bestFolder = join(folder.folder, FILES.best)
     if (isFirst) await outputs.began()

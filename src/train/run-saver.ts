@@ -33,8 +33,15 @@ export interface RunSaver {
 /**
  * @param folder The run's, for messages.
  * @param saved Number of updates that are in it.
+ * @param words Of the messages: what runs, and what its updates are called.
  */
-export function createRunSaver(folder: string, every: SaveEvery, saved: number, save: () => Promise<void>): RunSaver {
+export function createRunSaver(
+  folder: string,
+  every: SaveEvery,
+  saved: number,
+  save: () => Promise<void>,
+  { operation, unit } = { operation: 'train', unit: 'update' },
+): RunSaver {
   // Time and updates count from the last attempt, or a full disk would be tried after each update.
   let tried = { updates: saved, at: performance.now() }
   let warned = false
@@ -49,7 +56,9 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
   }
 
   const there = (): string =>
-    saved > 0 ? `${folder} has the run as it was after update ${saved}` : `no update of it has been saved in ${folder}`
+    saved > 0
+      ? `${folder} has the run as it was after ${unit} ${saved}`
+      : `no ${unit} of it has been saved in ${folder}`
 
   return {
     async afterUpdate(updates, now = false) {
@@ -64,7 +73,7 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
         if (warned) return
         warned = true
         console.warn(
-          `train: after update ${updates} the run could not be saved: ${errorMessage(error)}. ${there()}; ` +
+          `${operation}: after ${unit} ${updates} the run could not be saved: ${errorMessage(error)}. ${there()}; ` +
             'training goes on, and saving is tried again. This is said once a run.',
         )
       }
@@ -77,7 +86,7 @@ export function createRunSaver(folder: string, every: SaveEvery, saved: number, 
       } catch (error) {
         const before = fault === undefined ? 'the run' : `the run ended by an error (${errorMessage(fault)}), and it`
         throw new Error(
-          `train: ${before} could not be saved after its last update, ${updates}: ${errorMessage(error)}. ${there()}; ` +
+          `${operation}: ${before} could not be saved after its last ${unit}, ${updates}: ${errorMessage(error)}. ${there()}; ` +
             'the policy in memory has learned from all of them, `policy.save` keeps it',
           { cause: error },
         )

@@ -24,9 +24,10 @@ import type { FailedStep } from './replay.js'
 import { rollbackFactor } from './rollback.js'
 import { createLearner, runConfigOf } from './run-config.js'
 import type { RunConfig } from './run-config.js'
+import { TRAINING } from './run-file.js'
 import { openRunFolder, resumeRun, savedMicrobatchTokens } from './run-folder.js'
 import { openRunKeeper } from './run-keeper.js'
-import { runManifest } from './run-manifest.js'
+import { checkResumable, runManifest } from './run-manifest.js'
 import { rememberBatch } from './undo.js'
 import { TrainingStopped } from './training-stopped.js'
 import type { Progress } from './training-stopped.js'
@@ -64,7 +65,9 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
         await folder?.close()
       }
     })
-    return signal ? rejectWhenStopped(running, signal, () => new TrainingStopped(progress, checked)) : running
+    return signal
+      ? rejectWhenStopped(running, signal, (ended) => new TrainingStopped(progress, checked, { ended }))
+      : running
   })
 }
 
@@ -84,7 +87,13 @@ async function runUpdates(
   const memory = watchMemory()
   try {
     const resumed = options.resume
-      ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
+      ? await resumeRun(
+          folder!.folder,
+          policy,
+          learner,
+          (saved, made) => checkResumable(folder!.folder, saved, manifest, options.allowChanges, made),
+          TRAINING,
+        )
       : undefined
     const records = resumed?.records ?? []
     const onCollapse = collapseResponse(options, folder?.folder, learner)
@@ -150,7 +159,7 @@ async function runUpdates(
       throw failed ? withReplay(error as Error, folder?.folder) : error
     }
     await keeper?.atEnd()
-    if (paused !== undefined && !signal?.aborted) throw new TrainingStopped(progress, options, paused)
+    if (paused !== undefined && !signal?.aborted) throw new TrainingStopped(progress, options, { pause: paused })
     return records
   } finally {
     memory.end()

@@ -10,22 +10,37 @@ export interface Progress {
 
 type Remaining = Pick<CheckedOptions, 'updates' | 'saveTo' | 'resume'>
 
+interface StoppedHow {
+  ended?: Promise<void>
+  pause?: string
+  unit?: 'update' | 'step'
+}
+
 /** What a stopped training rejects with: how far it came, and how to go on. */
 export class TrainingStopped extends Error {
   /** Tells it from errors. */
   override name = 'TrainingStopped'
 
+  /** Settles when what was under way has ended and the run is saved; rejects where it could not be. */
+  readonly ended: Promise<void>
+
   /**
    * @internal
-   * @param pause Why the run paused by itself, after its update; without it, somebody stopped it.
+   * @param how `pause`: why the run paused by itself, after its update; without it, somebody stopped it. `unit`: what its
+   * updates are called.
    */
-  constructor(progress: Progress, options: Remaining, pause?: string) {
+  constructor(
+    progress: Progress,
+    options: Remaining,
+    { ended = Promise.resolve(), pause, unit = 'update' }: StoppedHow = {},
+  ) {
     const { updates } = options
     super(
       pause === undefined
-        ? `Stopped in update ${progress.update} of ${updates}. ${whatRemains(progress, options)}`
+        ? `Stopped in ${unit} ${progress.update} of ${updates}. ${whatRemains(progress, options)}`
         : `Paused after update ${progress.update} of ${updates}: ${pause}. ${whereItIs(options)}`,
     )
+    this.ended = ended
     // It's no fault, so its place says nothing.
     this.stack = `${this.name}: ${this.message}`
   }
