@@ -18,7 +18,7 @@ declare global {
   const question: zs.Question
   const questions: zs.Question[]
   const trajectory: zs.Trajectory
-  const examples: zs.Example[]
+  const examples: zs.TextExample[]
   const methods: zs.Method[]
   const scores: zs.Score[]
   const records: zs.UpdateRecord[]

@@ -1,9 +1,13 @@
 #!/usr/bin/env node
 // The command `zerosearch`.
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
+import { EXIT_CODES } from './exit-codes.js'
+import { runsCommand } from './runs.js'
 import type { ScoreOptions } from './score.js'
+import type { ServeArguments } from './serve.js'
+import type { TrainCommand } from './train.js'
 
 interface PlaceOptions {
   user?: true
@@ -51,6 +55,49 @@ program
   .action(async (path: string, options: ScoreOptions) => {
     const { score } = await import('./score.js')
     console.log(await score(path, options))
+  })
+
+const number = (text: string): number => {
+  const value = text.trim() === '' ? NaN : Number(text)
+  if (Number.isNaN(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
+program
+  .command('serve')
+  .description(
+    "a search engine as Search-R1's and ZeroSearch's /retrieve, language models as OpenAI's chat, until Ctrl-C or SIGTERM",
+  )
+  .option('--corpus <file>', 'searches these documents by BM25 (JSONL, Parquet, CSV)')
+  .option('--index <folder>', 'searches this saved BM25 index')
+  .option(
+    '--simulator <model>',
+    'this LLM plays the search engine: a folder, a GGUF file, a name of the hub, smollm2, mini',
+  )
+  .option('--model <model>', 'serves this LLM for chats; the simulator is served as well')
+  .option('--server <url...>', 'the LLMs are behind these OpenAI-compatible servers, rather than in this process')
+  .addOption(new Option('--mode <mode>', 'how the simulator is prompted (default prompt)').choices(['prompt', 'sft']))
+  .option('--noise <probability>', 'of noisy documents, at the first update', number)
+  .option('--noise-end <probability>', 'at the last update; queries must then carry their step', number)
+  .option('--updates <count>', 'number of the updates that the step of a query counts', number)
+  .option('--topk <count>', 'documents where a client names no number (default 3)', number)
+  .option('--host <host>', "another than this machine's own demands ZEROSEARCH_SERVE_TOKEN in the environment")
+  .option('--port <port>', 'default 8000; 0 for any that is free', number)
+  .option('--concurrency <count>', 'searches, and completions, at once (default 64)', number)
+  .action(async (options: ServeArguments) => {
+    const { serveUntilStopped } = await import('./serve.js')
+    await serveUntilStopped(options)
+  })
+program.addCommand(runsCommand())
+program
+  .command('train <config>')
+  .description('trains as a configuration file says (zs.readRunConfig tells its settings)')
+  .option('--resume', 'goes on with the run in saveTo as it was last saved')
+  .addOption(new Option('--overwrite', 'replaces the run in saveTo').conflicts('resume'))
+  .addHelpText('after', () => EXIT_CODES)
+  .action(async (config: string, options: TrainCommand) => {
+    const { runTraining } = await import('./train.js')
+    process.exitCode = await runTraining(config, options)
   })
 
 try {

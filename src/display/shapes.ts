@@ -3,9 +3,12 @@ import type { Figure } from '../plot/figure.js'
 import type { Document } from '../schema/document.js'
 import type { Forecast } from '../schema/forecast.js'
 import type { Question } from '../schema/question.js'
+import type { RunDifference } from '../schema/run-summary.js'
 import type { Score } from '../schema/score.js'
+import type { TokenView } from '../schema/token-view.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import type { Server } from '../serve/serve.js'
 import type { Simulation } from '../simulator/simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
@@ -22,6 +25,7 @@ import { tableCells } from './table-cells.js'
 import { tableHtml, tableText } from './table-html.js'
 import { recordsView, sorted, tableView } from './table-view.js'
 import type { TableView } from './table-view.js'
+import { tokenViewHtml, tokenViewText } from './token-view-html.js'
 import { documentsHtml, simulationHtml, trajectoryHtml } from './trajectory-html.js'
 
 /** Everything that shows itself, in the order in which a value is asked for it. A new kind of record is one entry here. */
@@ -46,6 +50,18 @@ const SHAPES: Shape[] = [
       F1: f1(answer, question.goldAnswers),
       searches,
       ended: failure ? `failed in ${failure.boundary}: ${failure.message}` : stopReason,
+    }),
+  }),
+  shape({
+    plural: 'token views',
+    is: isTokenView,
+    show: (view: TokenView, { style, isStatic }) => ({
+      'text/html': tokenViewHtml(view, style, isStatic),
+      'text/plain': tokenViewText(view),
+    }),
+    row: ({ question, answer, policy, algorithm, reward, tokens }) => ({
+      ...{ question, answer, policy, algorithm, reward },
+      tokens: tokens.length,
     }),
   }),
   shape({
@@ -122,6 +138,15 @@ const SHAPES: Shape[] = [
     row: forecastFields,
   }),
   shape({
+    plural: 'servers',
+    is: (value) => hasFields(value, { url: 'string', endpoints: 'strings', counts: 'object', close: 'function' }),
+    ...fromRow(({ url, endpoints, counts }: Server) => ({
+      url,
+      endpoints: endpoints.join(', '),
+      ...counts,
+    })),
+  }),
+  shape({
     plural: 'steps',
     is: (value) => hasFields(value, { step: 'present', loss: 'present', learningRate: 'present' }),
     ...fromRow((record: object) => ({ ...record })),
@@ -131,6 +156,18 @@ const SHAPES: Shape[] = [
     is: (value) =>
       hasFields(value, { onlyFirst: 'present', onlySecond: 'present', difference: 'present', pValue: 'present' }),
     ...fromRow((comparison: object) => ({ ...comparison })),
+  }),
+  shape({
+    plural: 'differences of runs',
+    is: (value) =>
+      hasFields(value, { conclusion: 'string', identical: 'present', compared: 'present', settings: 'strings' }),
+    ...fromRow(({ conclusion, compared, settings, record, trajectory }: RunDifference) => ({
+      conclusion,
+      'updates compared': compared,
+      'settings that differ': settings.join(', '),
+      'first record': record,
+      'first trajectory': trajectory,
+    })),
   }),
   shape({
     plural: 'figures',
@@ -196,6 +233,15 @@ function generationFields({ text, ids, logprobs, stopReason }: Generation): Reco
 function isDocument(value: unknown): boolean {
   if (!hasFields(value, { text: 'string', rank: 'present' })) return false
   return ['string', 'undefined'].includes(typeof value['title'])
+}
+
+function isTokenView(value: unknown): boolean {
+  return (
+    hasFields(value, { tokens: 'array', policy: 'string', question: 'string', stopReason: 'present' }) &&
+    (value['tokens'] as unknown[]).every((token) =>
+      hasFields(token, { place: 'present', text: 'present', source: 'present' }),
+    )
+  )
 }
 
 function isTrajectory(value: unknown): boolean {

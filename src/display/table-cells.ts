@@ -18,9 +18,12 @@ const GAP = '⋯'
 const WHOLE = { rows: 40, columns: 20 }
 const ENDS = { rows: 10, columns: 8 }
 
-/** The cells of a table, formatted column by column. */
-export function tableCells(view: TableView): TableCells {
-  const rows = places(view.rows, WHOLE.rows, ENDS.rows)
+/**
+ * The cells of a table, formatted column by column.
+ * @param wholeRows As many rows are shown at most before some are left out.
+ */
+export function tableCells(view: TableView, wholeRows = WHOLE.rows): TableCells {
+  const rows = places(view.rows, wholeRows, ENDS.rows)
   const columns = places(view.columns.length, WHOLE.columns, ENDS.columns)
   const formatted = columns.map((column) => (column < 0 ? undefined : formatColumn(rows, view, column)))
   const whole = rows.length === view.rows && columns.length === view.columns.length

@@ -1,7 +1,9 @@
 import type { Task } from '../host/progress.js'
 import { svgToPng } from '../plot/static-figure.js'
-import type { UpdateRecord } from '../schema/update-record.js'
+import { warningText } from '../schema/update-record.js'
+import type { CollapseWarning, UpdateRecord } from '../schema/update-record.js'
 import type { View } from './bundle.js'
+import { cut } from './cut.js'
 import { html } from './html.js'
 import type { Html } from './html.js'
 import { decimals } from './number-text.js'
@@ -10,6 +12,11 @@ import { hasFields } from './shape.js'
 
 const WIDTH = 210
 const HEIGHT = 90
+/** Height of a line of text. */
+const LINE = 18
+const SHOWN_WARNINGS = 10
+/** Characters of a warning that show. */
+const LONGEST = 300
 
 interface Curve {
   name: string
@@ -41,10 +48,14 @@ export const hasUpdates = (task: Task): task is Task & { results: readonly Updat
 export function trainingView(text: string, share: number | undefined, records: readonly UpdateRecord[]): View {
   return {
     async toView(isStatic) {
+      const warnings = warningTexts(records.at(-1))
       const pictures = CURVES.map((curve, i) => picture(curve, records, isStatic ? i * WIDTH : 0))
       if (isStatic) {
-        const all = html`<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH * pictures.length}" height="${HEIGHT}">
-          ${pictures}
+        const lines = warnings.map((warning, i) => warningLine(warning, HEIGHT + LINE * (i + 1)))
+        const height = HEIGHT + (lines.length > 0 ? LINE * (lines.length + 0.5) : 0)
+        const width = WIDTH * pictures.length
+        const all = html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
+          ${pictures}${lines}
         </svg>`
         return { 'image/png': Buffer.from(await svgToPng(String(all))).toString('base64') }
       }
@@ -56,12 +67,31 @@ export function trainingView(text: string, share: number | undefined, records: r
         'text/html': html`<div>
           ${text}${share === undefined ? '' : barHtml(share)}
           <div>${images}</div>
+          ${warnings.map((warning) => html`<div style="color: #D55E00;">⚠ ${warning}</div>`)}
         </div>`,
-        'text/plain': text,
+        'text/plain': [text, ...warnings.map((warning) => `⚠ ${warning}`)].join('\n'),
       }
     },
   }
 }
+
+/** What the last update warns of. A record may come from elsewhere, and hold anything. */
+function warningTexts(record: UpdateRecord | undefined): string[] {
+  const warnings: unknown = record?.warnings
+  if (!Array.isArray(warnings)) return []
+  return warnings
+    .slice(0, SHOWN_WARNINGS)
+    .map((one: unknown) =>
+      cut(
+        hasFields(one, { message: 'string', remedy: 'string' }) ? warningText(one as unknown as CollapseWarning) : '',
+        LONGEST,
+      ),
+    )
+    .filter((text) => text !== '')
+}
+
+const warningLine = (warning: string, y: number): Html =>
+  html`<text x="6" y="${y}" font-family="sans-serif" font-size="12" fill="#D55E00">! ${warning}</text>`
 
 /** One curve, as SVG. @param left where it lies in a larger picture */
 function picture({ name, colour, value, max }: Curve, records: readonly UpdateRecord[], left: number): Html {

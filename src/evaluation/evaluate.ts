@@ -157,7 +157,7 @@ async function scoreMethod(
 }
 
 /** Metrics of one trajectory. A failed one counts as one without an answer. */
-function score(method: string, { question, answer, searches, failure }: Trajectory): Score {
+function score(method: string, { question, answer, searches, spent, failure }: Trajectory): Score {
   const { goldAnswers, dataset, domain, id } = question
   const given = failure ? null : answer
   return {
@@ -168,6 +168,7 @@ function score(method: string, { question, answer, searches, failure }: Trajecto
     answer: given,
     ...scoreAnswer(given, goldAnswers),
     searches,
+    ...(spent && { turns: spent.turns, tokens: spent.tokens, pages: spent.pages }),
     answered: given === null ? 0 : 1,
     ...(failure && { failure: `${failure.boundary}: ${failure.message}` }),
   }

@@ -1,11 +1,13 @@
 import type { Sampling } from '../policy/policy.js'
 import type { Question } from '../schema/question.js'
-import type { Trajectory } from '../schema/trajectory.js'
+import type { Expense, Trajectory } from '../schema/trajectory.js'
 
 /** Something that answers questions, many at a time. */
 export interface Method {
   /** Shown in tables and figures; each in an evaluation has its own. */
   name: string
+  /** What a question may take at most, as far as the method has limits. */
+  budget?: Partial<Expense>
   /** Answers one question. A failure is a trajectory too; a rejection ends the whole evaluation. */
   answer(question: Question, context: AnswerContext): Promise<Trajectory>
 }

@@ -57,11 +57,12 @@ function plain(value: unknown): unknown {
 }
 
 /** What a column of a Parquet file holds; every cell may be null. */
-export type ColumnType = 'text' | 'number' | 'integer' | 'boolean' | 'texts' | 'json'
+export type ColumnType = 'text' | 'number' | 'integer' | 'boolean' | 'texts' | 'numbers' | 'integers' | 'json'
 
 /**
  * Writes rows as Parquet, group by group: the rows need not fit into the memory. The file is written aside first, so that
- * a failure leaves the old one. Lists of texts become `LIST<string>`, which pandas and DuckDB read as such.
+ * a failure leaves the old one. Lists become `LIST` columns, which pandas and DuckDB read as such; whole numbers in them have
+ * 32 bits.
  * @param columns The columns in order, and what each holds; `json` is for what is none of the others, and reads as text.
  * @throws where a cell is not of its column's type, the folder does not exist, or the disk fails
  */
@@ -111,15 +112,24 @@ function schemaOf(name: string, type: ColumnType): SchemaElement[] {
     case 'boolean':
       return [{ ...optional, type: 'BOOLEAN' }]
     case 'texts':
-      return [
-        { ...optional, converted_type: 'LIST', num_children: 1 },
-        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
-        { name: 'element', repetition_type: 'OPTIONAL', ...text },
-      ]
+      return listOf(optional, text)
+    case 'numbers':
+      return listOf(optional, { type: 'DOUBLE' })
+    case 'integers':
+      return listOf(optional, { type: 'INT32' })
     default:
       return [{ ...optional, ...text }]
   }
 }
+
+const listOf = (
+  column: Pick<SchemaElement, 'name' | 'repetition_type'>,
+  element: Partial<SchemaElement>,
+): SchemaElement[] => [
+  { ...column, converted_type: 'LIST', num_children: 1 },
+  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+  { name: 'element', repetition_type: 'OPTIONAL', ...element },
+]
 
 async function* cellsOf(
   rows: Iterable<Record<string, unknown>> | AsyncIterable<Record<string, unknown>>,
@@ -146,6 +156,11 @@ const CELLS: Readonly<Record<ColumnType, (value: NonNullable<unknown>) => unknow
   number: (value) => (typeof value === 'number' ? value : undefined),
   integer: (value) => (Number.isSafeInteger(value) ? BigInt(value as number) : undefined),
   boolean: (value) => (typeof value === 'boolean' ? value : undefined),
-  texts: (value) => (Array.isArray(value) && value.every((text) => typeof text === 'string') ? value : undefined),
+  texts: (value) => listIf(value, (item) => typeof item === 'string'),
+  numbers: (value) => listIf(value, (item) => item === null || typeof item === 'number'),
+  integers: (value) => listIf(value, (item) => Number.isInteger(item) && item === (item as number) >> 0),
   json: (value) => JSON.stringify(value),
 }
+
+const listIf = (value: unknown, test: (item: unknown) => boolean): unknown[] | undefined =>
+  Array.isArray(value) && value.every(test) ? value : undefined

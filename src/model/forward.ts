@@ -219,10 +219,11 @@ export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: T
   return runLayers(config, weights, ids, layouts, (_, qkv, { window }) => attendCausally(config, qkv, window, starts))
 }
 
-/** The rotation of whole sequences; `starts` as that of `hiddenStates`. */
+/** The rotation of whole sequences; `starts` as that of `attendCausally`. */
 export function rotationOf({ headDim }: ModelConfig, rope: Rope, ids: Tensor, starts?: Tensor): Rotation {
   const places = tf.range(0, ids.shape[1]!, 1, 'int32').expandDims(0)
-  const positions = starts ? tf.maximum(places.sub(starts.expandDims(1)), tf.scalar(0, 'int32')) : places
+  const first = starts?.rank === 1 ? starts.expandDims(1) : starts
+  const positions = first ? tf.maximum(places.sub(first), tf.scalar(0, 'int32')) : places
   const { cos, sin } = ropeAt(rope, headDim, positions)
   return { cos: cos.expandDims(1), sin: sin.expandDims(1) }
 }

@@ -25,9 +25,22 @@ export function cachePlaces(cacheDir: string, name: string): CachePlaces {
 
 /** The folder of a revision (branch, tag or commit) if all that a model needs is in the cache. */
 export async function cachedSnapshot(places: CachePlaces, revision: string): Promise<string | undefined> {
-  const commit = await readFile(places.ref(revision), 'utf8').catch(() => revision)
-  const folder = places.snapshot(commit.trim())
+  const folder = await snapshotOf(places, revision)
   return (await isComplete(folder)) ? folder : undefined
+}
+
+/** A file of a revision, if it is in the cache; it appears there when it is whole. */
+export async function cachedFile(places: CachePlaces, revision: string, path: string): Promise<string | undefined> {
+  const file = join(await snapshotOf(places, revision), path)
+  return access(file).then(
+    () => file,
+    () => undefined,
+  )
+}
+
+async function snapshotOf(places: CachePlaces, revision: string): Promise<string> {
+  const commit = await readFile(places.ref(revision), 'utf8').catch(() => revision)
+  return places.snapshot(commit.trim())
 }
 
 async function isComplete(folder: string): Promise<boolean> {

@@ -1,5 +1,5 @@
-import { totalmem } from 'node:os'
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import { availableMemory } from '../host/available-memory.js'
 import { graphFunction } from '../tensor/graph-function.js'
 import { recordSteps, replaySteps } from '../tensor/kept-step.js'
 import { scatterAddRows } from '../tensor/ops.js'
@@ -22,19 +22,29 @@ export interface TrainedWeights {
   gradients: Weights
 }
 
+/** Of the memory that was free at first: a small share, and less for an adapter, whose point is to need little. */
+const KEPT_SHARE = { all: 1 / 64, adapter: 1 / 256 }
+
+let freeAtFirst: number | undefined
+
 /**
- * Memory for results of products that the gradient needs again: a small share of the machine's. They are kept in as many
- * layers as fit, which saves up to a fifth of a step; the other layers are computed once more. The step's results are the
- * same bit for bit.
+ * Memory for results of products that the gradient needs again. They are kept in as many layers as fit, which saves up to a
+ * fifth of a step, or a quarter where an adapter alone is trained; the other layers are computed once more. The step's
+ * results are the same bit for bit.
  */
-export const KEPT_BYTES = totalmem() / 64
+export function keptBytes(adapter: boolean): number {
+  // Once for the process: the same shapes always keep the same.
+  freeAtFirst ??= availableMemory()
+  return freeAtFirst * KEPT_SHARE[adapter ? 'adapter' : 'all']
+}
 
 /**
  * All layers over embedded sequences. A layer is one function of the graph, and so is its gradient: neither trace nor
  * memory holds more of a layer than its input and, where there is memory for them, the results of its products.
  * @param ids int32 [batch, time], padded at the end
  * @param x [batch, time, hidden], their embeddings
- * @param options With `dropoutSeed` (int32, no dimensions) inputs of the adapter are dropped.
+ * @param options With `dropoutSeed` (int32, no dimensions) inputs of the adapter are dropped. With `starts` (int32 [batch,
+ * time]: where the sequence of each token begins in its row) rows hold several sequences, which do not see each other.
  * @returns hidden states after the final norm [batch, time, hidden]; their gradient changes `gradients`
  */
 export function runTrainedLayers(
@@ -42,22 +52,26 @@ export function runTrainedLayers(
   state: TrainedWeights,
   ids: Tensor,
   x: Tensor,
-  { dropoutSeed, keptBytes = KEPT_BYTES }: { dropoutSeed?: Tensor; keptBytes?: number } = {},
+  {
+    dropoutSeed,
+    starts,
+    keep = keptBytes(config.lora !== undefined),
+  }: { dropoutSeed?: Tensor; starts?: Tensor; keep?: number } = {},
 ): Tensor {
   const layers = byKind(config, (rope, window) => {
-    const layer = trained('layer', (weights, x, { cos, sin, layerSeed }) => {
+    const layer = trained('layer', (weights, x, { cos, sin, starts, layerSeed }) => {
       const heard = layerSeed ? withDropout(weights, layerSeed) : weights
-      return runLayer(config, heard, x, { cos: cos!, sin: sin! }, (qkv) => attendCausally(config, qkv, window))
+      return runLayer(config, heard, x, { cos: cos!, sin: sin! }, (qkv) => attendCausally(config, qkv, window, starts))
     })
-    return { layer, rotation: { ...rotationOf(config, rope, ids) } }
+    return { layer, layout: { ...rotationOf(config, rope, ids, starts), ...(starts && { starts }) } }
   })
   const rows = ids.shape[0] * ids.shape[1]!
-  const keeping = Math.floor(keptBytes / (4 * rows * keptValues(config)))
+  const keeping = Math.floor(keep / (4 * rows * keptValues(config)))
   for (let i = 0; i < config.layers; i++) {
-    const { layer, rotation } = config.sliding?.layers[i] ? layers.sliding! : layers.full
+    const { layer, layout } = config.sliding?.layers[i] ? layers.sliding! : layers.full
     const own = { weights: ofLayer(state.weights, i), gradients: ofLayer(state.gradients, i) }
     const layerSeed = dropoutSeed && { layerSeed: tf.stack([dropoutSeed, tf.scalar(i, 'int32')]) }
-    x = layer(own, x, { ...rotation, ...layerSeed }, i < keeping)
+    x = layer(own, x, { ...layout, ...layerSeed }, i < keeping)
   }
   const finalNorm = trained('final norm', (weights, x) => norm(config, weights, 'finalNorm', x))
   return finalNorm(onlyWeight(state, 'finalNorm'), x, {}, false)

@@ -3,7 +3,7 @@ import { compile } from '../tensor/compile.js'
 import type { NoInputs, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { fill } from '../tensor/ops.js'
-import { releaseMemory } from '../tensor/release-memory.js'
+import { releaseArrays, releaseMemory } from '../tensor/release-memory.js'
 import { Variable } from '../tensor/variable.js'
 import type { StoredType } from '../tensor/variable.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -29,6 +29,9 @@ const fillWith = compile('fill weights', ({ value }: Traced<{ value: number }>, 
   return {}
 })
 
+/** Bytes of weights from which on the arrays that they came in are worth collecting. */
+const LARGE = 1e8
+
 /** Reads all weights of a checkpoint, or of an adapter, onto the device. Where that fails, none stays there. */
 export async function uploadCheckpoint({
   parameters,
@@ -47,6 +50,7 @@ export async function uploadCheckpoint({
       disposeWeights(weights)
       throw error
     }
+    if (bytes >= LARGE) await releaseArrays()
     return weights
   })
 }

@@ -37,7 +37,17 @@ export const TEXT = '#767676'
 
 /** Layout shared by all figures: transparent paper, so that light and dark pages both work. */
 export const layout = (title: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
-  title: { text: title, x: 0, xref: 'paper', font: { size: 16 } },
+  // Its place does not move with the margin, where a legend may be.
+  title: {
+    text: title,
+    x: 0,
+    xref: 'paper',
+    y: 1,
+    yref: 'container',
+    yanchor: 'top',
+    pad: { t: 14 },
+    font: { size: 16 },
+  },
   paper_bgcolor: 'rgba(0,0,0,0)',
   plot_bgcolor: 'rgba(0,0,0,0)',
   font: { family: 'Inter, sans-serif', size: 12, color: TEXT },

@@ -1,6 +1,28 @@
 import type { ColumnTable } from 'arquero'
-import { COLOURS, axis, label, layout } from './figure.js'
+import { z } from 'zod'
+import { parseOptions } from '../schema/parse-options.js'
+import { compareTrainings } from './compared-trainings.js'
+import { COLOURS, layout } from './figure.js'
 import type { Figure } from './figure.js'
+import { legendOnTop, namedRuns } from './named-runs.js'
+import type { RunsByName } from './named-runs.js'
+import { createPanels } from './panels.js'
+import type { Band } from './seed-band.js'
+import { isRun, isWithin, plotted, plottedRun, updateAxis } from './training-run.js'
+import type { TrainingRun } from './training-run.js'
+
+/** Options of `trainingCurves`. */
+export interface TrainingCurvesOptions {
+  /** What the reward is, as its label: `F1`. Default: as manifests or the names of its parts say; else no more than "reward". */
+  reward?: string
+  /** Around the mean of several seeds: `range`, their least and largest value; or `interval`, 95 % of the mean. Default `range`. */
+  band?: Band
+}
+
+const optionsSchema = z.strictObject({
+  reward: z.string().min(1).exactOptional(),
+  band: z.enum(['range', 'interval']).default('range'),
+})
 
 interface Panel {
   title: string
@@ -9,11 +31,11 @@ interface Panel {
   range?: [number, number]
 }
 
-const PANELS: Panel[] = [
+const panelsOf = (reward: string): Panel[] => [
   {
     title: 'reward and exact match',
     series: [
-      ['reward', 'reward (F1)'],
+      ['reward', reward],
       ['em', 'EM, training'],
       ['validationEm', 'EM, validation'],
     ],
@@ -25,59 +47,77 @@ const PANELS: Panel[] = [
 ]
 
 /**
- * What a training run did, update by update, as four small panels.
- * @param table As `trainingTable` makes it. Columns that hold no finite number are left out.
+ * What training runs did, update by update, in small panels. One run has a line for each measure; runs by name have a colour
+ * each, and several seeds of a name are their mean with a band.
+ * @param runs A run, or runs by name, as `{ grpo: records, ppo: [seed0, seed1] }`. What is no finite number leaves a gap.
  * @example
  * await zs.display(zs.plot.trainingCurves(zs.trainingTable(records)))
+ * await zs.display(zs.plot.trainingCurves({ grpo: [records, records], ppo: records }, { reward: 'F1' }))
  */
-export function trainingCurves(table: ColumnTable): Figure {
-  const updates = [...table.array('update')]
-  // There is nothing between one update and the next.
-  const dtick = Math.max(1, Math.ceil(updates.length / 8))
-  const data: Figure['data'] = []
-  const axes: Record<string, unknown> = {}
-  const annotations: Record<string, unknown>[] = []
-  let colour = 0
-  PANELS.forEach((panel, i) => {
-    const n = i === 0 ? '' : String(i + 1)
-    const [left, right] = i % 2 === 0 ? [0, 0.45] : [0.55, 1]
-    const [low, high] = i < 2 ? [0.57, 1] : [0, 0.43]
-    axes[`xaxis${n}`] = axis({ anchor: `y${n}`, domain: [left, right], tick0: updates[0], dtick })
-    annotations.push(label(`${panel.title}, by update`, left, high))
-    const all: number[] = []
-    for (const [column, name] of panel.series) {
-      const values = Array.from(table.array(column), plotted)
-      if (values.every((value) => value === null)) continue
-      for (const value of values) if (value !== null) all.push(value)
-      data.push({
-        type: 'scatter',
-        mode: values.filter((value) => value !== null).length > 1 ? 'lines' : 'markers',
-        name,
-        x: updates,
-        y: values,
-        connectgaps: true,
-        xaxis: `x${n}`,
-        yaxis: `y${n}`,
-        showlegend: panel.series.length > 1,
-        line: { color: COLOURS[colour++ % COLOURS.length], width: 2 },
-      })
-    }
-    const { range } = panel
-    const within = range && all.every((value) => value >= range[0] && value <= range[1])
-    axes[`yaxis${n}`] = axis({ anchor: `x${n}`, domain: [low, high], ...(within && { range }) })
-  })
-  const legend = { orientation: 'h', x: 0, y: 1.06, yanchor: 'bottom' }
-  return {
-    data,
-    layout: layout('Training', {
-      ...axes,
-      annotations,
-      legend,
-      height: 560,
-      margin: { l: 50, r: 20, t: 100, b: 40 },
-    }),
+export function trainingCurves(
+  runs: TrainingRun | RunsByName<TrainingRun>,
+  options: TrainingCurvesOptions = {},
+): Figure {
+  const { reward, band } = parseOptions('trainingCurves', optionsSchema, options)
+  if (isRun(runs)) {
+    const run = plottedRun(runs)
+    return oneTraining(run.table, rewardLabel(reward ?? run.reward))
   }
+  const named = namedRuns<TrainingRun>('trainingCurves', runs, isRun).map(({ name, seeds }) => ({
+    name,
+    seeds: seeds.map(plottedRun),
+  }))
+  const names = new Set(named.flatMap(({ seeds }) => seeds.map((seed) => seed.reward)))
+  return compareTrainings(named, rewardLabel(reward ?? (names.size === 1 ? [...names][0] : undefined)), band ?? 'range')
 }
 
-/** A run that diverged has a gap there, as has what was not measured. */
-const plotted = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null)
+const rewardLabel = (name: string | undefined): string => (name === undefined ? 'reward' : `reward (${name})`)
+
+function oneTraining(table: ColumnTable, reward: string): Figure {
+  const updates = [...table.array('update')] as number[]
+  const panels = panelsOf(reward).map(({ series, ...panel }) => {
+    const measured = series.map(([column, name]) => ({ name, values: Array.from(table.array(column), plotted) }))
+    return {
+      ...panel,
+      isAlone: series.length === 1,
+      series: measured.filter(({ values }) => values.some((y) => y !== null)),
+    }
+  })
+  const grid = createPanels(
+    panels.map(({ title, series, range }) => ({
+      title: `${title}, by update`,
+      x: updateAxis(updates),
+      y: isWithin(
+        range,
+        series.flatMap(({ values }) => values),
+      )
+        ? { range }
+        : {},
+    })),
+  )
+  const traces = panels.flatMap(({ series, isAlone }, panel) => series.map((each) => ({ ...each, isAlone, panel })))
+  const data = traces.map(({ name, values, isAlone, panel }, i) => ({
+    type: 'scatter',
+    mode: modeOf(values),
+    name,
+    x: updates,
+    y: values,
+    connectgaps: true,
+    // A point on the last update is whole.
+    cliponaxis: false,
+    ...grid.axesOf(panel),
+    showlegend: !isAlone,
+    line: { color: COLOURS[i % COLOURS.length], width: 2 },
+  }))
+  const names = traces.flatMap(({ name, isAlone }) => (isAlone ? [] : [name]))
+  const { top, layout: legend } = legendOnTop(names, { plotHeight: grid.height, below: 26 })
+  const margin = { l: 50, r: 20, t: top, b: 40 }
+  return { data, layout: layout('Training', { ...grid.layout, ...legend, height: grid.height + top + 40, margin }) }
+}
+
+/** What was measured from time to time shows when. */
+function modeOf(values: readonly (number | null)[]): string {
+  const measured = values.filter((value) => value !== null).length
+  if (measured < 2) return 'markers'
+  return measured < values.length / 2 ? 'lines+markers' : 'lines'
+}

@@ -8,13 +8,22 @@ import type { Cache, Decoder, DecoderState } from './decoder.js'
 import type { Generation, GenerationLimits, Sampling } from './policy.js'
 import { takeTokens } from './take-tokens.js'
 
+/** A generation that is under way. */
 export interface Pending {
+  kind: 'generation'
   limits: GenerationLimits
   /** Number of ids of the slot when the generation began. */
   start: number
   logprobs: number[]
   onIds: ((ids: readonly number[]) => void) | undefined
   resolve(generation: Generation): void
+  reject(error: unknown): void
+}
+
+/** A distribution that is asked for. */
+export interface PendingMeasure {
+  kind: 'measure'
+  resolve(logprobs: Float32Array): void
   reject(error: unknown): void
 }
 
@@ -27,7 +36,7 @@ export interface Slot {
   cached: number
   sampling: Sampling
   seed: number
-  pending: Pending | undefined
+  pending: Pending | PendingMeasure | undefined
 }
 
 export interface CacheBlockOptions {
@@ -74,7 +83,7 @@ export class CacheBlock {
     reject(slot, reason)
   }
 
-  /** Slots that have something to generate. */
+  /** Slots that have something to generate or to measure. */
   active(): Slot[] {
     return this.opened().filter((slot) => slot.pending)
   }
@@ -89,6 +98,7 @@ export class CacheBlock {
     try {
       await this.prefill(active)
       await this.decode(active)
+      await this.measure(active)
     } catch (error) {
       for (const slot of active) reject(slot, error)
     } finally {
@@ -145,36 +155,60 @@ export class CacheBlock {
 
   /** Samples for those of the slots that are still active. Their prefill must be done. */
   private async decode(slots: readonly Slot[]): Promise<void> {
-    const { decoder, rows } = this.options
-    const longest = Math.max(0, ...this.opened().map((slot) => slot.cached))
-    const state = await this.cacheFor(longest + decoder.tokensPerCall)
-    const active = slots.filter((slot) => slot.pending)
+    const isGenerating = (slot: Slot): boolean => slot.pending?.kind === 'generation'
+    if (!slots.some(isGenerating)) return
+    const { decoder } = this.options
+    const state = await this.cacheFor(this.longest() + decoder.tokensPerCall)
+    const active = slots.filter(isGenerating)
     if (active.length === 0) return
-    const filled = new Array<number>(rows).fill(0)
-    for (const slot of this.opened()) filled[slot.row] = slot.cached
     const drawn = await decoder.decode(
       state,
-      active.map((slot) => {
-        if (!isReady(slot)) throw new Error(`decode: row ${slot.row} must be in the cache up to its last id`)
-        return {
-          slot: slot.row,
-          token: slot.ids[slot.ids.length - 1]!,
-          position: slot.ids.length - 1,
-          sampling: slot.sampling,
-          uniform: (position: number) => uniform(slot.seed, position),
-        }
-      }),
-      filled,
+      active.map((slot) => ({
+        ...lastOf(slot),
+        sampling: slot.sampling,
+        uniform: (position: number) => uniform(slot.seed, position),
+      })),
+      this.filled(),
     )
     active.forEach((slot, i) => {
       // It may have been ended meanwhile.
-      if (!slot.pending) return
+      if (slot.pending?.kind !== 'generation') return
       try {
         this.accept(slot, slot.pending, drawn[i]!.tokens, drawn[i]!.logprobs)
       } catch (error) {
         reject(slot, error)
       }
     })
+  }
+
+  /** Tells what may come next to those of the slots that ask for it still. Their prefill must be done. */
+  private async measure(slots: readonly Slot[]): Promise<void> {
+    const isMeasured = (slot: Slot): boolean => slot.pending?.kind === 'measure'
+    if (!slots.some(isMeasured)) return
+    const { decoder } = this.options
+    const state = await this.cacheFor(this.longest() + decoder.tokensPerCall)
+    const active = slots.filter(isMeasured)
+    if (active.length === 0) return
+    const measured = await decoder.measure(state, active.map(lastOf), this.filled())
+    active.forEach((slot, i) => {
+      // It may have been ended meanwhile.
+      if (slot.pending?.kind !== 'measure') return
+      slot.cached = slot.ids.length
+      const { pending } = slot
+      slot.pending = undefined
+      pending.resolve(measured[i]!)
+    })
+  }
+
+  private longest(): number {
+    return Math.max(0, ...this.opened().map((slot) => slot.cached))
+  }
+
+  /** Number of ids in the cache for each row. */
+  private filled(): number[] {
+    const filled = new Array<number>(this.options.rows).fill(0)
+    for (const slot of this.opened()) filled[slot.row] = slot.cached
+    return filled
   }
 
   private accept(slot: Slot, pending: Pending, tokens: number[], logprobs: number[]): void {
@@ -195,6 +229,12 @@ export class CacheBlock {
 /** Whether all ids but the last, which decoding puts there, are in the cache. */
 function isReady(slot: Slot): boolean {
   return slot.cached >= slot.ids.length - 1
+}
+
+/** The last id of a slot, and where it is. */
+function lastOf(slot: Slot): { slot: number; token: number; position: number } {
+  if (!isReady(slot)) throw new Error(`decode: row ${slot.row} must be in the cache up to its last id`)
+  return { slot: slot.row, token: slot.ids[slot.ids.length - 1]!, position: slot.ids.length - 1 }
 }
 
 function reject(slot: Slot, error: unknown): void {

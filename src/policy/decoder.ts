@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../model/config.js'
 import type { Weights } from '../model/weights.js'
 import type { Variable } from '../tensor/variable.js'
+import type { Truncation } from './sampling.js'
 import type { Sampling } from './policy.js'
 
 /** Keys and values of all slots, one pair of variables per layer, each [slots, kvHeads, width, headDim]. */
@@ -43,6 +44,9 @@ export interface Drawn {
   logprobs: number[]
 }
 
+/** A slot whose next token's distribution is wanted. */
+export type Measured = Pick<Sampled, 'slot' | 'token' | 'position'>
+
 /** A model's calls on a cache; weights and cache are arguments, so models of one architecture can share them. */
 export interface Decoder {
   /** Tokens that a call samples for each slot. */
@@ -58,6 +62,8 @@ export interface Decoder {
    * @param filled Number of ids in the cache for each slot; what it holds of the others stays as it is up to there.
    */
   decode(state: DecoderState, rows: readonly Sampled[], filled: readonly number[]): Promise<Drawn[]>
+  /** Log-probabilities of what may come next, [vocabulary] for each of the rows. Their tokens are in the cache then. */
+  measure(state: DecoderState, rows: readonly Measured[], filled: readonly number[]): Promise<Float32Array[]>
 }
 
 /** What a decoder depends on. */
@@ -67,7 +73,8 @@ export interface DecoderOptions {
   vocabulary: number
 }
 
-/** Whether a row asks for top-p or top-k. */
-export function isTruncated({ sampling }: Sampled): boolean {
-  return sampling.topP < 1 || sampling.topK > 0
-}
+/** What of top-p and top-k some of the rows ask for. */
+export const truncationOf = (rows: readonly Sampled[]): Truncation => ({
+  topP: rows.some(({ sampling }) => sampling.topP < 1),
+  topK: rows.some(({ sampling }) => sampling.topK > 0),
+})

@@ -12,10 +12,10 @@ import type { HostTensor } from '../tensor/host-tensor.js'
 import type { Variable } from '../tensor/variable.js'
 import { cachedAttention } from './cached-attention.js'
 import type { Segments } from './cached-attention.js'
-import { isTruncated } from './decoder.js'
+import { truncationOf } from './decoder.js'
 import type { Decoder, DecoderOptions, DecoderState, Drawn, Sampled, Unread } from './decoder.js'
-import { draw } from './sampling.js'
-import type { DrawInputs } from './sampling.js'
+import { draw, logSoftmax } from './sampling.js'
+import type { DrawInputs, Truncation } from './sampling.js'
 
 type Tensor = TensorFlow.Tensor
 
@@ -43,17 +43,25 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
     hiddenStates(config, call, state)
     return {}
   })
+  const logitsOf = (call: Call, state: DecoderState): Tensor => {
+    const { embed: table, lmHead } = state.weights
+    const head = readWeights({ embed: table!, ...(lmHead && { lmHead }) })
+    const logits = unembed(config, head, hiddenStates(config, call, state).squeeze([0]))
+    return vocabularyMask(config.vocabSize, vocabulary)(logits)
+  }
   const step =
-    (truncate: boolean) =>
-    ({ uniform, temperature, topP, topK, ...call }: Call & DrawInputs, state: DecoderState) => {
-      const { embed: table, lmHead } = state.weights
-      const head = readWeights({ embed: table!, ...(lmHead && { lmHead }) })
-      const logits = unembed(config, head, hiddenStates(config, call, state).squeeze([0]))
-      const masked = vocabularyMask(config.vocabSize, vocabulary)
-      return draw(masked(logits), { uniform, temperature, topP, topK }, truncate)
-    }
-  const decode = compile('decode', step(false))
-  const decodeTruncated = compile('decode truncated', step(true))
+    (truncation: Truncation) =>
+    ({ uniform, temperature, topP, topK, ...call }: Call & DrawInputs, state: DecoderState) =>
+      draw(logitsOf(call, state), { uniform, temperature, topP, topK }, truncation)
+  const measure = compile('measure', (call: Call, state: DecoderState) => ({
+    logprobs: logSoftmax(logitsOf(call, state), vocabulary),
+  }))
+  const decode = compile('decode', step({ topP: false, topK: false }))
+  const decodeTopP = compile('decode top-p', step({ topP: true, topK: false }))
+  const decodeTopK = compile('decode top-k', step({ topP: false, topK: true }))
+  const decodeBoth = compile('decode top-p and top-k', step({ topP: true, topK: true }))
+  const decoderOf = ({ topP, topK }: Truncation) =>
+    topP ? (topK ? decodeBoth : decodeTopP) : topK ? decodeTopK : decode
   return {
     tokensPerCall: 1,
     anyWidth: true,
@@ -75,7 +83,7 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
         const count = countFor(some.length, DECODE_COUNTS)
         const values = (of: (row: Sampled) => number): number[] =>
           Array.from({ length: count }, (_, i) => (i < some.length ? of(some[i]!) : 1))
-        const run = some.some(isTruncated) ? decodeTruncated : decode
+        const run = decoderOf(truncationOf(some))
         const segments = some.map(({ slot, position, token }) => ({ slot, position, ids: [token] }))
         const { token, logprob } = await run(
           {
@@ -90,6 +98,18 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
         some.forEach((_, i) => drawn.push({ tokens: [token.data[i]!], logprobs: [logprob.data[i]!] }))
       }
       return drawn
+    },
+    async measure(state, rows) {
+      const measured: Float32Array[] = []
+      const most = DECODE_COUNTS[DECODE_COUNTS.length - 1]!
+      for (let first = 0; first < rows.length; first += most) {
+        const some = rows.slice(first, first + most)
+        const count = countFor(some.length, DECODE_COUNTS)
+        const segments = some.map(({ slot, position, token }) => ({ slot, position, ids: [token] }))
+        const { logprobs } = await measure(callOf(segments, count, count), state)
+        some.forEach((_, i) => measured.push(rowOf(logprobs, i, vocabulary)))
+      }
+      return measured
     },
   }
 }
@@ -125,6 +145,9 @@ function hiddenStates(config: ModelConfig, { ids, places, ...segments }: Call, s
   for (let i = 0; i < config.layers; i++) x = (config.sliding?.layers[i] ? layers.sliding! : layers.full)(x, i)
   return norm(config, readWeights({ finalNorm: finalNorm! }), 'finalNorm', x)
 }
+
+const rowOf = ({ data }: HostTensor, row: number, width: number): Float32Array =>
+  Float32Array.from(data.subarray(row * width, (row + 1) * width))
 
 /** As many ids as a prefill call takes, the first ones first. */
 function takeTurns(unread: readonly Unread[]): Unread[] {

@@ -41,6 +41,12 @@ export interface Conversation {
     limits: GenerationLimits,
     onIds?: (ids: readonly number[]) => void,
   ): Promise<Generation>
+  /**
+   * Appends `ids`, then tells how likely each id of the vocabulary is to come next, and samples nothing: for token
+   * probabilities, and for decoding that allows some tokens alone. Only models in this process have it.
+   * @returns natural logarithms at temperature 1, [vocabulary]
+   */
+  nextLogprobs?(ids: readonly number[]): Promise<Float32Array>
   /** Gives the cache slot back. Safe to call twice. */
   end(): void
 }

@@ -1,11 +1,14 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { argMax, gatherV2 } from '../tensor/ops.js'
+import { argMax, asFloat, fill, gatherV2 } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 
 type Tensor = TensorFlow.Tensor
 
 const BLOCK = 64
-const BISECTIONS = 40
+/** Tokens of less than e^-64 of the largest probability are never kept. */
+const LOWEST = 64
+const LOWEST_BITS = new Int32Array(Float32Array.of(LOWEST).buffer)[0]!
+const BISECTIONS = Math.ceil(Math.log2(LOWEST_BITS + 2))
 /** Values of a vector register, at most. */
 const LANES = 16
 
@@ -17,21 +20,28 @@ export interface DrawInputs {
   topK: Tensor
 }
 
+/** Which kinds of truncation some row asks for; what none asks for costs nothing. */
+export interface Truncation {
+  topP: boolean
+  topK: boolean
+}
+
 /**
  * Draws one token per row by inverting the cumulative distribution at `uniform`, so that a row's token depends on its
  * own number alone.
  * @param logits [rows, vocabulary]
- * @param truncate False where no row asks for top-p or top-k, which then cost nothing.
+ * @param truncation What a row gets does not depend on it, if it covers what the row asks for.
  * @returns `token` int32 [rows]; `logprob` [rows], natural logarithm under the distribution drawn from (temperature 1
  * where the temperature is 0)
  */
-export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { token: Tensor; logprob: Tensor } {
+export function draw(logits: Tensor, inputs: DrawInputs, truncation: Truncation): { token: Tensor; logprob: Tensor } {
   const greedy = tf.equal(inputs.temperature, tf.scalar(0))
   const temperature = tf.where(greedy, tf.onesLike(inputs.temperature), inputs.temperature).expandDims(1)
   const scaled = logits.div(temperature)
   const shifted = scaled.sub(scaled.max(1, true))
   let mass = shifted.exp()
-  if (truncate) mass = mass.mul(keptTokens(shifted, mass, inputs))
+  if (truncation.topK) mass = mass.mul(topKTokens(shifted, inputs))
+  if (truncation.topP) mass = mass.mul(topPTokens(shifted, mass, inputs))
   const { grouped, sums } = inBlocks(mass)
   const total = sums.sum(1)
   const drawn = placeIn(grouped, sums, inputs.uniform.mul(total)).index
@@ -40,6 +50,16 @@ export function draw(logits: Tensor, inputs: DrawInputs, truncate: boolean): { t
   // TensorFlow rounds a logarithm differently where fewer values than a vector register holds are left.
   const logTotal = tf.tile(total.expandDims(1), [1, LANES]).log().max(1)
   return { token, logprob: chosen.sub(logTotal) }
+}
+
+/**
+ * Log-probabilities of the vocabulary's tokens.
+ * @param logits [rows, embedding rows], where rows of the embedding beyond the vocabulary have no probability
+ * @returns [rows, vocabulary]
+ */
+export function logSoftmax(logits: Tensor, vocabulary: number): Tensor {
+  const shifted = logits.sub(logits.max(1, true))
+  return shifted.sub(shifted.exp().sum(1, true).log()).slice([0, 0], [logits.shape[0], vocabulary])
 }
 
 /** A row cut into blocks [rows, blocks, BLOCK], zeros at its end, and the sum of each block [rows, blocks]. */
@@ -90,32 +110,40 @@ function lastBelow(cumulative: Tensor, goal: Tensor, mass: Tensor): Tensor {
   return tf.minimum(count, last).toInt()
 }
 
-/** 1 on the tokens that top-k and then top-p keep, 0 elsewhere. Ties at the border are kept together. */
-function keptTokens(shifted: Tensor, mass: Tensor, inputs: DrawInputs): Tensor {
-  const vocabulary = shifted.shape[1]!
-  const unlimited = tf.lessEqual(inputs.topK, tf.scalar(0))
-  const k = tf.where(unlimited, tf.fill(inputs.topK.shape, vocabulary, 'int32'), inputs.topK)
-  // The k-th largest value is the largest threshold with at least k tokens at or above it.
-  const byCount = threshold(shifted, (above) => tf.greaterEqual(above.sum(1), k))
-  const first = tf.greaterEqual(shifted, byCount.expandDims(1)).toFloat()
-  const remaining = mass.mul(first)
-  const goal = remaining.sum(1).mul(inputs.topP)
-  const byMass = threshold(shifted, (above) => tf.greaterEqual(above.mul(remaining).sum(1), goal))
-  const second = tf.greaterEqual(shifted, byMass.expandDims(1)).toFloat()
-  const all = tf.greaterEqual(inputs.topP, tf.scalar(1)).toFloat().expandDims(1)
-  return first.mul(tf.maximum(second, all))
+/** 1 on the k most probable tokens, 0 elsewhere. Ties at the border are kept together. */
+function topKTokens(shifted: Tensor, { topK }: DrawInputs): Tensor {
+  // The smallest distance within which there are at least k tokens.
+  const border = smallestDistance(shifted, (near) => tf.greaterEqual(near.toFloat().sum(1), topK))
+  const unlimited = tf.lessEqual(topK, tf.scalar(0))
+  return within(shifted, tf.where(unlimited, tf.onesLike(border).mul(Infinity), border)).toFloat()
 }
 
-/** By bisection, the largest t in [-64, 0] for which `enough` holds of the tokens with value ≥ t; no sort is needed. */
-function threshold(shifted: Tensor, enough: (above: Tensor) => Tensor): Tensor {
+/** 1 on the fewest most probable tokens that together have a share `topP` of the mass. Ties are kept together. */
+function topPTokens(shifted: Tensor, mass: Tensor, { topP }: DrawInputs): Tensor {
+  const goal = mass.sum(1).mul(topP)
+  // topP is above 0, which TensorFlow does not know: zeros that it knew of would lie in the graph.
+  const none = fill(mass.shape, tf.minimum(topP.min(), tf.scalar(0)))
+  const border = smallestDistance(shifted, (near) => tf.greaterEqual(tf.where(near, mass, none).sum(1), goal))
+  const unlimited = tf.greaterEqual(topP, tf.scalar(1))
+  return within(shifted, tf.where(unlimited, tf.onesLike(border).mul(Infinity), border)).toFloat()
+}
+
+/** Which values of a row are at most so far below 0. */
+const within = (shifted: Tensor, distance: Tensor): Tensor => tf.greaterEqual(shifted, distance.neg().expandDims(1))
+
+/**
+ * The smallest distance from a row's largest value, which is 0, within which there are tokens `enough`; at most `LOWEST`. By
+ * bisection, without a sort: over the bits of a float32, whose order is that of positive numbers, so that it is exact.
+ */
+function smallestDistance(shifted: Tensor, enough: (near: Tensor) => Tensor): Tensor {
   const rows = shifted.shape[0]
-  let high: Tensor = tf.zeros([rows])
-  let low: Tensor = high.sub(64)
+  let low: Tensor = tf.fill([rows], -1, 'int32')
+  let high: Tensor = tf.fill([rows], LOWEST_BITS, 'int32')
   for (let i = 0; i < BISECTIONS; i++) {
-    const middle = low.add(high).mul(0.5)
-    const holds = enough(tf.greaterEqual(shifted, middle.expandDims(1)).toFloat())
-    low = tf.where(holds, middle, low)
-    high = tf.where(holds, high, middle)
+    const middle = low.add(high.sub(low).floorDiv(tf.scalar(2, 'int32')))
+    const holds = enough(within(shifted, asFloat(middle)))
+    low = tf.where(holds, low, middle)
+    high = tf.where(holds, middle, high)
   }
-  return low
+  return asFloat(high)
 }

@@ -41,6 +41,7 @@ export class Scheduler {
       (await new Promise<Slot>((resolve, reject) => this.waiting.push({ sampling, seed, resolve, reject })))
     return {
       generate: (ids, limits, onIds) => this.generate(slot, ids, limits, onIds),
+      nextLogprobs: async (ids) => this.nextLogprobs(slot, ids),
       end: () => this.end(slot),
     }
   }
@@ -70,24 +71,47 @@ export class Scheduler {
     limits: GenerationLimits,
     onIds: Pending['onIds'],
   ): Promise<Generation> {
-    const { tokenizer, contextLength } = this.options
     const checked = parseOptions('generate', limitsSchema, limits)
-    if (this.disposed) throw disposedError()
-    if (!slot.block.holds(slot)) throw new Error('generate: the conversation has ended; start another one')
-    if (slot.pending) throw new Error('generate: the conversation is generating already; await the first call')
-    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= tokenizer.vocabSize)
-    if (wrong !== undefined) {
-      throw new Error(`generate: ids must be integers below ${tokenizer.vocabSize} (the vocabulary), got ${wrong}`)
-    }
-    if (slot.ids.length + ids.length === 0) throw new Error('generate: a conversation must begin with at least one id')
-    if (slot.ids.length + ids.length >= contextLength) {
+    this.check(slot, ids, 'generate')
+    if (slot.ids.length + ids.length >= this.options.contextLength) {
       return Promise.resolve({ ids: [], logprobs: [], text: '', stopReason: 'full' })
     }
     for (const id of ids) slot.ids.push(id)
     return new Promise((resolve, reject) => {
-      slot.pending = { limits: checked, start: slot.ids.length, logprobs: [], onIds, resolve, reject }
+      const start = slot.ids.length
+      slot.pending = { kind: 'generation', limits: checked, start, logprobs: [], onIds, resolve, reject }
       serveBlock(slot.block)
     })
+  }
+
+  private nextLogprobs(slot: Slot, ids: readonly number[]): Promise<Float32Array> {
+    this.check(slot, ids, 'next log-probabilities')
+    const { contextLength } = this.options
+    const length = slot.ids.length + ids.length
+    if (length > contextLength) {
+      throw new Error(
+        `next log-probabilities: the conversation must hold at most ${contextLength} ids (the context), got ${length}`,
+      )
+    }
+    for (const id of ids) slot.ids.push(id)
+    return new Promise((resolve, reject) => {
+      slot.pending = { kind: 'measure', resolve, reject }
+      serveBlock(slot.block)
+    })
+  }
+
+  /** Whether a conversation can take more ids now. */
+  private check(slot: Slot, ids: readonly number[], operation: string): void {
+    const { tokenizer } = this.options
+    if (this.disposed) throw disposedError()
+    if (!slot.block.holds(slot)) throw new Error(`${operation}: the conversation has ended; start another one`)
+    if (slot.pending) throw new Error(`${operation}: the conversation is generating already; await the first call`)
+    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= tokenizer.vocabSize)
+    if (wrong !== undefined) {
+      throw new Error(`${operation}: ids must be integers below ${tokenizer.vocabSize} (the vocabulary), got ${wrong}`)
+    }
+    if (slot.ids.length + ids.length === 0)
+      throw new Error(`${operation}: a conversation must begin with at least one id`)
   }
 
   private end(slot: Slot): void {

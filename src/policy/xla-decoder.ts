@@ -11,9 +11,9 @@ import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { gatherV2, scatterRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
-import { isTruncated } from './decoder.js'
+import { truncationOf } from './decoder.js'
 import type { Decoder, DecoderOptions, DecoderState } from './decoder.js'
-import { draw } from './sampling.js'
+import { draw, logSoftmax } from './sampling.js'
 import type { DrawInputs } from './sampling.js'
 
 type Tensor = TensorFlow.Tensor
@@ -23,6 +23,9 @@ const PREFILL_ROWS = 16
 
 /** One row per slot. `token` is the last id of the slot, not yet in the cache; `position` is its place. */
 type DecodeInputs = Record<'token' | 'position' | 'uniform' | 'temperature' | 'topP' | 'topK', HostTensor>
+
+/** One row per slot, as for decoding. */
+type MeasureInputs = Pick<DecodeInputs, 'token' | 'position'>
 
 /** Rows of a prefill: `slot` [rows], `ids` [rows, chunk], `position` [rows] of the first id. */
 type PrefillInputs = Record<'slot' | 'ids' | 'position', HostTensor>
@@ -38,6 +41,11 @@ export function xlaDecoder({ config, vocabulary }: DecoderOptions, steps: number
     decodeBody(config, vocabulary, steps, truncate, inputs, state)
   const decode = compile('decode', body(false), { xla: true })
   const decodeTruncated = compile('decode truncated', body(true), { xla: true })
+  const measure = compile(
+    'measure',
+    (inputs: Traced<MeasureInputs>, state: DecoderState) => measureBody(config, vocabulary, inputs, state),
+    { xla: true },
+  )
   const prefill = compile(
     'prefill',
     (inputs: Traced<PrefillInputs>, state: DecoderState) => prefillBody(config, inputs, state),
@@ -84,7 +92,8 @@ export function xlaDecoder({ config, vocabulary }: DecoderOptions, steps: number
         for (let step = 0; step < steps; step++)
           uniforms[row.slot * steps + step] = row.uniform(row.position + 1 + step)
       }
-      const run = sampled.some(isTruncated) ? decodeTruncated : decode
+      const { topP: anyTopP, topK: anyTopK } = truncationOf(sampled)
+      const run = anyTopP || anyTopK ? decodeTruncated : decode
       const result = await run(
         {
           token: int32(token),
@@ -100,6 +109,18 @@ export function xlaDecoder({ config, vocabulary }: DecoderOptions, steps: number
         const part = (values: HostTensor): number[] => [...values.data.subarray(slot * steps, (slot + 1) * steps)]
         return { tokens: part(result.tokens), logprobs: part(result.logprobs) }
       })
+    },
+    async measure(state, rows, filled) {
+      const token = new Int32Array(state.keys[0]!.shape[0]!)
+      const position = Int32Array.from(filled)
+      for (const row of rows) {
+        token[row.slot] = row.token
+        position[row.slot] = row.position
+      }
+      const { logprobs } = await measure({ token: int32(token), position: int32(position) }, state)
+      return rows.map(({ slot }) =>
+        Float32Array.from(logprobs.data.subarray(slot * vocabulary, (slot + 1) * vocabulary)),
+      )
     },
   }
 }
@@ -135,7 +156,7 @@ function decodeBody(
     const hidden = layers(config, weights, caches, token.expandDims(1), where, rowIndices(slots), layoutsAt)
     const logits = masked(unembed(config, weights, hidden.reshape([slots, config.hiddenSize])))
     const uniform = inputs.uniform.slice([0, step], [slots, 1]).squeeze([1])
-    const drawn = draw(logits, { ...draws, uniform }, truncate)
+    const drawn = draw(logits, { ...draws, uniform }, { topP: truncate, topK: truncate })
     tokens.push(drawn.token)
     logprobs.push(drawn.logprob)
     token = drawn.token
@@ -143,6 +164,22 @@ function decodeBody(
   }
   writeBack(state, caches)
   return { tokens: tf.stack(tokens, 1), logprobs: tf.stack(logprobs, 1) }
+}
+
+function measureBody(
+  config: ModelConfig,
+  vocabulary: number,
+  { token, position }: Traced<MeasureInputs>,
+  state: DecoderState,
+): { logprobs: Tensor } {
+  const weights = readWeights(state.weights)
+  const caches = state.keys.map((keys, i) => ({ k: keys.read(), v: state.values[i]!.read() }))
+  const [slots, , width] = state.keys[0]!.shape as [number, number, number]
+  const [ids, where] = [token.expandDims(1), position.expandDims(1)]
+  const hidden = layers(config, weights, caches, ids, where, rowIndices(slots), cacheLayouts(config, width))
+  const logits = unembed(config, weights, hidden.reshape([slots, config.hiddenSize]))
+  writeBack(state, caches)
+  return { logprobs: logSoftmax(vocabularyMask(config.vocabSize, vocabulary)(logits), vocabulary) }
 }
 
 function prefillBody(config: ModelConfig, inputs: Traced<PrefillInputs>, state: DecoderState): Record<string, never> {

@@ -1,5 +1,5 @@
 import type { Document } from '../schema/document.js'
-import type { Tokenizer } from '../tokenizer/tokenizer.js'
+import type { Message, Tokenizer } from '../tokenizer/tokenizer.js'
 
 /** How a policy and its search engine talk. */
 export interface Protocol {
@@ -23,6 +23,9 @@ export interface Protocol {
 
 export const CLOSE_INFORMATION = '</information>'
 
+/** The question with ZeroSearch's instruction before it, as one message of the user. Search-R1's says the same. */
+export const instructed = (question: string): Message[] => [{ role: 'user', content: INSTRUCTION + question }]
+
 const INSTRUCTION = `Answer the question below. Reason first, between <think> and </think>, whenever you have learned something new. \
 If you find that you lack knowledge, ask a search engine by writing <search> your query </search>; it returns the best \
 documents between <information> and </information>. You may search as often as you like. Once nothing more is needed, \
@@ -31,8 +34,7 @@ write the answer alone between <answer> and </answer>, without explanations, suc
 /** ZeroSearch's protocol (arXiv 2505.04588, table 1) for instruction-tuned and base models. */
 export const zerosearchProtocol: Protocol = {
   name: 'zerosearch',
-  prompt: (tokenizer, question) =>
-    tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content: INSTRUCTION + question }])),
+  prompt: (tokenizer, question) => tokenizer.encode(tokenizer.renderPrompt(instructed(question))),
   observation: (documents) => `\n\n<information>${listDocuments(documents)}${CLOSE_INFORMATION}\n\n`,
   correction:
     '\nThat was no valid action. To search, write the query between <search> and </search>. To answer, write the answer ' +

@@ -3,7 +3,7 @@ import type { Document, Quality } from './document.js'
 import type { Domain, Question } from './question.js'
 import type { Score } from './score.js'
 import type { Action, FailureBoundary, Observation, Trajectory, TrajectoryStopReason, Turn } from './trajectory.js'
-import type { Metrics, UpdateRecord } from './update-record.js'
+import type { CollapseWarning, Metrics, UpdateRecord } from './update-record.js'
 
 // Validators of the records that are read from files; the interfaces beside them say what the fields mean.
 
@@ -27,15 +27,19 @@ export const questionSchema: z.ZodType<Question> = z.object({
 })
 
 export const documentSchema: z.ZodType<Document> = z.object({
+  id: z.string().exactOptional(),
   title: z.string().exactOptional(),
   text: z.string(),
   rank: z.int().min(1),
   score: z.number().exactOptional(),
+  metadata: z.record(z.string(), z.unknown()).exactOptional(),
 })
 
 const action: z.ZodType<Action> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('search'), query: z.string() }),
   z.object({ kind: z.literal('answer'), answer: z.string() }),
+  z.object({ kind: z.literal('read'), urls: z.array(z.string()) }),
+  z.object({ kind: z.literal('think') }),
   z.object({ kind: z.literal('invalid'), cause: z.string() }),
 ])
 
@@ -51,6 +55,14 @@ const turn: z.ZodType<Turn> = z.object({ text: z.string(), action, observation: 
 const boundary: z.ZodType<FailureBoundary> = z.enum(['policy', 'search', 'parse', 'reward'])
 const stopReason: z.ZodType<TrajectoryStopReason> = z.enum(['answer', 'maxTurns', 'maxTokens', 'failed'])
 
+const expense = z.object({ searches: count, turns: count, tokens: count, pages: count })
+const budget = z.object({
+  searches: count.exactOptional(),
+  turns: count.exactOptional(),
+  tokens: count.exactOptional(),
+  pages: count.exactOptional(),
+})
+
 /** Checks saved trajectories: `zs.readJsonl('trajectories.jsonl', zs.trajectorySchema)`. */
 export const trajectorySchema: z.ZodType<Trajectory> = z
   .object({
@@ -64,6 +76,8 @@ export const trajectorySchema: z.ZodType<Trajectory> = z
     stopReason,
     failure: z.object({ boundary, message: z.string() }).exactOptional(),
     searches: count,
+    spent: expense.exactOptional(),
+    budget: budget.exactOptional(),
     seed: z.int(),
   })
   .superRefine(({ ids, lossMask, logprobs, promptLength }, context) => {
@@ -87,12 +101,26 @@ export const scoreSchema: z.ZodType<Score> = z.object({
   f1: share,
   paperEm: share.exactOptional(),
   searches: count,
+  turns: count.exactOptional(),
+  tokens: count.exactOptional(),
+  pages: count.exactOptional(),
   answered: share,
   failure: z.string().exactOptional(),
 })
 
 // z.record would drop a metric of the name `__proto__`.
 const metrics = z.custom<Metrics>((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+
+const atLeast0 = z.number().min(0).exactOptional()
+
+const warning: z.ZodType<CollapseWarning> = z.object({
+  metric: text,
+  since: z.int().min(1),
+  now: z.number(),
+  before: z.number(),
+  message: z.string(),
+  remedy: z.string(),
+})
 
 export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   update: z.int().min(1),
@@ -101,6 +129,8 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   em: share,
   noiseThreshold: share,
   searchesPerQuestion: z.number().min(0),
+  validActions: share.exactOptional(),
+  searchFaults: count.exactOptional(),
   trajectories: count,
   failed: count,
   failures: z.array(z.object({ message: z.string(), count: z.int().min(1) })).exactOptional(),
@@ -108,6 +138,10 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   kl: z.number(),
   loss: z.number(),
   entropy: z.number().exactOptional(),
+  correctLogprobMean: z.number().exactOptional(),
+  correctLogprobLow: z.number().exactOptional(),
+  incorrectLogprobMean: z.number().exactOptional(),
+  incorrectLogprobLow: z.number().exactOptional(),
   clipFraction: share,
   samplingLogprobDifferenceMean: z.number().min(0).exactOptional(),
   samplingLogprobDifferenceMax: z.number().min(0).exactOptional(),
@@ -115,11 +149,22 @@ export const updateRecordSchema: z.ZodType<UpdateRecord> = z.object({
   measures: z.record(text, z.number()).exactOptional(),
   learningRate: z.number().min(0),
   zeroVarianceGroups: count,
+  groups: count.exactOptional(),
+  zeroVarianceShare: share.exactOptional(),
+  samplingRounds: z.int().min(1).exactOptional(),
   answered: share,
   tokensPerTrajectory: z.number().min(0),
+  policyTokensPerTrajectory: atLeast0,
+  observationTokensPerTrajectory: atLeast0,
   rolloutSeconds: z.number().min(0),
+  searchSeconds: atLeast0,
+  rewardSeconds: atLeast0,
   updateSeconds: z.number().min(0),
   // Runs that were saved earlier counted it with the others.
   compileSeconds: z.number().min(0).default(0),
+  tokensPerSecond: atLeast0,
+  residentBytes: atLeast0,
+  warnings: z.array(warning).exactOptional(),
+  rolledBackTo: count.exactOptional(),
   metrics: metrics.exactOptional(),
 })

@@ -22,6 +22,12 @@ export interface Score {
   paperEm?: number
   /** Number of searches made. */
   searches: number
+  /** Texts that language models wrote, where the method counted them. */
+  turns?: number
+  /** Tokens of these texts. */
+  tokens?: number
+  /** Pages that were read whole. */
+  pages?: number
   /** 1 where an `<answer>` was given, else 0. */
   answered: number
   /** Why the rollout failed, where it did: its metrics are those of no answer. */

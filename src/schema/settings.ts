@@ -34,6 +34,12 @@ export const serpApiKey = secret('SERPAPI_API_KEY')
 /** The key for Google's Custom Search, where none is given. */
 export const googleKey = secret('GOOGLE_API_KEY')
 
+/** What requests to a server of ours must carry, where no token is given. */
+export const serveToken = secret('ZEROSEARCH_SERVE_TOKEN')
+
+/** The key for Elasticsearch, where none is given. */
+export const elasticsearchKey = secret('ELASTICSEARCH_API_KEY')
+
 /** Where downloads are kept that are not of the hub, as `XDG_CACHE_HOME` says: beside Python's cache of the hub. */
 export function cacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'zerosearch')

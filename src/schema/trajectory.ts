@@ -16,6 +16,16 @@ export type Action =
       answer: string
     }
   | {
+      /** Pages are wanted whole; some evaluation methods read them. */
+      kind: 'read'
+      /** Their addresses. */
+      urls: string[]
+    }
+  | {
+      /** A step of a method that asks for nothing: a thought, an analysis, a piece of evidence. */
+      kind: 'think'
+    }
+  | {
       /** There is no complete tag, or an empty query. */
       kind: 'invalid'
       /** What is wrong. */
@@ -32,6 +42,18 @@ export interface Observation {
   quality?: Quality
   /** What the engine received in answer, where it could read no documents in it. */
   unread?: string
+}
+
+/** What answering a question takes, or may take at most. */
+export interface Expense {
+  /** Searches that reach the engine. */
+  searches: number
+  /** Texts that language models write: the policy, and its helpers such as a page reader. */
+  turns: number
+  /** Tokens of these texts. */
+  tokens: number
+  /** Pages that are read whole. */
+  pages: number
 }
 
 /** One policy message plus its observation. */
@@ -80,6 +102,10 @@ export interface Trajectory {
   }
   /** Number of searches made. */
   searches: number
+  /** What it took, where an evaluation method counted it. */
+  spent?: Expense
+  /** What it might have taken at most, as far as the method has limits. */
+  budget?: Partial<Expense>
   /** The seed of its draws. */
   seed: number
 }

@@ -2,10 +2,14 @@ import { setImmediate } from 'node:timers/promises'
 
 /** A document to be found, by the words of its title and its text. */
 export interface IndexedDocument {
+  /** Its id in its corpus. Default none. */
+  id?: string
   /** Default none. */
   title?: string
   /** What is searched, with the title. */
   text: string
+  /** What else is known of it; it comes with the document that is found. Default none. */
+  metadata?: Record<string, unknown>
 }
 
 /**
@@ -174,13 +178,14 @@ function* tokenizeInPieces(text: string): Generator<string[]> {
 /** A part of a string holds on to the whole one: a word would keep its document's text. */
 const copyOf = (word: string): string => Buffer.from(word).toString()
 
-interface Slices {
+export interface Slices {
   isOver(): boolean
   /** Lets the event loop go round once. */
   next(): Promise<void>
 }
 
-function createSlices(): Slices {
+/** Cuts long work, so that timers and messages are served between. */
+export function createSlices(): Slices {
   let began = performance.now()
   return {
     isOver: () => performance.now() - began > SLICE_MS,

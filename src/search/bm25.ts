@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
-import type { Document } from '../schema/document.js'
 import { aFunction, parseOptions } from '../schema/parse-options.js'
-import { buildBm25Index, tokenize } from './bm25-index.js'
-import type { Bm25Index, IndexedDocument } from './bm25-index.js'
-import type { SearchEngine } from './search-engine.js'
+import { bm25Engine } from './bm25-engine.js'
+import type { Bm25Engine } from './bm25-engine.js'
+import { buildBm25Index } from './bm25-index.js'
+import type { IndexedDocument } from './bm25-index.js'
+import { loadStoredBm25 } from './bm25-store.js'
 
 /** Options of `createBm25Engine`. */
 export interface Bm25Options {
@@ -37,7 +38,7 @@ const optionsSchema = z.strictObject({
 export async function createBm25Engine(
   documents: readonly IndexedDocument[],
   options: Bm25Options = {},
-): Promise<SearchEngine> {
+): Promise<Bm25Engine> {
   const { k1, b, onProgress, ...rest } = parseOptions('bm25', optionsSchema, options)
   const { progress = onProgress === undefined } = rest
   checkDocuments(documents)
@@ -51,23 +52,21 @@ export async function createBm25Engine(
     }),
   )
   onProgress?.(total, total)
-  const scores = new Float32Array(total)
-  return {
-    name: 'bm25',
-    search(query, { topK }) {
-      if (typeof query !== 'string') {
-        return Promise.reject(new Error(`bm25 search: the query must be a text, got ${typeof query}`))
-      }
-      if (!Number.isInteger(topK) || topK < 1) {
-        return Promise.reject(new Error(`bm25 search: topK must be a positive integer, got ${topK}`))
-      }
-      const found = addScores(index, query, scores)
-      const results = best(found, scores, topK).map((id, i) => result(corpus[id]!, i + 1, scores[id]!))
-      // The buffer of scores is used again.
-      for (const document of found) scores[document] = 0
-      return Promise.resolve(results)
-    },
-  }
+  return bm25Engine({ index, texts: { length: total, read: (document) => corpus[document]! }, k1, b })
+}
+
+/**
+ * A BM25 engine out of a folder that `engine.save(folder)` wrote. The index comes into the memory, and is checked; the documents
+ * stay on the disk, and are read when they are found.
+ * @throws where the folder holds no index, one of another version, or a damaged one
+ * @example
+ * const engine = await zs.createBm25Engine(await zs.readDocuments('wiki18.jsonl'))
+ * await engine.save('wiki18-bm25')
+ * const again = await zs.loadBm25('wiki18-bm25')
+ */
+export async function loadBm25(folder: string): Promise<Bm25Engine> {
+  parseOptions('load bm25', z.strictObject({ folder: z.string().min(1) }), { folder })
+  return withProgress({ title: 'loadBm25' }, async () => bm25Engine(await loadStoredBm25(folder)))
 }
 
 function checkDocuments(documents: readonly IndexedDocument[]): void {
@@ -80,38 +79,4 @@ function checkDocuments(documents: readonly IndexedDocument[]): void {
     if (typeof value === 'string') continue
     throw new Error(`bm25: the ${field} of a document must be a string, got ${String(value)} at index ${i}`)
   }
-}
-
-/** Adds up what each word of the query gives. Returns the documents that now have a score. */
-function addScores(index: Bm25Index, query: string, scores: Float32Array): number[] {
-  const found: number[] = []
-  for (const word of tokenize(query)) {
-    const term = index.terms.get(word)
-    if (term === undefined) continue
-    for (let i = index.offsets[term]!; i < index.offsets[term + 1]!; i++) {
-      const document = index.documents[i]!
-      if (scores[document] === 0) found.push(document)
-      scores[document]! += index.scores[i]!
-    }
-  }
-  return found
-}
-
-/** The `limit` documents with the highest scores, the highest first; they are never all sorted. */
-function best(found: readonly number[], scores: Float32Array, limit: number): number[] {
-  const order = (a: number, b: number): number => scores[b]! - scores[a]! || a - b
-  let chosen: number[] = []
-  let last: number | undefined
-  for (const document of found) {
-    if (last !== undefined && order(last, document) < 0) continue
-    chosen.push(document)
-    if (chosen.length < 2 * limit + 64) continue
-    chosen = chosen.sort(order).slice(0, limit)
-    last = chosen.at(-1)
-  }
-  return chosen.sort(order).slice(0, limit)
-}
-
-function result({ title, text }: IndexedDocument, rank: number, score: number): Document {
-  return { ...(title !== undefined && { title }), text, rank, score }
 }

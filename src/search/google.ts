@@ -3,8 +3,11 @@ import { addressSchema, checkSecrets, serverShape } from '../http/options.js'
 import type { ServerOptions } from '../http/options.js'
 import { RequestFailure } from '../http/request-failure.js'
 import type { Document } from '../schema/document.js'
-import { parseOptions } from '../schema/parse-options.js'
+import { aFunction, parseOptions } from '../schema/parse-options.js'
 import { googleKey, serpApiKey } from '../schema/settings.js'
+import { readPage } from './page/read-page.js'
+import { withPages } from './page/with-pages.js'
+import type { PageReader } from './page/with-pages.js'
 import type { SearchEngine } from './search-engine.js'
 import { servedEngine } from './served-engine.js'
 
@@ -18,6 +21,11 @@ export interface SerpApiOptions extends ServerOptions {
   country?: string
   /** Language of the search, such as `en` (Google's `hl`). */
   language?: string
+  /**
+   * True reads the pages that were found (`readPage`), in the place of their snippets; or a function of your own that does.
+   * Where a page cannot be read, its snippet stays, and `metadata.unreadPage` says why. Default false.
+   */
+  readPages?: boolean | PageReader
 }
 
 /** Options of `googleEngine`. */
@@ -29,13 +37,26 @@ export interface GoogleOptions extends Omit<SerpApiOptions, 'apiKey'> {
 }
 
 const code = z.string().min(2).exactOptional()
-const common = { country: code, language: code, ...serverShape }
-const result = z.object({ title: z.string().nullish(), snippet: z.string().nullish() })
+const common = {
+  country: code,
+  language: code,
+  readPages: z.union([z.boolean(), aFunction<PageReader>()], 'must be true, false or a function').default(false),
+  ...serverShape,
+}
+const text = z.string().nullish()
+const result = z.object({ title: text, snippet: text, link: text })
 type Result = z.infer<typeof result>
 
 /** Results without a snippet say nothing. */
 const documentsOf = (found: readonly Result[]): Omit<Document, 'rank'>[] =>
-  found.map(({ title, snippet }) => ({ ...(title && { title }), text: snippet ?? '' }))
+  found.map(({ title, snippet, link }) => ({
+    ...(title && { title }),
+    text: snippet ?? '',
+    ...(link && { metadata: { url: link } }),
+  }))
+
+const reading = (engine: SearchEngine, readPages: boolean | PageReader): SearchEngine =>
+  readPages === false ? engine : withPages(engine, readPages === true ? readPage : readPages)
 
 function keyOf(operation: string, given: string | undefined, environment: string | undefined, name: string): string {
   const key = given ?? environment
@@ -52,7 +73,7 @@ function quota(failure: RequestFailure): RequestFailure {
 const serpApiSchema = z.strictObject({ baseUrl: addressSchema.default('https://serpapi.com'), ...common })
 
 /**
- * Google by way of SerpAPI (`GET /search.json`): titles and snippets.
+ * Google by way of SerpAPI (`GET /search.json`): titles, snippets and addresses.
  * @throws where an option is not what it must be or there is no key; a search rejects where the service fails
  * @example
  * const engine = zs.serpApiEngine({ apiKey: 'your key', language: 'en' })
@@ -61,9 +82,9 @@ const serpApiSchema = z.strictObject({ baseUrl: addressSchema.default('https://s
 export function serpApiEngine(options: SerpApiOptions = {}): SearchEngine {
   const { apiKey, ...rest } = options
   checkSecrets('serpapi', options)
-  const { baseUrl, country, language, ...limits } = parseOptions('serpapi', serpApiSchema, rest)
+  const { baseUrl, country, language, readPages, ...limits } = parseOptions('serpapi', serpApiSchema, rest)
   const key = keyOf('serpapi', apiKey, serpApiKey(), 'SERPAPI_API_KEY')
-  return servedEngine(
+  const engine = servedEngine(
     { name: 'serpapi', addresses: [baseUrl], secret: key, limits },
     {
       ask: (query, topK) => ({
@@ -77,6 +98,7 @@ export function serpApiEngine(options: SerpApiOptions = {}): SearchEngine {
       explain: quota,
     },
   )
+  return reading(engine, readPages)
 }
 
 const googleSchema = z.strictObject({
@@ -89,7 +111,7 @@ const googleSchema = z.strictObject({
 const MOST = 10
 
 /**
- * Google's Custom Search API (`GET /customsearch/v1`): titles and snippets, ten at most. Google takes no new customers for it,
+ * Google's Custom Search API (`GET /customsearch/v1`): titles, snippets and addresses, ten at most. Google takes no new customers for it,
  * and ends it for the others in 2027.
  * @throws as `serpApiEngine` does
  * @example
@@ -99,9 +121,9 @@ const MOST = 10
 export function googleEngine(options: GoogleOptions): SearchEngine {
   const { apiKey, ...rest } = options
   checkSecrets('google', options)
-  const { baseUrl, engineId, country, language, ...limits } = parseOptions('google', googleSchema, rest)
+  const { baseUrl, engineId, country, language, readPages, ...limits } = parseOptions('google', googleSchema, rest)
   const key = keyOf('google', apiKey, googleKey(), 'GOOGLE_API_KEY')
-  return servedEngine(
+  const engine = servedEngine(
     { name: 'google', addresses: [baseUrl], secret: key, limits },
     {
       ask: (query, topK) => ({
@@ -113,6 +135,7 @@ export function googleEngine(options: GoogleOptions): SearchEngine {
       explain: quota,
     },
   )
+  return reading(engine, readPages)
 }
 
 const parameters = (fields: Record<string, string | number | undefined>): string =>

@@ -3,6 +3,7 @@ import { addressSchema, checkSecrets, serverShape } from '../http/options.js'
 import type { ServerOptions } from '../http/options.js'
 import { parseOptions } from '../schema/parse-options.js'
 import type { Document } from '../schema/document.js'
+import { elasticsearchKey } from '../schema/settings.js'
 import type { SearchEngine } from './search-engine.js'
 import { servedEngine } from './served-engine.js'
 
@@ -35,7 +36,7 @@ function served(operation: string, options: RetrieverOptions) {
   return { name, addresses: baseUrls ?? [baseUrl!], limits }
 }
 
-const passage = z.object({ contents: z.string() })
+const passage = z.object({ id: z.union([z.string(), z.number()]).nullish(), contents: z.string() })
 const searchR1Answer = z.object({
   // One list for each query: of documents with their scores, or of documents alone.
   result: z.tuple([z.array(z.union([z.object({ document: passage, score: z.number().nullish() }), passage]))]),
@@ -56,11 +57,16 @@ export function searchR1Engine(options: RetrieverOptions): SearchEngine {
     read: ({ result: [found] }) =>
       found.map((each) =>
         'document' in each
-          ? { ...titled(each.document.contents), ...(typeof each.score === 'number' && { score: each.score }) }
-          : titled(each.contents),
+          ? { ...read(each.document), ...(typeof each.score === 'number' && { score: each.score }) }
+          : read(each),
       ),
   })
 }
+
+const read = ({ id, contents }: z.infer<typeof passage>): Omit<Document, 'rank'> => ({
+  ...((id ?? undefined) !== undefined && { id: String(id) }),
+  ...titled(contents),
+})
 
 /** `"Title"` on the first line, text below it. */
 function titled(contents: string): Omit<Document, 'rank'> {
@@ -96,7 +102,10 @@ export interface ElasticsearchOptions extends RetrieverOptions {
   textField?: string
   /** Field of the title, where documents have one. Default `title`. */
   titleField?: string
-  /** An API key of Elasticsearch, as it is given out (Base64). It is never shown or written. */
+  /**
+   * An API key of Elasticsearch, as it is given out (Base64). Default: `ELASTICSEARCH_API_KEY` of the environment; none where
+   * that is not set. It is never shown or written.
+   */
   apiKey?: string
 }
 
@@ -121,7 +130,7 @@ const elasticsearchAnswer = z.object({
  * await zs.display(await engine.search('capital of Peru', { question, topK: 5 }))
  */
 export function elasticsearchEngine(options: ElasticsearchOptions): SearchEngine {
-  const { index, textField, titleField, apiKey, ...rest } = options
+  const { index, textField, titleField, apiKey = elasticsearchKey(), ...rest } = options
   checkSecrets('elasticsearch', options)
   const fields = parseOptions('elasticsearch', elasticsearchSchema, { index, textField, titleField })
   const wanted = [fields.textField, fields.titleField]

@@ -96,7 +96,8 @@ export function simulatorPrompt(options: SimulatorPromptOptions = {}): Simulator
 
 function tell({ question, goldAnswers }: Question, told: Told): string {
   if (told === 'nothing') return ''
-  return `Question: ${question}\n${told === 'answer' ? `Answer: ${goldAnswers[0]}\n` : ''}`
+  const [answer] = goldAnswers
+  return `Question: ${question}\n${told === 'answer' && answer !== undefined ? `Answer: ${answer}\n` : ''}`
 }
 
 /** For instruction-tuned LLMs: query, question and a gold answer, as the paper has it. */

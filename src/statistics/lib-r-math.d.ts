@@ -8,4 +8,6 @@ declare module 'lib-r-math.js' {
   export function pnorm(q: number): number
   /** Of the standard normal: the value that is not exceeded with probability `p`. */
   export function qnorm(p: number): number
+  /** Of Student's t with `df` degrees of freedom: the value that is not exceeded with probability `p`. */
+  export function qt(p: number, df: number): number
 }

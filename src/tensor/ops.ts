@@ -146,6 +146,11 @@ export function scatterAddRows(variable: Variable, ids: Tensor, values: Tensor):
   addAt(variable, rows, summed)
 }
 
+/** The float32 that has the same bits as an int32. */
+export function asFloat(bits: Tensor): Tensor {
+  return op('Bitcast', [attribute.type('T', 'int32'), attribute.type('type', 'float32')], [bits])[0]!
+}
+
 /** Index of the largest value on the last axis, int32; the first one among equals. */
 export function argMax(values: Tensor): Tensor {
   const attributes = [

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { enqueue } from './queue.js'
 import { native } from './runtime.js'
 
@@ -20,4 +22,17 @@ const IDLE_SHARE = 0.25
  */
 export function releaseIdleMemory(): Promise<void> {
   return enqueue(() => native.releaseMemory(IDLE_SHARE))
+}
+
+/**
+ * Gives the system back the JavaScript arrays that nobody holds any more: large weights went through them, and the collector,
+ * to which they look small, may leave them there for minutes. It stops everything for some 50 ms.
+ */
+export function releaseArrays(): Promise<void> {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  // What the first one found is freed beside other work; the second one waits for that.
+  collect()
+  return enqueue(() => native.releaseMemory(0))
 }

@@ -2,10 +2,10 @@ import { Template } from '@huggingface/jinja'
 import type { TextFiles } from '../file/text-files.js'
 import type { Json } from './read-file.js'
 import type { SpecialTokens } from './special-tokens.js'
-import type { Message } from './tokenizer.js'
+import type { Tokenizer } from './tokenizer.js'
 
-/** Messages to the model's prompt text, ending where the assistant speaks. */
-export type ChatTemplate = (messages: readonly Message[]) => string
+/** Messages to the model's prompt text, as `renderPrompt` of a tokenizer. */
+export type ChatTemplate = Tokenizer['renderPrompt']
 
 /** The chat template of a model: chat_template.jinja or a field of tokenizer_config.json; base models have none. */
 export async function readChatTemplate(
@@ -23,11 +23,11 @@ export async function readChatTemplate(
   } catch (error) {
     throw failed('cannot be parsed', error)
   }
-  return (messages) => {
+  return (messages, addGenerationPrompt = true) => {
     try {
       return template.render({
         messages: messages.map((message) => ({ ...message })),
-        add_generation_prompt: true,
+        add_generation_prompt: addGenerationPrompt,
         ...special,
       })
     } catch (error) {

@@ -1,10 +1,6 @@
-/** A chat message, as chat templates take it. */
-export interface Message {
-  /** Who speaks. */
-  role: 'system' | 'user' | 'assistant'
-  /** What is said. */
-  content: string
-}
+import type { Message } from '../schema/text-example.js'
+
+export type { Message }
 
 /** Text to ids and back, with the model's chat template. */
 export interface Tokenizer {
@@ -26,6 +22,9 @@ export interface Tokenizer {
    * @throws where an id is not in the vocabulary
    */
   decode(ids: readonly number[], skipSpecial?: boolean): string
-  /** Messages as the model's prompt text, ending where the assistant speaks. Without a chat template: the contents, joined by blank lines. */
-  renderPrompt(messages: readonly Message[]): string
+  /**
+   * Messages as the model's prompt text, ending where the assistant speaks. Without a chat template: the contents, joined by blank lines.
+   * @param addGenerationPrompt False ends the text with the last message; default true.
+   */
+  renderPrompt(messages: readonly Message[], addGenerationPrompt?: boolean): string
 }

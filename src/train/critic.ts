@@ -11,6 +11,8 @@ import { scheduleFactor } from './learning-rate.js'
 import { compileLoss, compileTargets, modelWeights } from './loss-function.js'
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
+import { NotFiniteError } from './not-finite.js'
+import type { Sequence } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
@@ -113,7 +115,7 @@ export async function createCritic(
         },
         async check() {
           if (!Number.isFinite(sums.loss)) {
-            throw new Error(
+            throw new NotFiniteError(
               `critic update: the loss must be finite, got ${sums.loss}; policy and critic are as before this step. ` +
                 "Lower the critic's learning rate, or go back to an earlier checkpoint",
             )
@@ -150,7 +152,7 @@ export const compileValues = (policy: Trainable, settings: LearnerSettings) =>
 export function readValues(
   compiled: ReturnType<typeof compileValues>,
   model: ModelWeights,
-  sequences: readonly TrainedSequence[],
+  sequences: readonly Sequence[],
   microbatchTokens: number,
 ): Promise<number[][]> {
   return readRows(sequences, microbatchTokens, async (inputs) => (await compiled(inputs, model)).values)

@@ -16,16 +16,25 @@ export function whenFree<T>(things: readonly unknown[], work: () => Promise<T>):
 
 /**
  * The work's result, or a rejection as soon as the signal aborts. The work then ends by itself; how it fails is told on the
- * standard error, for nobody awaits it any more.
+ * standard error, for nobody need await it any more.
+ * @param stopped What it rejects with, given a promise of the work's end.
  */
-export async function rejectWhenStopped<T>(working: Promise<T>, signal: AbortSignal, stopped: () => Error): Promise<T> {
+export async function rejectWhenStopped<T>(
+  working: Promise<T>,
+  signal: AbortSignal,
+  stopped: (ended: Promise<void>) => Error,
+): Promise<T> {
   try {
     return await abortable(working, signal)
   } catch (error) {
     if (!signal.aborted) throw error
-    working.catch((fault: unknown) => {
-      if (fault !== signal.reason) console.error('train: in the background, after the stop:', fault)
-    })
-    throw stopped()
+    const ended = working.then(
+      () => undefined,
+      (fault: unknown) => {
+        if (fault !== signal.reason) throw fault
+      },
+    )
+    ended.catch((fault: unknown) => console.error('train: in the background, after the stop:', fault))
+    throw stopped(ended)
   }
 }

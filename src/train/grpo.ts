@@ -4,6 +4,7 @@ import { leaveOneOutAdvantages } from '../algorithm/leave-one-out.js'
 import type { Learner } from './learner.js'
 import type { Trainable } from './loss-function.js'
 import { createPolicyGradient, onTokens } from './policy-gradient.js'
+import type { AdvantagesOf } from './policy-gradient.js'
 import { policySettings } from './policy-settings.js'
 import type { UpdaterSettings } from './policy-updater.js'
 
@@ -16,11 +17,17 @@ export interface GroupSettings {
   advantageScale?: 'group' | 'batch' | 'none'
   /** Leaves groups whose rewards are all equal out of the loss and its means. Default false; DAPO true. */
   dropEvenGroups?: boolean
+  /**
+   * Most rounds of rollouts of an update: groups whose rewards are all equal are replaced by those of further questions, until
+   * the batch is full (DAPO's dynamic sampling). Default 1, which replaces none; DAPO 10, as in verl's recipe.
+   */
+  samplingRounds?: number
 }
 
-const groupSettings = (scale: 'group' | 'none' = 'group', dropEvenGroups = false) => ({
+const groupSettings = (scale: 'group' | 'none' = 'group', dropEvenGroups = false, samplingRounds = 1) => ({
   advantageScale: z.enum(['group', 'batch', 'none']).default(scale),
   dropEvenGroups: z.boolean().default(dropEvenGroups),
+  samplingRounds: z.int().min(1).default(samplingRounds),
 })
 
 /** Group-relative policy optimization (arXiv 2402.03300). */
@@ -30,8 +37,8 @@ export const drGrpoSettings = {
   ...policySettings({ klCoef: 0, lossAggregation: 'constant' }),
   ...groupSettings('none'),
 }
-/** Decoupled clip and token mean (arXiv 2503.14476). Its overlong penalty is the part `length` of a reward. */
-export const dapoSettings = { ...policySettings({ klCoef: 0, clipHigh: 0.28 }), ...groupSettings('group', true) }
+/** Decoupled clip, token mean and dynamic sampling (arXiv 2503.14476). Its overlong penalty is the part `length` of a reward. */
+export const dapoSettings = { ...policySettings({ klCoef: 0, clipHigh: 0.28 }), ...groupSettings('group', true, 10) }
 /** One ratio for a sequence (arXiv 2507.18071). */
 export const gspoSettings = {
   ...policySettings({ klCoef: 0, ratio: 'sequence', lossAggregation: 'sequence', clip: 3e-4, clipHigh: 4e-4 }),
@@ -40,13 +47,15 @@ export const gspoSettings = {
 /** REINFORCE against the mean of the group's others (arXiv 2402.14740). */
 export const rlooSettings = policySettings({ klIn: 'reward' })
 
+/** Those of GRPO, Dr. GRPO, DAPO and GSPO. */
+export const grpoAdvantages: AdvantagesOf<GroupSettings> = ({ groups, lengths }, { advantageScale = 'group' }) => ({
+  advantages: onTokens(groupAdvantages(groups, { scale: advantageScale }), lengths),
+})
+
 /** GRPO, Dr. GRPO, DAPO and GSPO: one learner, their settings differ. */
 export async function createGrpo(policy: Trainable, settings: UpdaterSettings & GroupSettings): Promise<Learner> {
-  const { advantageScale = 'group', dropEvenGroups = false } = settings
-  const learner = await createPolicyGradient(policy, settings, ({ groups, lengths }) =>
-    onTokens(groupAdvantages(groups, { scale: advantageScale }), lengths),
-  )
-  if (!dropEvenGroups) return learner
+  const learner = await createPolicyGradient(policy, settings, grpoAdvantages)
+  if (settings.dropEvenGroups !== true) return learner
   return {
     ...learner,
     step: (groups, learningRate) => {
@@ -57,6 +66,11 @@ export async function createGrpo(policy: Trainable, settings: UpdaterSettings & 
   }
 }
 
+/** Those of RLOO. */
+export const rlooAdvantages: AdvantagesOf<unknown> = ({ groups, lengths }) => ({
+  advantages: onTokens(leaveOneOutAdvantages(groups), lengths),
+})
+
 /** RLOO. */
 export const createRloo = (policy: Trainable, settings: UpdaterSettings): Promise<Learner> =>
-  createPolicyGradient(policy, settings, ({ groups, lengths }) => onTokens(leaveOneOutAdvantages(groups), lengths))
+  createPolicyGradient(policy, settings, rlooAdvantages)

@@ -3,6 +3,7 @@ import type { Weights } from '../model/weights.js'
 import type { Question } from '../schema/question.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import type { ExaminedTrajectory } from './examine-trajectories.js'
 import type { SamplingDifference } from './sampling-difference.js'
 import { optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
@@ -36,6 +37,8 @@ export interface Learner {
    * may have several
    */
   step(groups: readonly Group[], learningRate: number): Promise<LearnerStep>
+  /** After a step that failed: each trajectory of the batch alone, with the weights before it. Empty where none did. */
+  examine(): Promise<ExaminedTrajectory[]>
   state(): LearnerState
   /** Takes on the counters of a saved state; whoever calls it then reads the values of `state().weights`. */
   restore(counters: LearnerState['counters']): Promise<void>

@@ -10,6 +10,7 @@ import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
+import type { Microbatch } from './microbatch.js'
 
 type Tensor = TensorFlow.Tensor
 
@@ -33,7 +34,7 @@ export interface TrainingState extends ModelWeights {
 }
 
 /** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
-export type TargetInputs = Record<'ids' | 'logitRows' | 'targets', HostTensor>
+export type TargetInputs = Pick<Microbatch, 'ids' | 'logitRows' | 'targets' | 'starts'>
 
 /** With a seed (int32, no dimensions), inputs of the adapter are dropped. */
 export interface DropoutInputs {
@@ -68,8 +69,9 @@ function targetOutputs(
   embedded: Tensor,
   inputs: Traced<TargetInputs & DropoutInputs>,
 ): TargetOutputs {
-  const { ids, dropoutSeed } = inputs
+  const { ids, starts, dropoutSeed } = inputs
   const states = runTrainedLayers(config, { weights, gradients }, ids, embedded, {
+    ...(starts && { starts }),
     ...(dropoutSeed && { dropoutSeed }),
   })
   const hidden = gatherRows(states.reshape([-1, config.hiddenSize]), inputs.logitRows)

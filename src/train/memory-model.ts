@@ -1,7 +1,8 @@
 import { availableMemory } from '../host/available-memory.js'
+import { queriesAtOnce } from '../model/causal-attention.js'
 import type { ModelConfig } from '../model/config.js'
 import { ofLayer } from '../model/forward.js'
-import { KEPT_BYTES, keptValues } from '../model/trained-layers.js'
+import { keptBytes, keptValues } from '../model/trained-layers.js'
 import { BLOCK_BYTES } from '../model/target-logprobs.js'
 import { expectedShapes, parameterCount, valueCount } from '../model/weight-names.js'
 import { native } from '../tensor/runtime.js'
@@ -47,22 +48,30 @@ export interface StandingMemory {
 export interface MicrobatchMemory {
   /** What the backward pass begins each layer with: the layers' inputs. Grows with layers, not with what is in them. */
   layerInputs: number
-  /** Products that layers keep for their gradients, as far as `KEPT_BYTES` (trained-layers.ts) allows. */
+  /** Products that layers keep for their gradients, as far as `keptBytes` (trained-layers.ts) allows. */
   kept: number
-  /** One layer's values and their gradients; scores of attention exist for 256 queries at a time. */
+  /** One layer's values and their gradients; scores of attention exist for few queries at a time (causal-attention.ts). */
   layer: number
   /** Logits of one block of the vocabulary, what the softmax makes of them, and their gradient. */
   logits: number
-  /** Gradients of one layer's weights before they are added, or copies of the largest weight: whichever is more. */
+  /**
+   * Gradients of one layer's weights before they are added, or copies of the largest weight: whichever is more. Of frozen
+   * weights there are no gradients.
+   */
   gradient: number
 }
 
 const FLOAT = 4
 
-/** Values of each kind in a layer that live at the same time, forward and backward: counted, then checked (see below). */
-const LAYER_COPIES = { hidden: 4, heads: 3, intermediate: 4, scores: 1 }
-/** Queries of attention that exist at a time, up to 4,096 ids (causal-attention.ts). */
-const QUERIES = 256
+/**
+ * Values of each kind in a layer that live at the same time, forward and backward, where its products were kept, where they
+ * are computed once more, and the same below an adapter, whose products are summed up with the weights'. Measured.
+ */
+const LAYER_COPIES = {
+  kept: { hidden: 4, heads: 3, intermediate: 4 },
+  again: { hidden: 6, heads: 5, intermediate: 8 },
+  adapter: { hidden: 8, heads: 6, intermediate: 12 },
+}
 const LOGIT_COPIES = 2
 
 /** Bytes that are free for a training; not known of a GPU, whose own memory counts there. */
@@ -87,23 +96,29 @@ export function standingMemory(setup: MemorySetup): StandingMemory {
 /**
  * What one microbatch takes beside. `test/bench/memory-model.ts` compares it with what a process really takes.
  */
-export function microbatchMemory({ config, bfloat16 }: MemorySetup, shape: MicrobatchShape): MicrobatchMemory {
+export function microbatchMemory({ config, bfloat16, trained }: MemorySetup, shape: MicrobatchShape): MicrobatchMemory {
   const { rows, time, targets } = shape
   const shapes = expectedShapes(config)
   const layerSize = valueCount(ofLayer(shapes, 0))
   const largest = Math.max(...Object.values(shapes).map((weight) => valueCount({ weight })))
   const { hiddenSize, heads, kvHeads, headDim, intermediateSize, layers, vocabSize } = config
   const tokens = rows * time
+  const adapter = trained !== undefined
+  const products = FLOAT * layers * tokens * keptValues(config)
+  const kept = Math.min(keptBytes(adapter), products)
+  const copies = LAYER_COPIES[adapter ? 'adapter' : kept < products ? 'again' : 'kept']
   const perToken =
-    LAYER_COPIES.hidden * hiddenSize +
-    LAYER_COPIES.heads * (heads + 2 * kvHeads) * headDim +
-    LAYER_COPIES.intermediate * intermediateSize
+    copies.hidden * hiddenSize + copies.heads * (heads + 2 * kvHeads) * headDim + copies.intermediate * intermediateSize
+  const scores = rows * heads * Math.min(queriesAtOnce(time), time) * time
+  const weightCopies = bfloat16 ? FLOAT * largest : 0
   return {
     layerInputs: FLOAT * (layers + 3) * tokens * hiddenSize,
-    kept: Math.min(KEPT_BYTES, FLOAT * layers * tokens * keptValues(config)),
-    layer: FLOAT * (tokens * perToken + LAYER_COPIES.scores * rows * heads * Math.min(QUERIES, time) * time),
+    kept,
+    layer: FLOAT * (tokens * perToken + scores),
     logits: LOGIT_COPIES * Math.min(BLOCK_BYTES, FLOAT * targets * vocabSize),
-    gradient: Math.max((bfloat16 ? FLOAT + 2 : FLOAT) * layerSize, (bfloat16 ? 2 * FLOAT : FLOAT) * largest),
+    gradient: adapter
+      ? weightCopies
+      : Math.max((bfloat16 ? FLOAT + 2 : FLOAT) * layerSize, FLOAT * largest + weightCopies),
   }
 }
 

@@ -8,10 +8,12 @@ export interface Sequence {
   trained: readonly number[]
 }
 
-/** Sequences of similar length side by side, padded at the end, with the trained tokens listed flat. */
+/** Rows of similar length side by side, padded at the end, with the trained tokens listed flat. */
 export interface Microbatch {
   /** int32 [rows, time] */
   ids: HostTensor
+  /** int32 [rows, time]: where the sequence of each token begins in its row. Left out where a row is one sequence. */
+  starts?: HostTensor
   /** int32 [targets]: where in the flattened [rows * time] the prediction of each trained token stands. */
   logitRows: HostTensor
   /** int32 [targets]: the trained tokens. */
@@ -31,7 +33,12 @@ export interface Origin {
 
 /**
  * The size that rows, lengths and numbers of targets are padded to: the next of four for each doubling (…, 8, 10, 12, 14,
- * 16, 20, …), so that few functions are traced and at most a quarter is padding; every size up to 8 is one.
+ * 16, 20, …), so that at most a quarter is padding; every size up to 8 is one.
+ *
+ * Each new combination of the three is traced once. In microbatches of 4096 ids, 200 updates trace fewer than 90 where 20
+ * sequences of 250 to 600 ids are learnt from, and fewer than 300 where lengths are anything up to 3000. Sizes as far apart
+ * as a quarter allows, three for each doubling, would trace a fifth to a half fewer, but pad 2 to 6 % more in every step;
+ * to trace costs about a quarter of one step, once.
  */
 export function paddedSize(size: number): number {
   const step = 2 ** Math.max(0, 29 - Math.clz32(size))
@@ -41,39 +48,71 @@ export function paddedSize(size: number): number {
 /**
  * Groups sequences by length into microbatches of about `tokens` tokens each, so that memory is bounded and little is
  * padded. The order of microbatches is fixed by the sequences alone.
+ * @param packing True puts several sequences into a row where they fit into the length of the longest; they do not see each
+ * other. Default false: each has a row.
  */
-export function toMicrobatches(sequences: readonly Sequence[], tokens: number): Microbatch[] {
-  const order = sequences.map((_, i) => i).sort((a, b) => sequences[a]!.ids.length - sequences[b]!.ids.length || a - b)
+export function toMicrobatches(sequences: readonly Sequence[], tokens: number, packing = false): Microbatch[] {
+  const rows = packing ? packRows(sequences) : sequences.map((_, i) => [i])
+  const lengthOf = (row: readonly number[]): number => row.reduce((sum, i) => sum + sequences[i]!.ids.length, 0)
+  const order = rows.map((row) => ({ row, length: lengthOf(row) })).sort((a, b) => a.length - b.length)
   const batches: Microbatch[] = []
   for (let next = 0; next < order.length;) {
     // Sorted by length, so the last member decides the padded length.
     let count = 1
-    let time = paddedSize(sequences[order[next]!]!.ids.length)
+    let time = paddedSize(order[next]!.length)
     while (next + count < order.length) {
-      const wider = paddedSize(sequences[order[next + count]!]!.ids.length)
+      const wider = paddedSize(order[next + count]!.length)
       if (paddedSize(count + 1) * wider > tokens) break
       time = wider
       count++
     }
-    batches.push(microbatch(sequences, order.slice(next, next + count), paddedSize(count), time))
+    const members = order.slice(next, next + count).map(({ row }) => row)
+    batches.push(microbatch(sequences, members, paddedSize(count), time))
     next += count
   }
   return batches
 }
 
-function microbatch(sequences: readonly Sequence[], members: number[], rows: number, time: number): Microbatch {
+/** Rows of sequences, none longer than the longest sequence: each goes, the longest first, where least stays free. */
+function packRows(sequences: readonly Sequence[]): number[][] {
+  const order = sequences.map(({ ids }, i) => ({ i, length: ids.length })).sort((a, b) => b.length - a.length)
+  const rows: { members: number[]; free: number }[] = []
+  const capacity = order[0]?.length ?? 0
+  for (const { i, length } of order) {
+    let best: (typeof rows)[number] | undefined
+    for (const row of rows) if (row.free >= length && (!best || row.free < best.free)) best = row
+    if (!best) rows.push((best = { members: [], free: capacity }))
+    best.members.push(i)
+    best.free -= length
+  }
+  return rows.map(({ members }) => members)
+}
+
+function microbatch(
+  sequences: readonly Sequence[],
+  members: readonly (readonly number[])[],
+  rows: number,
+  time: number,
+): Microbatch {
   const ids = new Int32Array(rows * time)
+  const starts = new Int32Array(rows * time)
   const logitRows: number[] = []
   const targets: number[] = []
   const origins: Microbatch['origins'] = []
-  members.forEach((sequence, row) => {
-    const { ids: sequenceIds, trained } = sequences[sequence]!
-    ids.set(sequenceIds, row * time)
-    trained.forEach((place, token) => {
-      logitRows.push(row * time + place - 1)
-      targets.push(sequenceIds[place]!)
-      origins.push({ sequence, place, token })
-    })
+  members.forEach((row, number) => {
+    let start = 0
+    for (const sequence of row) {
+      const { ids: sequenceIds, trained } = sequences[sequence]!
+      const first = number * time + start
+      ids.set(sequenceIds, first)
+      starts.fill(start, first, first + sequenceIds.length)
+      trained.forEach((place, token) => {
+        logitRows.push(first + place - 1)
+        targets.push(sequenceIds[place]!)
+        origins.push({ sequence, place, token })
+      })
+      start += sequenceIds.length
+    }
   })
   const padded = paddedSize(Math.max(1, logitRows.length))
   const pad = (values: number[]): Int32Array => {
@@ -81,7 +120,13 @@ function microbatch(sequences: readonly Sequence[], members: number[], rows: num
     array.set(values)
     return array
   }
-  return { ids: int32(ids, [rows, time]), logitRows: int32(pad(logitRows)), targets: int32(pad(targets)), origins }
+  return {
+    ids: int32(ids, [rows, time]),
+    ...(members.some((row) => row.length > 1) && { starts: int32(starts, [rows, time]) }),
+    logitRows: int32(pad(logitRows)),
+    targets: int32(pad(targets)),
+    origins,
+  }
 }
 
 /** One value per target, zero on padding. */

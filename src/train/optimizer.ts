@@ -7,6 +7,7 @@ import { sumOfSquares } from '../tensor/ops.js'
 import { releaseIdleMemory } from '../tensor/release-memory.js'
 import { tf } from '../tensor/runtime.js'
 import type { Variable } from '../tensor/variable.js'
+import { NotFiniteError } from './not-finite.js'
 import { eightBitState, float32State } from './adam-state.js'
 
 /** AdamW (arXiv 1711.05101) with clipping of the global gradient norm. */
@@ -109,7 +110,7 @@ export async function createOptimizer(weights: Weights, settings: Partial<Optimi
       const norm = (await gradientNorm({}, gradients)).norm.data[0]!
       if (!Number.isFinite(norm)) {
         await clearWeights(gradients)
-        throw new Error(
+        throw new NotFiniteError(
           `optimizer step: the gradient norm must be finite, got ${norm}; lower the learning rate or look at the batch`,
         )
       }

@@ -19,6 +19,18 @@ export interface BatchRewards {
   lengths: number[][]
 }
 
+/** What a batch's rewards say of each policy token, under an algorithm's settings. */
+export type AdvantagesOf<S> = (
+  rewards: BatchRewards,
+  settings: S,
+  /** What the critic said before each; of an algorithm that has one. */
+  values?: TokenRows,
+) => {
+  advantages: number[][]
+  /** What the critic is to learn. */
+  returns?: number[][]
+}
+
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : sum(values) / values.length)
 
@@ -77,12 +89,11 @@ export function createRewardShaping({ klIn, klCoef, klEstimator, klClamp, adapti
 
 /**
  * The learner of all algorithms without a critic: they differ in their advantages and in their settings' defaults.
- * @param advantagesOf A row for each trajectory, with a value for each policy token.
  */
-export async function createPolicyGradient(
+export async function createPolicyGradient<S extends UpdaterSettings>(
   policy: Trainable,
-  settings: UpdaterSettings,
-  advantagesOf: (rewards: BatchRewards) => number[][],
+  settings: S,
+  advantagesOf: AdvantagesOf<S>,
 ): Promise<Learner> {
   const updater = await createPolicyUpdater(policy, settings)
   const shaping = createRewardShaping(settings)
@@ -94,7 +105,8 @@ export async function createPolicyGradient(
       if (skipped !== undefined) return { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0, skipped }
       const { samplerKl, ...measured } = await updater.measure(sequences)
       const rewards = shaping.rewards(sequences, groupSizes, measured, optimizer.steps > 0)
-      const rows = { ...measured, advantages: advantagesOf(rewards) }
+      const { advantages } = advantagesOf(rewards, settings)
+      const rows = { ...measured, advantages }
       const step = await updater.learn(sequences, rows, learningRate)
       const measures = { ...step.measures, ...shaping.measures(), ...(samplerKl !== undefined && { samplerKl }) }
       if (step.skipped === undefined) shaping.adapt(rewards.kl)
@@ -108,6 +120,7 @@ export async function createPolicyGradient(
       await updater.restore(counters)
       shaping.restore(counters)
     },
+    examine: () => updater.examine(),
     dispose: () => updater.dispose(),
   }
 }

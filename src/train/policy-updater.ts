@@ -7,12 +7,16 @@ import type { Traced } from '../tensor/compile.js'
 import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { tf } from '../tensor/runtime.js'
+import { examineTrajectories } from './examine-trajectories.js'
+import type { ExaminedTrajectory } from './examine-trajectories.js'
 import type { LearnerSettings, LearnerState, LearnerStep } from './learner.js'
 import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
 import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
 import { memoryGuard } from './memory-model.js'
 import { perTarget, toMicrobatches } from './microbatch.js'
+import type { Sequence } from './microbatch.js'
 import { minibatches } from './minibatches.js'
+import { NotFiniteError } from './not-finite.js'
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
@@ -67,6 +71,8 @@ export interface PolicyUpdater {
     critic?: CriticSteps,
     frozen?: boolean,
   ): Promise<LearnerStep>
+  /** As that of a learner. */
+  examine(): Promise<ExaminedTrajectory[]>
   /** What a saved run keeps of it. */
   state(): LearnerState
   /** As that of a learner. */
@@ -164,14 +170,18 @@ export async function createPolicyUpdater(
     return sums
   }
 
+  const readLogprobs = (sequences: readonly Sequence[], weights: ModelWeights): Promise<number[][]> =>
+    readRows(sequences, microbatchTokens, async (inputs) => (await logprobsOf(inputs, weights)).logprobs)
+
+  let failed: { sequences: readonly TrainedSequence[]; rows: UpdateRows } | undefined
+
   return {
     optimizer,
     model,
     async measure(sequences) {
       // Before anything is computed.
       toMicrobatches(sequences, microbatchTokens).forEach(refuseLarge)
-      const read = (weights: ModelWeights): Promise<number[][]> =>
-        readRows(sequences, microbatchTokens, async (inputs) => (await logprobsOf(inputs, weights)).logprobs)
+      const read = (weights: ModelWeights): Promise<number[][]> => readLogprobs(sequences, weights)
       const told = sequences.map(({ samplerLogprobs }) => samplerLogprobs)
       // The sampler computes in float32 as the trainer does, so that its own log-probabilities are the old ones.
       const oldLogprobs = bfloat16 || importanceCorrection || !maskObservations ? await read(model) : told
@@ -205,7 +215,7 @@ export async function createPolicyUpdater(
           try {
             const sums = await accumulateMinibatch(sequences, places, rows, sampled ? differences : undefined)
             await critic?.accumulate(places)
-            if (!Number.isFinite(sums.loss)) throw new Error(notFinite(sums.loss))
+            if (!Number.isFinite(sums.loss)) throw new NotFiniteError(notFinite(sums.loss))
             const criticNorm = await critic?.check()
             // Without evidence what has been accumulated is 0 up to rounding; a step would move the weights on momentum.
             if (learns) {
@@ -220,11 +230,21 @@ export async function createPolicyUpdater(
           } catch (error) {
             await optimizer.clear()
             await critic?.clear()
+            failed = { sequences, rows }
             throw error
           }
         }
       }
       return { ...total.step(shared !== undefined), ...differences.result() }
+    },
+    async examine() {
+      if (!failed) return []
+      const { sequences, rows } = failed
+      return examineTrajectories(sequences, rows, {
+        logprobs: async (alone) => (await readLogprobs([alone], model))[0]!,
+        loss: async (place) => (await accumulateMinibatch(sequences, [place], rows, undefined)).loss,
+        optimizer,
+      })
     },
     state: () => ({
       weights: { ...(reference.copy && { reference: reference.copy }), optimizer: optimizer.moments },

@@ -8,10 +8,12 @@ import type { CriticSettings } from './critic.js'
 import type { Learner } from './learner.js'
 import type { Trainable } from './loss-function.js'
 import { createRewardShaping } from './policy-gradient.js'
+import type { AdvantagesOf, BatchRewards } from './policy-gradient.js'
 import { policySettings } from './policy-settings.js'
 import { createPolicyUpdater } from './policy-updater.js'
 import type { UpdaterSettings } from './policy-updater.js'
 import type { ReturnSettings } from './reinforce.js'
+import type { TokenRows } from './target-rows.js'
 import { noEvidence, trainedBatch } from './trained-batch.js'
 import { createValueHead } from './value-head.js'
 
@@ -32,6 +34,19 @@ export const ppoSettings = {
   critic: criticSchema.default(criticSchema.parse({})),
 }
 
+/** Those of PPO: GAE by the critic's values, whitened over the batch's policy tokens. */
+export function ppoAdvantages(
+  { tokens }: Pick<BatchRewards, 'tokens'>,
+  { gamma = 1, lambda = 1 }: Pick<PpoSettings, 'gamma' | 'lambda'>,
+  values: TokenRows = [],
+): Required<ReturnType<AdvantagesOf<unknown>>> {
+  const estimates = tokens.map((row, i) => generalizedAdvantages(row, values[i]!, { gamma, lambda }))
+  return {
+    advantages: whiten(estimates.map(({ advantages }) => advantages)),
+    returns: estimates.map(({ returns }) => returns),
+  }
+}
+
 /**
  * PPO with a critic: GAE over the policy's tokens alone, whitened over the batch's; values are carried across observations. The
  * policy of this moment becomes the reference, and the critic begins as a copy of it.
@@ -40,7 +55,7 @@ export async function createPpo(
   policy: Trainable,
   settings: UpdaterSettings & PpoSettings & { updates: number },
 ): Promise<Learner> {
-  const { gamma = 1, lambda = 1, microbatchTokens } = settings
+  const { microbatchTokens } = settings
   const criticSettings = criticSchema.parse(settings.critic ?? {})
   const { shared, warmupUpdates, valueClip, valueCoef } = criticSettings
   const head = shared ? await createValueHead(policy) : undefined
@@ -60,9 +75,7 @@ export async function createPpo(
         ? await critic.values(sequences)
         : await readValues(headValues!, updater.model, sequences, microbatchTokens)
       const rewards = shaping.rewards(sequences, groupSizes, measured, optimizer.steps > 0)
-      const estimates = rewards.tokens.map((row, i) => generalizedAdvantages(row, oldValues[i]!, { gamma, lambda }))
-      const advantages = whiten(estimates.map((estimate) => estimate.advantages))
-      const returns = estimates.map((estimate) => estimate.returns)
+      const { advantages, returns } = ppoAdvantages(rewards, settings, oldValues)
       const rows = { ...measured, advantages, oldValues, returns }
       const criticSteps = critic?.steps(sequences, oldValues, returns, update)
       const frozen = critic !== undefined && update < warmupUpdates
@@ -97,6 +110,7 @@ export async function createPpo(
       if (critic) critic.optimizer.steps = counters['criticOptimizerSteps']!
       shaping.restore(counters)
     },
+    examine: () => updater.examine(),
     dispose() {
       updater.dispose()
       critic?.dispose()

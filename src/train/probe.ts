@@ -47,7 +47,8 @@ export async function probeRollouts(
     const threshold = noiseThreshold(curriculum, Math.min(update, updates - 1), updates)
     const compiledBefore = compileCount()
     const started = performance.now()
-    const batch = await playBatch(options, asked, update, threshold, signal)
+    const one = { ...options, questionsPerUpdate: asked.length, samplingRounds: 1 }
+    const batch = await playBatch(one, () => asked.shift()!, update, threshold, signal)
     signal?.throwIfAborted()
     const seconds = (performance.now() - started) / 1000
     const compiled = compileCount() > compiledBefore

@@ -7,6 +7,7 @@ import {
 import type { Learner } from './learner.js'
 import type { Trainable } from './loss-function.js'
 import { createPolicyGradient } from './policy-gradient.js'
+import type { AdvantagesOf } from './policy-gradient.js'
 import { policySettings } from './policy-settings.js'
 import type { UpdaterSettings } from './policy-updater.js'
 
@@ -25,19 +26,29 @@ export const reinforcePlusPlusSettings = { ...policySettings({ klIn: 'reward' })
 /** REINFORCE++-baseline (arXiv 2501.03262). */
 export const reinforcePlusPlusBaselineSettings = policySettings({ klEstimator: 'k2' })
 
+/** Those of plain REINFORCE. */
+export const plainAdvantages: AdvantagesOf<unknown> = ({ tokens }) => ({ advantages: reinforceAdvantages(tokens) })
+
+/** Those of REINFORCE++. */
+export const plusPlusAdvantages: AdvantagesOf<ReturnSettings> = ({ tokens }, { gamma = 1 }) => ({
+  advantages: reinforcePlusPlusAdvantages(tokens, { gamma }),
+})
+
+/** Those of REINFORCE++-baseline. */
+export const plusPlusBaselineAdvantages: AdvantagesOf<unknown> = ({ groups, lengths }) => ({
+  advantages: reinforcePlusPlusBaselineAdvantages(groups, lengths),
+})
+
 /** Plain REINFORCE. */
 export const createReinforce = (policy: Trainable, settings: UpdaterSettings): Promise<Learner> =>
-  createPolicyGradient(policy, settings, ({ tokens }) => reinforceAdvantages(tokens))
+  createPolicyGradient(policy, settings, plainAdvantages)
 
 /** REINFORCE++. */
 export const createReinforcePlusPlus = (
   policy: Trainable,
   settings: UpdaterSettings & ReturnSettings,
-): Promise<Learner> =>
-  createPolicyGradient(policy, settings, ({ tokens }) =>
-    reinforcePlusPlusAdvantages(tokens, { gamma: settings.gamma ?? 1 }),
-  )
+): Promise<Learner> => createPolicyGradient(policy, settings, plusPlusAdvantages)
 
 /** REINFORCE++-baseline. */
 export const createReinforcePlusPlusBaseline = (policy: Trainable, settings: UpdaterSettings): Promise<Learner> =>
-  createPolicyGradient(policy, settings, ({ groups, lengths }) => reinforcePlusPlusBaselineAdvantages(groups, lengths))
+  createPolicyGradient(policy, settings, plusPlusBaselineAdvantages)

@@ -6,8 +6,10 @@ import {
   createRloo,
   dapoSettings,
   drGrpoSettings,
+  grpoAdvantages,
   grpoSettings,
   gspoSettings,
+  rlooAdvantages,
   rlooSettings,
 } from './grpo.js'
 import type { GroupSettings } from './grpo.js'
@@ -15,13 +17,17 @@ import { learnerSettings } from './learner.js'
 import type { Learner, LearnerSettings } from './learner.js'
 import type { LearningRateSchedule } from './learning-rate.js'
 import type { Trainable } from './loss-function.js'
+import type { AdvantagesOf } from './policy-gradient.js'
 import type { PolicySettings } from './policy-settings.js'
-import { createPpo, ppoSettings } from './ppo.js'
+import { createPpo, ppoAdvantages, ppoSettings } from './ppo.js'
 import type { PpoSettings } from './ppo.js'
 import {
   createReinforce,
   createReinforcePlusPlus,
   createReinforcePlusPlusBaseline,
+  plainAdvantages,
+  plusPlusAdvantages,
+  plusPlusBaselineAdvantages,
   reinforcePlusPlusBaselineSettings,
   reinforcePlusPlusSettings,
   reinforceSettings,
@@ -72,27 +78,42 @@ const share = z.number().min(0).max(1)
 
 type Create = (policy: Trainable, config: RunConfig) => Promise<Learner>
 
-/** Every algorithm: its settings, its learner, and the least trajectories of a question. A further one is added here. */
-const ALGORITHMS: Record<Algorithm, { settings: z.ZodRawShape; create: Create; groupSize: number }> = {
-  grpo: { settings: grpoSettings, create: createGrpo, groupSize: 2 },
-  'dr-grpo': { settings: drGrpoSettings, create: createGrpo, groupSize: 2 },
-  dapo: { settings: dapoSettings, create: createGrpo, groupSize: 2 },
-  gspo: { settings: gspoSettings, create: createGrpo, groupSize: 2 },
-  rloo: { settings: rlooSettings, create: createRloo, groupSize: 2 },
-  ppo: { settings: ppoSettings, create: createPpo, groupSize: 1 },
-  'reinforce++': { settings: reinforcePlusPlusSettings, create: createReinforcePlusPlus, groupSize: 1 },
+interface AlgorithmParts {
+  settings: z.ZodRawShape
+  create: Create
+  advantages: AdvantagesOf<RunConfig>
+  /** The least trajectories of a question. */
+  groupSize: number
+}
+
+/** Every algorithm: its settings, its learner, its advantages. A further one is added here. */
+const ALGORITHMS: Record<Algorithm, AlgorithmParts> = {
+  grpo: { settings: grpoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
+  'dr-grpo': { settings: drGrpoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
+  dapo: { settings: dapoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
+  gspo: { settings: gspoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
+  rloo: { settings: rlooSettings, create: createRloo, advantages: rlooAdvantages, groupSize: 2 },
+  ppo: { settings: ppoSettings, create: createPpo, advantages: ppoAdvantages, groupSize: 1 },
+  'reinforce++': {
+    settings: reinforcePlusPlusSettings,
+    create: createReinforcePlusPlus,
+    advantages: plusPlusAdvantages,
+    groupSize: 1,
+  },
   'reinforce++-baseline': {
     settings: reinforcePlusPlusBaselineSettings,
     create: createReinforcePlusPlusBaseline,
+    advantages: plusPlusBaselineAdvantages,
     groupSize: 2,
   },
-  reinforce: { settings: reinforceSettings, create: createReinforce, groupSize: 1 },
+  reinforce: { settings: reinforceSettings, create: createReinforce, advantages: plainAdvantages, groupSize: 1 },
 }
 
-const names = Object.keys(ALGORITHMS) as Algorithm[]
+/** Names of all algorithms. */
+export const ALGORITHM_NAMES = Object.keys(ALGORITHMS) as Algorithm[]
 
 /** Where the algorithm is not known, GRPO's settings stand for it, and `algorithm` is what is refused. */
-const algorithmOf = (algorithm: unknown): Algorithm => names.find((name) => name === algorithm) ?? 'grpo'
+const algorithmOf = (algorithm: unknown): Algorithm => ALGORITHM_NAMES.find((name) => name === algorithm) ?? 'grpo'
 
 /**
  * Rules and defaults of `RunConfig` for an algorithm, from which the options' check, the run's manifest and the resume check
@@ -101,7 +122,7 @@ const algorithmOf = (algorithm: unknown): Algorithm => names.find((name) => name
 export function runConfigShape(algorithm: unknown): z.ZodRawShape {
   const { settings, groupSize } = ALGORITHMS[algorithmOf(algorithm)]
   return {
-    algorithm: z.enum(names),
+    algorithm: z.enum(ALGORITHM_NAMES),
     updates: z.int().min(1),
     curriculum: curriculumSchema,
     questionsPerUpdate: z.int().min(1).default(16),
@@ -120,7 +141,7 @@ export function runConfigShape(algorithm: unknown): z.ZodRawShape {
 
 /** Names of the settings of all algorithms. */
 export const RUN_CONFIG_KEYS = [
-  ...new Set(names.flatMap((name) => Object.keys(runConfigShape(name)))),
+  ...new Set(ALGORITHM_NAMES.flatMap((name) => Object.keys(runConfigShape(name)))),
 ] as (keyof RunConfig)[]
 
 /** What `RunConfig` asks of several settings together. */
@@ -148,6 +169,10 @@ export const runConfigOf = (options: RunConfig): RunConfig =>
   z
     .object({ ...runConfigShape(options.algorithm), microbatchTokens: z.int().min(1) })
     .parse(options) as unknown as RunConfig
+
+/** Advantages of a batch, as the algorithm's learner has them. */
+export const advantagesOf: AdvantagesOf<RunConfig> = (rewards, config, values) =>
+  ALGORITHMS[config.algorithm].advantages(rewards, config, values)
 
 export const createLearner = (policy: Trainable, config: RunConfig): Promise<Learner> =>
   ALGORITHMS[config.algorithm].create(policy, config)

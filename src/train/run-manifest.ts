@@ -59,7 +59,7 @@ export function runManifest(config: RunConfig, inputs: Inputs): RunManifest {
 }
 
 /** Dropout and seed make no difference to a run: only supervised training drops inputs. */
-const adapterIdentity = ({ rank, alpha, targets, rsLora }: AdapterSettings): Record<string, unknown> => ({
+export const adapterIdentity = ({ rank, alpha, targets, rsLora }: AdapterSettings): Record<string, unknown> => ({
   rank,
   alpha,
   targets,
@@ -89,7 +89,8 @@ function protocolIdentity(protocol: Protocol, tokenizer: Tokenizer): Record<stri
   }
 }
 
-const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
+export const digest = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
 
 /**
  * Checks that a run may go on under a manifest: it is the saved one, but for what is allowed to differ, and for a number
@@ -111,25 +112,36 @@ export function checkResumable(
     if (!difference) continue
     const reason = key === 'updates' ? dependsOnUpdates(now, Number(saved[key]), made) : ''
     if (reason === undefined) continue
-    const { path, was, is } = difference
-    throw new Error(
-      `train: a resumed run keeps its settings: ${path} is ${was} in ${folder}, got ${is}${reason}; ` +
-        `give the same, allow it with allowChanges: ['${key}'], or \`overwrite: true\` instead of \`resume\` begins anew`,
-    )
+    throw changed('train', folder, key, difference, reason)
   }
 }
+
+/** Why a run is not gone on with: a setting differs from the saved one. */
+export const changed = (
+  operation: string,
+  folder: string,
+  key: string,
+  { path, was, is }: Difference,
+  reason = '',
+): Error =>
+  new Error(
+    `${operation}: a resumed run keeps its settings: ${path} is ${was} in ${folder}, got ${is}${reason}; ` +
+      `give the same, allow it with allowChanges: ['${key}'], or \`overwrite: true\` instead of \`resume\` begins anew`,
+  )
 
 function defaultOf(key: string, algorithm: string): unknown {
   const result = (runConfigShape(algorithm) as Record<string, z.ZodType>)[key]?.safeParse(undefined)
   return result?.success ? result.data : undefined
 }
 
+interface Difference {
+  path: string
+  was: string
+  is: string
+}
+
 /** Where two values differ, and how, as JSON. */
-function firstDifference(
-  path: string,
-  was: unknown,
-  is: unknown,
-): { path: string; was: string; is: string } | undefined {
+export function firstDifference(path: string, was: unknown, is: unknown): Difference | undefined {
   if (isRecord(was) && isRecord(is)) {
     for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
       const difference = firstDifference(`${path}.${key}`, was[key], is[key])

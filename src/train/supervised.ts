@@ -2,25 +2,17 @@ import { z } from 'zod'
 import { withProgress } from '../host/progress.js'
 import type { Report } from '../host/progress.js'
 import { aFunction, anAbortSignal, anObject, parseOptions } from '../schema/parse-options.js'
-import { hash } from '../random/seeded-random.js'
-import { float32, int32 } from '../tensor/host-tensor.js'
-import type { HostTensor } from '../tensor/host-tensor.js'
-import type { Traced } from '../tensor/compile.js'
-import { compileLoss, modelWeights } from './loss-function.js'
-import type { DropoutInputs, TargetInputs, Trainable } from './loss-function.js'
-import { chooseMicrobatchTokens, freeBytes, memoryGuard } from './memory-model.js'
+import { errorMessage } from '../file/write-error.js'
+import type { Trainable } from './loss-function.js'
+import { whenFree } from './exclusive.js'
+import { chooseMicrobatchTokens, freeBytes } from './memory-model.js'
 import { memorySetup } from './memory-setup.js'
-import { perTarget, toMicrobatches } from './microbatch.js'
-import { createOptimizer, optimizerSettings } from './optimizer.js'
+import { optimizerSettings } from './optimizer.js'
 import type { OptimizerSettings } from './optimizer.js'
+import { createSupervisedLearner, totalWeight } from './supervised-learner.js'
+import type { Example } from './supervised-learner.js'
 
-/** A sequence to imitate. */
-export interface Example {
-  /** The whole sequence. */
-  ids: readonly number[]
-  /** How much each token counts in the loss, one per id; the first token never does, for nothing predicts it. */
-  tokenWeights: readonly number[]
-}
+export type { Example }
 
 /** Options of `trainSupervised`. */
 export interface SupervisedOptions extends Partial<OptimizerSettings> {
@@ -39,6 +31,8 @@ export interface SupervisedOptions extends Partial<OptimizerSettings> {
   microbatchTokens?: number
   /** Compute matrix products in bfloat16; default true. */
   bfloat16?: boolean
+  /** Several short examples share a row; they do not see each other. Losses and gradients are the same. Default false. */
+  packing?: boolean
   /** After each step. May be asynchronous: training waits. */
   onStep?: (record: SupervisedRecord) => void | Promise<void>
   /** Shows a bar with the time left. Default: true, unless `onStep` is given. */
@@ -72,6 +66,7 @@ const optionsSchema = z.strictObject({
   }),
   microbatchTokens: z.int().min(1).exactOptional(),
   bfloat16: z.boolean().default(true),
+  packing: z.boolean().default(false),
   onStep: aFunction<NonNullable<SupervisedOptions['onStep']>>().exactOptional(),
   progress: z.boolean().exactOptional(),
   signal: anAbortSignal().exactOptional(),
@@ -101,39 +96,29 @@ const stepSchema = (vocabulary: number, longest: number) =>
   })
 
 /**
- * Supervised fine-tuning: the policy's weights, or those of its adapter where it has one, are changed in place, by AdamW
- * without weight decay unless asked for.
+ * Supervised steps on examples that are made as they go, where `finetune` has a list of them: the policy's weights, or those
+ * of its adapter where it has one, are changed in place, by AdamW without weight decay unless asked for. It
+ * begins when no other training holds the policy, for one that was stopped may still be at work.
  * @returns what each step measured; `zs.plot.lossCurve` shows it
  * @throws where an option or an example is not what it must be, or the loss is not finite, with the weights as they were
  * before that step
- * @example
- * const ids = policy.tokenizer.encode('Question: Where is Lima?<answer> Peru</answer>')
- * const example = { ids, tokenWeights: ids.map(() => 1) }
- * await zs.trainSupervised({ policy, steps: 100, learningRate: 1e-4, batch: () => [example] })
  */
 export async function trainSupervised(options: SupervisedOptions): Promise<SupervisedRecord[]> {
   const settings = parseOptions('trainSupervised', optionsSchema, options)
   const { steps, progress = settings.onStep === undefined } = settings
   return withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
-    makeSteps(settings, report),
+    whenFree([settings.policy], () => makeSteps(settings, report)),
   )
 }
 
 async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report): Promise<SupervisedRecord[]> {
   const { policy, steps, batch, learningRate, bfloat16, onStep, signal, optimizerStates } = settings
   const { config } = policy
-  const setup = memorySetup({ policy, bfloat16, optimizerStates, reference: 'none' })
+  const memory = memorySetup({ policy, bfloat16, optimizerStates, reference: 'none' })
   const microbatchTokens =
-    settings.microbatchTokens ?? chooseMicrobatchTokens(setup, freeBytes(), Math.min(4096, config.maxPositions))
-  const refuseLarge = memoryGuard(setup)
-  const model = modelWeights(policy)
+    settings.microbatchTokens ?? chooseMicrobatchTokens(memory, freeBytes(), Math.min(4096, config.maxPositions))
   const schema = stepSchema(policy.tokenizer.vocabSize, config.maxPositions)
-  const logprobOptions = { temperature: 1, bfloat16 }
-  const accumulate = compileLoss('supervised loss', policy, logprobOptions, ({ logprobs }, i: Traced<LossInputs>) => ({
-    loss: logprobs.mul(i.weight).sum().neg(),
-    metrics: {},
-  }))
-  const optimizer = await createOptimizer(model.trainable, settings)
+  const learner = await createSupervisedLearner(policy, { ...settings, microbatchTokens, memory })
   const records: SupervisedRecord[] = []
   try {
     for (let step = 0; step < steps && !signal?.aborted; step++) {
@@ -141,49 +126,19 @@ async function makeSteps(settings: z.infer<typeof optionsSchema>, report: Report
         learningRate: typeof learningRate === 'number' ? learningRate : learningRate(step),
         examples: batch(step),
       })
-      const total = examples.reduce(
-        (sum, { tokenWeights }) => sum + tokenWeights.slice(1).reduce((a, b) => a + b, 0),
-        0,
-      )
-      if (!(total > 0)) throw new Error(`trainSupervised: step ${step} has no token with a weight above 0`)
-      const sequences = examples.map(({ ids, tokenWeights }) => ({
-        ids,
-        trained: tokenWeights.flatMap((weight, place) => (place > 0 && weight > 0 ? [place] : [])),
-      }))
-      let loss = 0
-      const microbatches = toMicrobatches(sequences, microbatchTokens)
-      microbatches.forEach(refuseLarge)
-      for (const [i, microbatch] of microbatches.entries()) {
-        const { ids, logitRows, targets } = microbatch
-        const weight = perTarget(microbatch, ({ sequence, place }) => examples[sequence]!.tokenWeights[place]! / total)
-        const inputs = { ids, logitRows, targets, weight: float32(weight), ...dropoutInputs(policy, step, i) }
-        const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
-        loss += result.loss.data[0]!
-      }
-      if (!Number.isFinite(loss)) {
-        throw new Error(
-          `trainSupervised: the loss of step ${step} must be finite, got ${loss}; the weights are those before this step. ` +
-            'Lower the learning rate',
-        )
-      }
-      const gradNorm = await optimizer.step(stepRate)
+      if (!(totalWeight(examples) > 0))
+        throw new Error(`trainSupervised: step ${step} has no token with a weight above 0`)
+      const measured = await learner.step(examples, stepRate, step).catch((error: unknown) => {
+        throw new Error(`trainSupervised, step ${step}: ${errorMessage(error)}`, { cause: error })
+      })
       const tokens = examples.reduce((sum, example) => sum + example.ids.length, 0)
-      report(step + 1, { note: `loss ${loss.toPrecision(3)}` })
-      const record = { step, loss, gradNorm, learningRate: stepRate, tokens }
+      report(step + 1, { note: `loss ${measured.loss.toPrecision(3)}` })
+      const record = { step, ...measured, learningRate: stepRate, tokens }
       records.push(record)
       await onStep?.(record)
     }
     return records
   } finally {
-    optimizer.dispose()
-    accumulate.dispose()
+    learner.dispose()
   }
-}
-
-type LossInputs = TargetInputs & DropoutInputs & { weight: HostTensor }
-
-/** What the adapter does not hear depends on its seed, the step and the microbatch alone. */
-function dropoutInputs({ adapter }: Trainable, step: number, microbatch: number): DropoutInputs {
-  if (!adapter || adapter.dropout === 0) return {}
-  return { dropoutSeed: int32([hash(adapter.seed, step, microbatch) | 0], []) }
 }

@@ -16,9 +16,13 @@ import { plainCurriculum } from '../simulator/curriculum.js'
 import { runConfigShape, wholeConfig } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 import type { SaveEvery } from './run-saver.js'
+import type { TrajectoryFormat } from './trajectory-files.js'
 
 /** Settings that have no default. */
 type Needed = 'algorithm' | 'updates' | 'curriculum'
+
+/** What a run does when a collapse seems to begin. */
+export type OnCollapse = 'warn' | 'pause' | 'rollback'
 
 /** Options of `train`: what a run is made of. Settings of `RunConfig` that have a default may be left out. */
 export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunConfig, Needed>> {
@@ -55,6 +59,24 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
    */
   saveEvery?: SaveEvery
   /**
+   * Keeps every trajectory in the folder `trajectories` of the run, one file for each update, with its reward: lines of JSON,
+   * or Parquet. `zs.readTrajectories` reads one update, pandas and DuckDB read all files together. Default: none are kept.
+   */
+  trajectories?: TrajectoryFormat
+  /**
+   * Keeps the policy of the best update in the folder `best` of the run, a model folder as `policy` is. The best is the one
+   * with the highest value of this name: in what `onUpdate` returned, such as `'validationEm'`, else a field of its record or one
+   * of its `measures`. Records measure their rollouts before the optimizer step, `onUpdate` sees the policy after it. The run is
+   * saved whenever an update is better. Default: only the last policy is kept.
+   */
+  keepBest?: string
+  /**
+   * Writes each update's numbers to an event file in the folder `tensorboard` of the run, which
+   * `tensorboard --logdir runs` shows while the run goes on. Weights & Biases has no format of its own here, for it reads this
+   * one: `wandb sync --sync-tensorboard runs/first/tensorboard`. Default false.
+   */
+  tensorBoard?: boolean
+  /**
    * Goes on with the run in `saveTo` as it was last saved, as if it had never stopped. Settings and inputs must be the same; `updates` may be
    * another number where no schedule depends on it so far. Default false.
    */
@@ -66,6 +88,15 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
    * differs from that of a run that was never interrupted. Default none.
    */
   allowChanges?: readonly (keyof RunManifest)[]
+  /**
+   * What happens when a collapse seems to begin (`CollapseWarning`). `warn`: it is said, in the progress and in the records.
+   * `pause`: the run also stops, as by the stop button, and `resume: true` goes on. `rollback`: weights and Adam's state go back
+   * to the last checkpoint from before, and the run goes on with its further questions at half the learning rate; for this
+   * it is saved every 3 updates. Where there is no such checkpoint, it pauses. Default `warn`.
+   */
+  onCollapse?: OnCollapse
+  /** How often a run may go back before it pauses instead. Default 2. */
+  maxRollbacks?: number
   /** Shows a bar with the time left, in a notebook with curves. Default true. */
   progress?: boolean
   /**
@@ -77,15 +108,33 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
 
 /** Options with their defaults. */
 export type CheckedOptions = Omit<RunConfig, 'microbatchTokens'> &
-  Pick<TrainOptions, 'microbatchTokens' | 'policy' | 'searchEngine' | 'questions' | 'onUpdate' | 'saveTo' | 'signal'> &
+  Pick<
+    TrainOptions,
+    | 'microbatchTokens'
+    | 'policy'
+    | 'searchEngine'
+    | 'questions'
+    | 'onUpdate'
+    | 'saveTo'
+    | 'signal'
+    | 'trajectories'
+    | 'keepBest'
+  > &
   Required<
-    Pick<TrainOptions, 'protocol' | 'reward' | 'saveEvery' | 'resume' | 'overwrite' | 'allowChanges' | 'progress'>
+    Pick<
+      TrainOptions,
+      | 'protocol'
+      | 'reward'
+      | 'saveEvery'
+      | 'tensorBoard'
+      | 'resume'
+      | 'overwrite'
+      | 'allowChanges'
+      | 'onCollapse'
+      | 'maxRollbacks'
+      | 'progress'
+    >
   >
-
-const aQuestion = z.custom<Question>(
-  (value) => questionSchema.safeParse(value).success,
-  'must be a question with id, dataset, question and goldAnswers',
-)
 
 const saveEverySchema: z.ZodType<SaveEvery> = z.union(
   [z.strictObject({ minutes: z.number().min(0) }), z.strictObject({ updates: z.int().min(1) })],
@@ -100,21 +149,38 @@ const schema = (algorithm: unknown, reward: z.ZodType<Reward | RewardWeights>): 
         ...runConfigShape(algorithm),
         policy: anObject<LocalModel>('a model of loadModel', ['start', 'save']),
         searchEngine: anObject<SearchEngine>('a search engine', ['search']),
-        questions: z.array(aQuestion).min(1),
+        questions: z.array(questionSchema).min(1),
         protocol: anObject<Protocol>('a protocol', ['prompt', 'observation']).default(zerosearchProtocol),
         reward: reward.default({ f1: 1 }),
         onUpdate: aFunction<NonNullable<TrainOptions['onUpdate']>>().exactOptional(),
         saveTo: z.string().min(1).exactOptional(),
         saveEvery: saveEverySchema.default({ minutes: 2 }),
+        trajectories: z.enum(['jsonl', 'parquet']).exactOptional(),
+        keepBest: z.string().min(1).exactOptional(),
+        tensorBoard: z.boolean().default(false),
         resume: z.boolean().default(false),
         overwrite: z.boolean().default(false),
         allowChanges: z.array(z.enum(MANIFEST_KEYS)).default([]),
+        onCollapse: z.enum(['warn', 'pause', 'rollback']).default('warn'),
+        maxRollbacks: z.int().min(1).default(2),
         progress: z.boolean().default(true),
         signal: anAbortSignal().exactOptional(),
       })
       .refine(({ resume, saveTo }) => !resume || saveTo !== undefined, {
         path: ['saveTo'],
         error: 'must name the folder of the run to resume',
+      })
+      .refine(
+        ({ trajectories, keepBest, tensorBoard, saveTo }) =>
+          saveTo !== undefined || !(trajectories || keepBest || tensorBoard),
+        {
+          path: ['saveTo'],
+          error: 'must name a folder for what trajectories, keepBest and tensorBoard keep',
+        },
+      )
+      .refine(({ onCollapse, saveTo }) => onCollapse !== 'rollback' || saveTo !== undefined, {
+        path: ['saveTo'],
+        error: "must name a folder for the checkpoints of onCollapse: 'rollback'",
       }) as unknown as z.ZodType<CheckedOptions, unknown>,
   )
 
@@ -123,6 +189,10 @@ export function parseTrainOptions(options: TrainOptions): CheckedOptions {
   const { algorithm, reward } = (options as Partial<TrainOptions> | undefined) ?? {}
   const rewardSchema = typeof reward === 'function' ? aFunction<Reward>() : rewardWeightsSchema
   const checked = parseOptions('train', schema(algorithm, rewardSchema), options)
-  // What is saved and compared is plain data.
-  return { ...checked, curriculum: plainCurriculum(checked.curriculum, checked.updates) }
+  // Questions are handed on as they are; what is saved and compared is plain data.
+  return {
+    ...checked,
+    questions: [...options.questions],
+    curriculum: plainCurriculum(checked.curriculum, checked.updates),
+  }
 }

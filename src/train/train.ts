@@ -3,20 +3,35 @@ import { withProgress } from '../host/progress.js'
 import type { Report } from '../host/progress.js'
 import type { FolderWriter } from '../file/write-folder.js'
 import { interruptSignal } from '../host/jupyter.js'
+import type { LocalModel } from '../language-model/local-model.js'
 import type { FailureCause } from '../schema/failure-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
+import { watchMemory } from '../host/resident-memory.js'
+import type { BatchMeasures } from './batch-measures.js'
+import { collapseResponse } from './on-collapse.js'
+import type { Group, Learner, LearnerStep } from './learner.js'
 import { learningRateAt } from './learning-rate.js'
+import { modelWeights } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes } from './memory-model.js'
 import { memorySetup } from './memory-setup.js'
 import { recordedMetrics } from './metrics.js'
 import { whenFree, rejectWhenStopped } from './exclusive.js'
+import { NotFiniteError } from './not-finite.js'
 import { playBatch, questionDrawer } from './play-batch.js'
-import type { BatchMeasures } from './play-batch.js'
+import { keepReplay } from './replay.js'
+import type { FailedStep } from './replay.js'
+import { rollbackFactor } from './rollback.js'
 import { createLearner, runConfigOf } from './run-config.js'
-import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
-import { runManifest } from './run-manifest.js'
-import { createRunSaver } from './run-saver.js'
+import type { RunConfig } from './run-config.js'
+import { TRAINING } from './run-file.js'
+import { openRunFolder, resumeRun, savedMicrobatchTokens } from './run-folder.js'
+import { openRunKeeper } from './run-keeper.js'
+import { checkResumable, runManifest } from './run-manifest.js'
+import { rememberBatch } from './undo.js'
+import { TrainingStopped } from './training-stopped.js'
+import type { Progress } from './training-stopped.js'
+import { collapseWarnings } from './watch.js'
 import { workClock } from './work-clock.js'
 import { parseTrainOptions } from './train-options.js'
 import type { CheckedOptions, TrainOptions } from './train-options.js'
@@ -27,7 +42,8 @@ import type { CheckedOptions, TrainOptions } from './train-options.js'
  * @returns one record for each update, those before a resumption included
  * @throws {TrainingStopped} as soon as `signal` aborts
  * @throws where an option is not what it must be, more than `maxFailedShare` of a batch's rollouts fail, loss or gradient is
- * not finite, or the run cannot be saved at its end; the policy keeps what it has learned before
+ * not finite, or the run cannot be saved at its end; the policy keeps what it has learned before. Of a loss or gradient that is
+ * not finite, the batch is kept in `saveTo` for `replay`
  * @example
  * const records = await zs.train({
  *   algorithm: 'grpo', policy, searchEngine: simulator, questions,
@@ -49,38 +65,10 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
         await folder?.close()
       }
     })
-    return signal ? rejectWhenStopped(running, signal, () => new TrainingStopped(progress, checked)) : running
+    return signal
+      ? rejectWhenStopped(running, signal, (ended) => new TrainingStopped(progress, checked, { ended }))
+      : running
   })
-}
-
-/** How far a run is. */
-interface Progress {
-  /** The update under way, from 1. */
-  update: number
-  /** True as soon as the run has something to save: an update made, or its optimizer step begun. */
-  saves: boolean
-}
-
-/** What a stopped training rejects with: how far it came, and how to go on. */
-export class TrainingStopped extends Error {
-  /** Tells it from errors. */
-  override name = 'TrainingStopped'
-
-  /** @internal */
-  constructor(progress: Progress, options: Pick<CheckedOptions, 'updates' | 'saveTo' | 'resume'>) {
-    super(`Stopped in update ${progress.update} of ${options.updates}. ${whatRemains(progress, options)}`)
-    // It's no fault, so its place says nothing.
-    this.stack = `${this.name}: ${this.message}`
-  }
-}
-
-function whatRemains({ saves }: Progress, { saveTo, resume }: Pick<CheckedOptions, 'saveTo' | 'resume'>): string {
-  const ends = 'An optimizer step under way ends in the background.'
-  if (saves && saveTo === undefined)
-    return `${ends} The policy keeps what it has learned; without saveTo the run is not saved.`
-  if (saves) return `${ends} The run is then saved in ${saveTo}; \`resume: true\` goes on with it.`
-  const nothing = 'No update was made, so there is nothing to save'
-  return resume ? `${nothing}; ${saveTo} is as it was, and \`resume: true\` goes on with it.` : `${nothing}.`
 }
 
 async function runUpdates(
@@ -96,29 +84,48 @@ async function runUpdates(
   const draw = questionDrawer(questions, config.seed)
   const failures = failureWatch(options)
   const learner = await createLearner(policy, config)
+  const memory = watchMemory()
   try {
-    const records = options.resume
-      ? await resumeRun(folder!.folder, policy, learner, manifest, options.allowChanges)
-      : []
+    const resumed = options.resume
+      ? await resumeRun(
+          folder!.folder,
+          policy,
+          learner,
+          (saved, made) => checkResumable(folder!.folder, saved, manifest, options.allowChanges, made),
+          TRAINING,
+        )
+      : undefined
+    const records = resumed?.records ?? []
+    const onCollapse = collapseResponse(options, folder?.folder, learner)
     report(records.length, { doneBefore: records.length, results: records })
-    const save = (): Promise<void> => saveRun(folder!, policy, learner, { manifest, records })
-    const saver = folder && createRunSaver(folder.folder, options.saveEvery, records.length, save)
+    let failed: FailedBatch | undefined
+    const whenSaved = async (aside: string): Promise<void> => {
+      if (failed) await keepReplay(aside, failed.step, failed.groups)
+      await onCollapse.keep(aside, records)
+    }
+    const parts = { policy, learner, manifest, records, whenSaved }
+    const keeper = folder && (await openRunKeeper(folder, options, parts, resumed))
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, updates)
-    for (let drawn = 0; drawn < records.length * questionsPerUpdate; drawn++) draw()
+    for (const { groups = questionsPerUpdate } of records) for (let drawn = 0; drawn < groups; drawn++) draw()
+    if (records.length === 0 && onCollapse.isDue(records)) await keeper?.save()
+    let paused: string | undefined
     try {
       for (let update = records.length; update < updates && !signal?.aborted; update++) {
         progress.update = update + 1
         const threshold = noiseThreshold(curriculum, update, updates)
         const lap = workClock()
-        const asked = Array.from({ length: questionsPerUpdate }, draw)
-        const { trajectories, groups, measured } = await playBatch(options, asked, update, threshold, signal)
+        const { trajectories, groups, measured } = await playBatch(options, draw, update, threshold, signal)
         const rolledOut = lap()
         failures(update + 1, measured)
         if (signal?.aborted) break
         progress.saves = true
-        const learningRate = learningRateAt(config, update)
-        const step = await withProgress({ title: 'learning' }, () => learner.step(groups, learningRate))
+        const learningRate = learningRateAt(config, update) * rollbackFactor(records)
+        const step = await learn(learner, policy, config, groups, learningRate).catch((error: unknown) => {
+          if (error instanceof NotFiniteError)
+            failed = { groups, step: { update: update + 1, learningRate, message: error.message } }
+          throw error
+        })
         const learned = lap()
         const record: UpdateRecord = {
           update: update + 1,
@@ -129,27 +136,80 @@ async function runUpdates(
           rolloutSeconds: rolledOut.seconds,
           updateSeconds: learned.seconds,
           compileSeconds: rolledOut.compileSeconds + learned.compileSeconds,
+          ...throughput(measured, rolledOut.seconds + learned.seconds),
+          residentBytes: memory.peak(),
         }
         records.push(record)
+        keeper?.played(update + 1, trajectories, groups)
+        const warnings = collapseWarnings(records)
+        if (warnings.length > 0) record.warnings = warnings
         report(records.length, {
-          note: `reward ${record.reward.toFixed(3)}, EM ${record.em.toFixed(3)}`,
+          note: noteOf(record),
           results: records,
         })
         // A copy: what the user's code does with it is no part of the run.
         const metrics = recordedMetrics(await options.onUpdate?.(structuredClone(record), trajectories), update + 1)
         if (metrics) record.metrics = metrics
-        await saver?.afterUpdate(records.length)
+        if (update + 1 < updates) paused = await onCollapse.afterUpdate(records)
+        await keeper?.afterUpdate(onCollapse.isDue(records))
+        if (paused !== undefined) break
       }
     } catch (error) {
-      await saver?.atEnd(records.length, error)
-      throw error
+      await keeper?.atEnd(error, failed !== undefined)
+      throw failed ? withReplay(error as Error, folder?.folder) : error
     }
-    await saver?.atEnd(records.length)
+    await keeper?.atEnd()
+    if (paused !== undefined && !signal?.aborted) throw new TrainingStopped(progress, options, { pause: paused })
     return records
   } finally {
+    memory.end()
     learner.dispose()
   }
 }
+
+const noteOf = ({ reward, em, warnings = [] }: UpdateRecord): string =>
+  `reward ${reward.toFixed(3)}, EM ${em.toFixed(3)}` +
+  (warnings.length > 0 ? `, warning of ${warnings.map(({ metric }) => metric).join(', ')}` : '')
+
+const withReplay = (error: Error, folder: string | undefined): Error =>
+  new Error(
+    folder === undefined
+      ? `${error.message}. With saveTo the batch would be kept for zs.replay`
+      : `${error.message}. The batch is kept: zs.replay('${folder}') says which trajectory and token it comes from`,
+    { cause: error },
+  )
+
+/** A batch whose step failed. */
+interface FailedBatch {
+  groups: readonly Group[]
+  step: FailedStep
+}
+
+/** One batch. Where it fails, all is as it was before it. */
+async function learn(
+  learner: Learner,
+  policy: LocalModel,
+  { epochs, minibatchTrajectories = Infinity }: RunConfig,
+  groups: readonly Group[],
+  learningRate: number,
+): Promise<LearnerStep> {
+  const count = groups.reduce((sum, { trajectories }) => sum + trajectories.length, 0)
+  // One step changes nothing where it fails.
+  const several = epochs > 1 || minibatchTrajectories < count
+  const undo = several ? await rememberBatch(modelWeights(policy).trainable, learner) : undefined
+  try {
+    return await withProgress({ title: 'learning' }, () => learner.step(groups, learningRate))
+  } catch (error) {
+    await undo?.restore()
+    throw error
+  }
+}
+
+const throughput = (
+  { tokensPerTrajectory, trajectories }: BatchMeasures,
+  seconds: number,
+): Pick<UpdateRecord, 'tokensPerSecond'> =>
+  seconds > 0 ? { tokensPerSecond: (tokensPerTrajectory * trajectories) / seconds } : {}
 
 /** What was asked for, what the run to resume has, or what fits. */
 async function microbatchTokensOf(options: CheckedOptions, folder: FolderWriter | undefined): Promise<number> {

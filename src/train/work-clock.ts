@@ -19,3 +19,27 @@ export function workClock(): () => Lap {
     return lap
   }
 }
+
+/** Wall time in which some work is under way, however much of it goes on side by side. */
+export interface BusyClock {
+  during<T>(work: () => Promise<T>): Promise<T>
+  /** Of what has ended. */
+  seconds(): number
+}
+
+export function busyClock(): BusyClock {
+  let running = 0
+  let started = 0
+  let milliseconds = 0
+  return {
+    async during(work) {
+      if (running++ === 0) started = performance.now()
+      try {
+        return await work()
+      } finally {
+        if (--running === 0) milliseconds += performance.now() - started
+      }
+    },
+    seconds: () => milliseconds / 1000,
+  }
+}

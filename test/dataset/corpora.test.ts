@@ -1,8 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import { describe, expect, it, vi } from 'vitest'
 import { drawSubset, mixQuestions } from '../../src/dataset/draw-subset.js'
 import { readDocuments } from '../../src/dataset/read-documents.js'
+import type { CorpusReport } from '../../src/dataset/read-documents.js'
 import { readParagraphs } from '../../src/dataset/read-paragraphs.js'
 import { readQrels } from '../../src/dataset/read-qrels.js'
+import { writeParquet } from '../../src/file/parquet.js'
 import type { Question } from '../../src/schema/question.js'
 import { jsonl, writeFixture } from './write-fixture.js'
 
@@ -61,6 +64,93 @@ it('documents are read with titles, or with the title as first line', async () =
   await expect(readDocuments(twice)).rejects.toThrow('line 2: ids must be unique, got a twice')
   const none = await writeFixture('none.jsonl', jsonl({ id: 'a', body: 'x' }))
   await expect(readDocuments(none)).rejects.toThrow('line 1: a document must have text or contents; the columns are id')
+})
+
+describe('a corpus', () => {
+  const rows = [
+    { id: 'a', title: 'T', text: 'x', url: 'https://x/', views: 3, none: null },
+    { id: 'b', title: '', text: 'ü', url: '', views: 0, none: null },
+  ]
+  const expected = [
+    { id: 'a', title: 'T', text: 'x', metadata: { url: 'https://x/', views: 3 } },
+    { id: 'b', title: '', text: 'ü', metadata: { url: '', views: 0 } },
+  ]
+
+  it('is read from Parquet as from JSONL, with its other columns, and with a byte order mark', async () => {
+    const parquet = (await writeFixture('corpus.parquet', '')).toString()
+    await writeParquet(parquet, rows, {
+      id: 'text',
+      title: 'text',
+      text: 'text',
+      url: 'text',
+      views: 'integer',
+      none: 'text',
+    })
+    expect(await readDocuments(parquet)).toEqual(expected)
+    expect(await readDocuments(await writeFixture('bom.jsonl', `\uFEFF${jsonl(...rows)}`))).toEqual(expected)
+    const beir = jsonl({ _id: '7', title: 'T', text: 'x', metadata: { url: 'u' } })
+    expect(await readDocuments(await writeFixture('beir.jsonl', beir))).toEqual([
+      { id: '7', title: 'T', text: 'x', metadata: { url: 'u' } },
+    ])
+    const flashRag = await writeFixture('flash.parquet', '')
+    await writeParquet(flashRag, [{ id: 0, contents: '"Tea"\nLeaves' }], { id: 'integer', contents: 'text' })
+    expect(await readDocuments(flashRag)).toEqual([{ id: '0', title: 'Tea', text: 'Leaves' }])
+  })
+
+  it.each(['utf16le', 'utf16be'] as const)('in UTF-16 is refused with a remedy: %s', async (encoding) => {
+    for (const mark of ['\uFEFF', '']) {
+      const bytes = Buffer.from(mark + jsonl(...rows), 'utf16le')
+      const path = await writeFixture('utf16.jsonl', '')
+      writeFileSync(path, encoding === 'utf16be' ? bytes.swap16() : bytes)
+      await expect(readDocuments(path)).rejects.toThrow('the file is UTF-16; save it as UTF-8')
+    }
+  })
+
+  it('with broken lines and ids that come again is refused, or read with all of them named and counted', async () => {
+    const lines = [
+      '{"id": "a", "text": "x"}',
+      '{"id": "b", "te',
+      '[1]',
+      '{"id": "a", "text": "y"}',
+      '{"id": "c"}',
+      'null',
+    ]
+    const path = await writeFixture('broken.jsonl', `${lines.join('\n')}\n{"id": "d", "text": "z"}`)
+    await expect(readDocuments(path)).rejects.toThrow('line 2: every line must be one whole JSON record')
+    const reports: CorpusReport[] = []
+    const documents = await readDocuments(path, { faults: 'skip', onReport: (report) => reports.push(report) })
+    expect(documents.map(({ id, text }) => [id, text])).toEqual([
+      ['a', 'x'],
+      ['d', 'z'],
+    ])
+    expect(reports).toEqual([
+      {
+        path,
+        format: 'JSONL',
+        rows: 7,
+        documents: 2,
+        faulty: {
+          count: 4,
+          examples: [
+            expect.stringMatching(/^line 2: every line must be one whole JSON record/),
+            'line 3: a document must have text or contents; the columns are none',
+            'line 5: a document must have text or contents; the columns are id',
+            'line 6: a document must have text or contents; the columns are none',
+          ],
+        },
+        repeated: { count: 1, examples: ['line 4: ids must be unique, got a twice'] },
+      },
+    ])
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    await readDocuments(path, { faults: 'skip' })
+    expect(warn.mock.calls.flat().join('\n')).toMatch(
+      /4 rows are left out because they are no documents: line 2.*\n.*1 row is left out/,
+    )
+    warn.mockRestore()
+    await expect(readDocuments(path, { faults: 'ignore' } as never)).rejects.toThrow(
+      "faults must be one of 'throw', 'skip'",
+    )
+  })
 })
 
 it('judgements of relevance are read for the ids that questions have', async () => {

@@ -73,6 +73,29 @@ describe('the curves of a training', () => {
     }
   })
 
+  it('show what the last update warns of below them, as text, and leave out what is no warning', async () => {
+    const warning = { metric: 'kl', since: 1, now: 2, before: 0, message: `seen ${ATTACK}`, remedy: 'try <b>less</b>' }
+    const shown = (warnings: unknown): Promise<MimeBundle> => curves({ update: 1, reward: 0, em: 0, kl: 0, warnings })
+    const bundle = await shown([warning, { ...warning, message: 'second' }])
+    checkBundle(bundle, 'warnings')
+    expect(bundle['text/html']).toContain('⚠ second; try: try &lt;b&gt;less&lt;/b&gt;')
+    expect(
+      String(bundle['text/plain'])
+        .split('\n')
+        .filter((line) => line.startsWith('⚠')),
+    ).toHaveLength(2)
+    for (const none of [undefined, [], 'text', [null, 1, {}, { message: 5, remedy: 'x' }]])
+      expect((await shown(none))['text/html']).not.toContain('⚠')
+    vi.stubEnv('ZEROSEARCH_STATIC', '1')
+    const heights = await Promise.all(
+      [[], [warning]].map(async (warnings) =>
+        Buffer.from(String((await shown(warnings))['image/png']), 'base64').readUInt32BE(20),
+      ),
+    )
+    vi.unstubAllEnvs()
+    expect(heights[1]).toBeGreaterThan(heights[0]!)
+  })
+
   it('are pictures in static outputs too', async () => {
     vi.stubEnv('ZEROSEARCH_STATIC', '1')
     const bundle = await curves(hostile(records['update record'], ATTACK).at(-1)!.value)

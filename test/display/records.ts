@@ -1,6 +1,7 @@
 import type { Forecast } from '../../src/schema/forecast.js'
 import type { Question } from '../../src/schema/question.js'
 import type { Score } from '../../src/schema/score.js'
+import type { TokenView } from '../../src/schema/token-view.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 
@@ -43,7 +44,18 @@ const trajectory: Trajectory = {
 
 const score: Required<Score> = {
   ...{ method: 'after', dataset: 'mini-nq', domain: 'in-domain', questionId: 'mini-nq-test-1', answer: 'Lima' },
-  ...{ em: 1, coverEm: 1, f1: 1, paperEm: 1, searches: 1, answered: 1, failure: 'search: no network' },
+  ...{
+    em: 1,
+    coverEm: 1,
+    f1: 1,
+    paperEm: 1,
+    searches: 1,
+    answered: 1,
+    turns: 1,
+    tokens: 2,
+    pages: 0,
+    failure: 'search: no network',
+  },
 }
 
 const update: Required<UpdateRecord> = {
@@ -61,6 +73,32 @@ const update: Required<UpdateRecord> = {
   ...{ trajectories: 9, failed: 1, skipped: 'no advantage' },
   ...{ samplingLogprobDifferenceMean: 2e-3, samplingLogprobDifferenceMax: 0.04 },
   failures: [{ message: 'search: no network', count: 1 }],
+  ...{ validActions: 0.8, searchFaults: 1, groups: 2, zeroVarianceShare: 0.5, samplingRounds: 1, rolledBackTo: 0 },
+  ...{ correctLogprobMean: -0.1, correctLogprobLow: -0.3, incorrectLogprobMean: -0.2, incorrectLogprobLow: -0.5 },
+  ...{ policyTokensPerTrajectory: 20, observationTokensPerTrajectory: 40, searchSeconds: 2, rewardSeconds: 0.1 },
+  ...{ tokensPerSecond: 120, residentBytes: 5e8 },
+  warnings: [
+    {
+      metric: 'answered',
+      since: 1,
+      now: 0.2,
+      before: 0.9,
+      message: 'fewer answers',
+      remedy: 'lower the learning rate',
+    },
+  ],
+}
+
+const view: TokenView = {
+  ...{ question: 'Capital of Peru?', answer: 'Lima', stopReason: 'answer', policy: 'policy' },
+  ...{ algorithm: 'ppo', reward: 1, klEstimator: 'k3' },
+  tokens: [
+    { place: 0, id: 5, text: 'Question', source: 'prompt', turn: 0, mask: 0 },
+    {
+      ...{ place: 1, id: 6, text: ' Lima', source: 'policy', turn: 1, mask: 1, samplerLogprob: -0.5 },
+      ...{ trainerLogprob: -0.25, ratio: 1.28, kl: 0.01, value: 0.4, return: 1, advantage: 0.6 },
+    },
+  ],
 }
 
 const forecast: Forecast = {
@@ -88,6 +126,7 @@ export const records = {
     stopReason: 'failed',
     failure: { boundary: 'search', message: 'no network' },
   } satisfies Trajectory,
+  'token view': view,
   score,
   'update record': update,
   forecast,

@@ -11,9 +11,11 @@ import {
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { loadModel } from '../../src/language-model/local-model.js'
 import { readCheckpoint } from '../../src/model/checkpoint.js'
 import { resolveModel } from '../../src/model/download.js'
-import type { DownloadProgress, ResolveModelOptions } from '../../src/model/download.js'
+import type { ResolveModelOptions } from '../../src/model/download.js'
+import type { DownloadProgress } from '../../src/model/hub-download.js'
 import { checkpointFolder, temporaryFolder } from './fixtures.js'
 import { COMMIT, sha256, startHub } from './hub-stand-in.js'
 import type { Fault, HubRequest, HubStandIn } from './hub-stand-in.js'
@@ -97,6 +99,73 @@ describe('a model by name', () => {
     for await (const { data, shape } of (await readCheckpoint(folder)).tensors()) {
       expect(data).toHaveLength(shape.reduce((a, b) => a * b, 1))
     }
+  })
+})
+
+describe('a GGUF file of a model', () => {
+  const GGUF = 'tiny.Q5_1.gguf'
+  const bytes = readFileSync(join(import.meta.dirname, '../parity/fixtures/gguf/qwen2.gguf'))
+  const ofFile = (path: string): Promise<string> => resolveModel(`owner/tiny/${path}`, { cacheDir, hubUrl: hub.url })
+  /** As those repositories are that hold GGUF files and nothing else. */
+  const onlyGguf = (...names: string[]): void => {
+    hub.files.clear()
+    for (const name of ['README.md', ...names]) hub.files.set(name, bytes)
+  }
+
+  it('is downloaded alone, and the next time found without a request', async () => {
+    hub.files.set(GGUF, bytes)
+    hub.files.set('tiny.Q8_0.gguf', bytes)
+    const file = await ofFile(GGUF)
+    expect(file).toBe(join(cacheDir, 'models--owner--tiny', 'snapshots', COMMIT, GGUF))
+    expect(readFileSync(file).equals(bytes)).toBe(true)
+    expect(readdirSync(join(file, '..'))).toEqual([GGUF])
+    hub.requests.length = 0
+    expect(await ofFile(GGUF)).toBe(file)
+    expect(hub.requests).toEqual([])
+    // The same commit's folder is not taken for complete.
+    expect(await resolve()).toBe(join(file, '..'))
+    expect(requestsOf(WEIGHTS)).toHaveLength(1)
+  })
+
+  it('loads by its name', async () => {
+    onlyGguf(GGUF)
+    const model = await loadModel(`owner/tiny/${GGUF}`, { slots: 1, download: { cacheDir, hubUrl: hub.url } })
+    expect([model.name, model.config.family]).toEqual([GGUF, 'qwen2'])
+    model.dispose()
+  })
+
+  it('may lie in a folder of it', async () => {
+    onlyGguf(`Q5 1/x.gguf`, `Q5_1/${GGUF}`)
+    const file = await ofFile(`Q5_1/${GGUF}`)
+    expect(readFileSync(file).equals(bytes)).toBe(true)
+    await expect(ofFile('other/x.gguf')).rejects.toThrow('neither a folder here nor a model')
+  })
+
+  it('goes on where its transfer was cut', async () => {
+    onlyGguf(GGUF)
+    failing(GGUF, { cutAfter: 10_000 })
+    expect(readFileSync(await ofFile(GGUF)).equals(bytes)).toBe(true)
+    expect(requestsOf(GGUF).map(({ range }) => range)).toEqual([undefined, 'bytes=10000-'])
+  })
+
+  it('is named, with how to ask for it, where there is nothing else', async () => {
+    onlyGguf(GGUF, 'tiny.Q8_0.gguf', 'large-00001-of-00002.gguf', 'large-00002-of-00002.gguf')
+    await expect(resolve()).rejects.toThrow(
+      'resolve model owner/tiny: the model has no tokenizer.json, but it has GGUF files: tiny.Q5_1.gguf (0.0 MB), ' +
+        "tiny.Q8_0.gguf (0.0 MB); name one of them, as 'owner/tiny/tiny.Q5_1.gguf'",
+    )
+    await expect(ofFile('tiny.Q4_0.gguf')).rejects.toThrow(
+      `resolve model owner/tiny/tiny.Q4_0.gguf: the model has no tiny.Q4_0.gguf, but it has GGUF files: ${GGUF} (`,
+    )
+    hub.requests.length = 0
+    await expect(ofFile('large-00001-of-00002.gguf')).rejects.toThrow('only a GGUF in one piece is read')
+    expect(hub.requests).toEqual([])
+  })
+
+  it('is named too where texts are there, and weights are not', async () => {
+    hub.files.delete(WEIGHTS)
+    hub.files.set(GGUF, bytes)
+    await expect(resolve()).rejects.toThrow('the model has no model.safetensors, but it has GGUF files: tiny.Q5_1')
   })
 })
 

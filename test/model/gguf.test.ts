@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -6,7 +7,7 @@ import { loadModel } from '../../src/language-model/local-model.js'
 import type { LocalModel } from '../../src/language-model/local-model.js'
 import { hiddenStates, unembed } from '../../src/model/forward.js'
 import { blockFormats } from '../../src/model/gguf/block-formats.js'
-import { readGguf } from '../../src/model/gguf/checkpoint.js'
+import { ggufName, readGguf } from '../../src/model/gguf/checkpoint.js'
 import { readGgufHeader } from '../../src/model/gguf/header.js'
 import { llama3Scaling } from '../../src/model/gguf/rope-factors.js'
 import { openCheckpoint } from '../../src/model/open-checkpoint.js'
@@ -18,7 +19,7 @@ import type { Traced } from '../../src/tensor/compile.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 import { loadTokenizer, readTokenizer } from '../../src/tokenizer/load-tokenizer.js'
-import { checkpointFolder, decodeArray, readGolden, temporaryFolder } from './fixtures.js'
+import { checkpointFolder, decodeArray, largestDifference, readGolden, temporaryFolder } from './fixtures.js'
 
 const FOLDER = join(import.meta.dirname, '../parity/fixtures/gguf')
 const file = (name: string): string => join(FOLDER, `${name}.gguf`)
@@ -27,13 +28,16 @@ interface Encoded {
   shape: number[]
   base64: string
 }
+interface Rows {
+  rows: { ids: number[]; logits: Encoded }[]
+  greedy: { prompt: number[]; ids: number[] }[]
+}
 /** What test/parity/make-gguf.py writes. */
 interface GgufGolden {
   formats: Record<string, { number: number; bytes: string; values: Encoded }>
-  models: Record<
-    string,
-    { checkpoint: string; rows: { ids: number[]; logits: Encoded }[]; greedy: { prompt: number[]; ids: number[] }[] }
-  >
+  models: Record<string, Rows & { checkpoint: string }>
+  kModels: Record<string, Rows & { weights: Record<string, string> }>
+  decomposed: { text: string; ids: number[] }[]
 }
 const golden = JSON.parse(readFileSync(join(FOLDER, 'golden.json'), 'utf8')) as GgufGolden
 
@@ -67,40 +71,72 @@ test('every format that is read has its golden values', () => {
   expect([...blockFormats.keys()].sort()).toEqual(numbers.sort())
 })
 
+const options = { slots: 4, contextLength: 64, tokensPerCall: 4, prefillChunk: 8 }
+
+async function checkLogits(model: LocalModel, rows: Rows['rows']): Promise<void> {
+  const forward = compile('logits', ({ ids }: Traced<{ ids: HostTensor }>, state: Weights) => {
+    const weights = readWeights(state)
+    const hidden = hiddenStates(model.config, weights, ids)
+    return { logits: unembed(model.config, weights, hidden.reshape([ids.shape[1]!, model.config.hiddenSize])) }
+  })
+  for (const { ids, logits: encoded } of rows) {
+    const expected = decodeArray(encoded)
+    const { logits } = await forward({ ids: int32(ids, [1, ids.length]) }, model.weights)
+    expect(logits.shape).toEqual(expected.shape)
+    expect(largestDifference(logits.data, expected.data)).toBeLessThan(1e-4)
+  }
+  forward.dispose()
+}
+
+async function checkGreedy(model: LocalModel, greedy: Rows['greedy']): Promise<void> {
+  for (const { prompt, ids } of greedy) {
+    const conversation = await model.start({ temperature: 0, topP: 1, topK: 0 }, 1)
+    const generation = await conversation.generate(prompt, { maxTokens: ids.length, stop: [] })
+    conversation.end()
+    // A generation ends with an id that ends texts; those of the reference go on.
+    expect(generation.ids).toEqual(ids.slice(0, generation.ids.length))
+    const next = ids[generation.ids.length]
+    expect(next === undefined || model.tokenizer.eosIds.includes(next)).toBe(true)
+  }
+}
+
+describe.each(Object.entries(golden.kModels))(
+  '%s, a model of blocks of 256 values',
+  (name, { weights, rows, greedy }) => {
+    it('has the values of the gguf package, bit for bit', async () => {
+      const header = await readGgufHeader(file(name))
+      const found: Record<string, string> = {}
+      for await (const { key, data } of (await readGguf(file(name))).tensors()) {
+        found[ggufName(key)] = createHash('sha256').update(data).digest('hex')
+      }
+      expect(found).toEqual(weights)
+      expect(Object.keys(weights).sort()).toEqual([...header.tensors.keys()].sort())
+    })
+
+    it('has the logits and the greedy ids of transformers', async () => {
+      const model = await loadModel(file(name), options)
+      await checkLogits(model, rows)
+      await checkGreedy(model, greedy)
+      model.dispose()
+    })
+  },
+)
+
+test.each(['qwen2', 'qwen3'])('%s composes characters as Qwen2Tokenizer of transformers does', async (name) => {
+  const tokenizer = await readTokenizer((await readGguf(file(name))).texts)
+  for (const { text, ids } of golden.decomposed) expect(tokenizer.encode(text), text).toEqual(ids)
+})
+
 describe.each(Object.entries(golden.models))('%s', (name, { checkpoint, rows, greedy }) => {
   let model: LocalModel
   beforeAll(async () => {
-    model = await loadModel(file(name), { slots: 4, contextLength: 64, tokensPerCall: 4, prefillChunk: 8 })
+    model = await loadModel(file(name), options)
   })
   afterAll(() => model?.dispose())
 
-  it('has the logits of transformers', async () => {
-    const forward = compile('logits', ({ ids }: Traced<{ ids: HostTensor }>, state: Weights) => {
-      const weights = readWeights(state)
-      const hidden = hiddenStates(model.config, weights, ids)
-      return { logits: unembed(model.config, weights, hidden.reshape([ids.shape[1]!, model.config.hiddenSize])) }
-    })
-    for (const { ids, logits: encoded } of rows) {
-      const expected = decodeArray(encoded)
-      const { logits } = await forward({ ids: int32(ids, [1, ids.length]) }, model.weights)
-      expect(logits.shape).toEqual(expected.shape)
-      const differences = expected.data.map((value, i) => Math.abs(value - logits.data[i]!))
-      expect(differences.every((difference) => difference < 1e-4)).toBe(true)
-    }
-    forward.dispose()
-  })
+  it('has the logits of transformers', () => checkLogits(model, rows))
 
-  it('decodes the greedy ids of transformers', async () => {
-    for (const { prompt, ids } of greedy) {
-      const conversation = await model.start({ temperature: 0, topP: 1, topK: 0 }, 1)
-      const generation = await conversation.generate(prompt, { maxTokens: ids.length, stop: [] })
-      conversation.end()
-      // A generation ends with an id that ends texts; those of the reference go on.
-      expect(generation.ids).toEqual(ids.slice(0, generation.ids.length))
-      const next = ids[generation.ids.length]
-      expect(next === undefined || model.tokenizer.eosIds.includes(next)).toBe(true)
-    }
-  })
+  it('decodes the greedy ids of transformers', () => checkGreedy(model, greedy))
 
   it('has the architecture of the checkpoint that it was made of', async () => {
     const { config } = await openCheckpoint(checkpointFolder(checkpoint))

@@ -73,8 +73,11 @@ function answer(hub: HubStandIn, incoming: IncomingMessage, response: ServerResp
   if (path === '/api/models/owner/tiny/revision/main') {
     return json({ _id: '1', id: 'owner/tiny', sha: COMMIT, lastModified: '2026-01-01T00:00:00.000Z' })
   }
-  if (path === `/api/models/owner/tiny/tree/${COMMIT}`) {
-    return json([...hub.files].map(([name, bytes]) => entry(name, bytes)))
+  const [, folder] = new RegExp(`^/api/models/owner/tiny/tree/${COMMIT}(?:/(.*))?$`).exec(path) ?? []
+  if (folder !== undefined || path === `/api/models/owner/tiny/tree/${COMMIT}`) {
+    const inside = [...hub.files].filter(([name]) => folder === undefined || name.startsWith(`${folder}/`))
+    if (inside.length === 0) return void response.writeHead(404).end()
+    return json(inside.map(([name, bytes]) => entry(name, bytes)))
   }
   const name = decodeURIComponent(path.replace(`/owner/tiny/resolve/${COMMIT}/`, ''))
   const bytes = hub.files.get(name)
@@ -86,7 +89,7 @@ function entry(path: string, bytes: Buffer): object {
   if (path.endsWith('/')) return { type: 'directory', path: path.slice(0, -1), oid: '0'.repeat(40), size: 0 }
   const pointer = { type: 'file', path, size: bytes.length }
   // The hub keeps weights apart from git.
-  return /\.(safetensors|bin)$/.test(path)
+  return /\.(safetensors|bin|gguf)$/.test(path)
     ? { ...pointer, oid: 'f'.repeat(40), lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 134 } }
     : { ...pointer, oid: createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex') }
 }

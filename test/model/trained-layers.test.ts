@@ -108,8 +108,8 @@ describe('layers that learn', () => {
 
   it('have the same gradients bit for bit, kept or computed again', async () => {
     const [kept, again] = [
-      await gradientsOf((state, ids, x) => runTrainedLayers(config, state, ids, x, { keptBytes: Infinity })),
-      await gradientsOf((state, ids, x) => runTrainedLayers(config, state, ids, x, { keptBytes: 0 })),
+      await gradientsOf((state, ids, x) => runTrainedLayers(config, state, ids, x, { keep: Infinity })),
+      await gradientsOf((state, ids, x) => runTrainedLayers(config, state, ids, x, { keep: 0 })),
     ]
     expect(kept).toEqual(again)
     expect(kept.gradients.every((gradient) => gradient.some((value) => value !== 0))).toBe(true)

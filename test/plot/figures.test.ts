@@ -69,7 +69,7 @@ describe('training curves', () => {
   it('has a trace for each measured column, each with all updates', () => {
     const traces = curves.data as { name: string; x: number[]; y: (number | null)[] }[]
     expect(traces.map((trace) => trace.name)).toEqual([
-      'reward (F1)',
+      'reward',
       'EM, training',
       'EM, validation',
       'noise threshold',
@@ -111,7 +111,7 @@ test('training curves show values outside of [0, 1], and leave a gap where a num
   expect(wide.layout['yaxis']).not.toHaveProperty('range')
   expect(figure([0.5, 1]).layout['yaxis']).toHaveProperty('range', [0, 1])
   const of = (name: string): unknown => wide.data.find((trace) => trace['name'] === name)?.['y']
-  expect(of('reward (F1)')).toEqual([0.1, null])
+  expect(of('reward')).toEqual([0.1, null])
   expect(of('EM, validation')).toEqual([87, null])
   expect(of('searches')).toEqual([1, null])
   expect(of('KL')).toBeUndefined()

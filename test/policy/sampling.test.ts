@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { draw } from '../../src/policy/sampling.js'
-import type { DrawInputs } from '../../src/policy/sampling.js'
+import type { DrawInputs, Truncation } from '../../src/policy/sampling.js'
+import { createRandom } from '../../src/random/seeded-random.js'
 import { compile } from '../../src/tensor/compile.js'
 import type { Traced } from '../../src/tensor/compile.js'
 import { float32, int32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 
 type Inputs = Record<'logits' | 'uniform' | 'temperature' | 'topP' | 'topK', HostTensor>
-const compiled = (truncate: boolean) =>
-  compile(`draw ${truncate}`, (inputs: Traced<Inputs>) =>
-    draw(inputs.logits, inputs as unknown as DrawInputs, truncate),
-  )
-const plain = compiled(false)
-const truncated = compiled(true)
+const compiled = (truncation: Truncation) =>
+  compile('draw', (inputs: Traced<Inputs>) => draw(inputs.logits, inputs as unknown as DrawInputs, truncation))
+const plain = compiled({ topP: false, topK: false })
+const byMass = compiled({ topP: true, topK: false })
+const byCount = compiled({ topP: false, topK: true })
+const truncated = compiled({ topP: true, topK: true })
 
 const VOCABULARY = 200
 const logits = Array.from({ length: VOCABULARY }, (_, i) => 3 * Math.sin(i * 1.7) + (i === 150 ? 2 : 0))
@@ -92,5 +93,60 @@ describe('draw', () => {
     const best = logits.indexOf(Math.max(...logits))
     expect(tokens).toEqual([best, best, best])
     expect(Math.exp(logprobs[0]!)).toBeCloseTo(reference({})[best]!, 5)
+  })
+
+  it('gives a row the same bits alone and in company, whatever the others ask for', async () => {
+    const vocabulary = 49_152
+    const random = createRandom(9)
+    const ways = [
+      { topP: 1, topK: 0, run: plain },
+      { topP: 0.9, topK: 0, run: byMass },
+      { topP: 1, topK: 40, run: byCount },
+      { topP: 0.95, topK: 300, run: truncated },
+    ]
+    const rows = Array.from({ length: 16 }, (_, i) => ({
+      ...ways[i % 4]!,
+      logits: Float32Array.from(
+        { length: vocabulary },
+        () => 8 * Math.sqrt(-2 * Math.log(1 - random())) * Math.sin(7 * random()),
+      ),
+      uniform: random(),
+      temperature: 0.5 + random(),
+    }))
+    const drawRows = async (some: typeof rows, run: typeof plain): Promise<[number, number][]> => {
+      const logits = new Float32Array(some.length * vocabulary)
+      some.forEach((row, i) => logits.set(row.logits, i * vocabulary))
+      const values = (of: (row: (typeof rows)[0]) => number): HostTensor => float32(some.map(of))
+      const { token, logprob } = await run(
+        {
+          logits: float32(logits, [some.length, vocabulary]),
+          uniform: values((row) => row.uniform),
+          temperature: values((row) => row.temperature),
+          topP: values((row) => row.topP),
+          topK: int32(some.map(({ topK }) => topK)),
+        },
+        undefined,
+      )
+      return some.map((_, i) => [token.data[i]!, logprob.data[i]!])
+    }
+    const together = await drawRows(rows, truncated)
+    for (const [i, row] of rows.entries())
+      expect(await drawRows([row, row], row.run)).toEqual([together[i], together[i]])
+  })
+
+  it('keeps the border exactly, where values are neighbours', async () => {
+    const next = (value: number): number => {
+      const bits = new Int32Array(Float32Array.of(value).buffer)
+      return new Float32Array(Int32Array.of(bits[0]! - 1).buffer)[0]!
+    }
+    // 4 and the next smaller float32, again and again.
+    const values = [4]
+    for (let i = 1; i < 64; i++) values.push(next(values.at(-1)!))
+    const row = float32([...values, ...values.map(() => -3)], [1, 128])
+    for (const k of [1, 2, 17, 63]) {
+      const inputs = { uniform: float32([0.5]), temperature: float32([1]), topP: float32([1]), topK: int32([k]) }
+      const { logprob } = await byCount({ logits: row, ...inputs }, undefined)
+      expect(Math.exp(-logprob.data[0]!)).toBeCloseTo(k, 3)
+    }
   })
 })

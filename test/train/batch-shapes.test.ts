@@ -1,5 +1,7 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { createRandom } from '../../src/random/seeded-random.js'
 import { batchShapes, expectedShapes } from '../../src/train/batch-shapes.js'
+import { toMicrobatches } from '../../src/train/microbatch.js'
 
 const sequence = (length: number) => ({ ids: new Array<number>(length).fill(0), trained: [length - 1] })
 
@@ -14,4 +16,37 @@ it('the more lengths and updates, the more shapes, but ever fewer new ones', () 
   const shapes = (updates: number): number => expectedShapes(many, { count: 4, updates, microbatchTokens: 4096 })
   expect(shapes(10)).toBeGreaterThan(shapes(1))
   expect(shapes(40) - shapes(20)).toBeLessThan(shapes(20))
+})
+
+describe('200 batches of random lengths', () => {
+  /** Shapes of all their microbatches, and the share that padding adds to their ids. */
+  function traced(count: number, shortest: number, longest: number): { shapes: number; padding: number } {
+    const random = createRandom(5)
+    const shapes = new Set<string>()
+    let [real, all] = [0, 0]
+    for (let batch = 0; batch < 200; batch++) {
+      const sequences = Array.from({ length: count }, () => {
+        const length = shortest + Math.floor(random() * (longest - shortest))
+        const trained = Math.ceil(random() * 0.5 * (length - 1))
+        return {
+          ids: new Array<number>(length).fill(0),
+          trained: Array.from({ length: trained }, (_, i) => length - 1 - i),
+        }
+      })
+      for (const shape of batchShapes(sequences, 4096)) shapes.add(shape)
+      for (const { ids } of toMicrobatches(sequences, 4096)) all += ids.data.length
+      real += sequences.reduce((sum, { ids }) => sum + ids.length, 0)
+    }
+    return { shapes: shapes.size, padding: all / real - 1 }
+  }
+
+  it.each([
+    { count: 20, shortest: 250, longest: 600, most: 90 },
+    { count: 8, shortest: 2, longest: 3000, most: 300 },
+    { count: 80, shortest: 100, longest: 1500, most: 300 },
+  ])('$count of $shortest to $longest ids: fewer than $most shapes', ({ count, shortest, longest, most }) => {
+    const { shapes, padding } = traced(count, shortest, longest)
+    expect(shapes).toBeLessThan(most)
+    expect(padding).toBeLessThan(0.25)
+  })
 })

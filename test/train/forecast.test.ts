@@ -4,12 +4,11 @@ import { onProgress } from '../../src/host/progress.js'
 import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
-import type { UpdateRecord } from '../../src/schema/update-record.js'
 import type { SearchEngine } from '../../src/search/search-engine.js'
 import { forecast, forecastWith } from '../../src/train/forecast.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
-import { allWeights, alternatingPolicy, aQuestion, tinyPolicy } from './tiny-policy.js'
+import { allWeights, alternatingPolicy, aQuestion, tinyPolicy, untimed } from './tiny-policy.js'
 
 const facts: SearchEngine = {
   name: 'facts',
@@ -46,13 +45,7 @@ describe('after a forecast', () => {
     expect(await allWeights(first)).toEqual(before)
 
     const [records, without] = [await train(run(first)), await train(run(second))]
-    const timeless = (record: UpdateRecord): object => ({
-      ...record,
-      rolloutSeconds: 0,
-      updateSeconds: 0,
-      compileSeconds: 0,
-    })
-    expect(records.map(timeless)).toEqual(without.map(timeless))
+    expect(untimed(records)).toEqual(untimed(without))
     expect(records.every(({ skipped }) => skipped === undefined)).toBe(true)
     expect(await allWeights(first)).toEqual(await allWeights(second))
 

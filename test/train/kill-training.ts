@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
+import { untimed } from './tiny-policy.js'
 
 const TRAINEE = join(import.meta.dirname, 'trainee.ts')
 const PRELOAD = join(import.meta.dirname, '../../kernel/preload.cjs')
@@ -76,18 +77,52 @@ export function startTrainee(
   return { child, ended }
 }
 
-const STATE = ['run.json', 'reference.safetensors', 'optimizer.safetensors', join('policy', 'model.safetensors')]
+const STATE = [
+  'reference.safetensors',
+  'optimizer.safetensors',
+  join('policy', 'model.safetensors'),
+  join('best', 'model.safetensors'),
+]
 
-/** The state of a saved run, byte by byte, and its records without what a clock says. */
-export function runIn(folder: string): { state: string[]; records: UpdateRecord[] } {
+/** The state of a saved run and its trajectories, byte by byte, and what it measured without what a clock says. */
+export function runIn(folder: string): {
+  state: string[]
+  trajectories: [name: string, content: string][]
+  run: object
+  steps: number[]
+  records: UpdateRecord[]
+} {
+  const content = (...path: string[]): string => readFileSync(join(folder, ...path)).toString('base64')
   const lines = readFileSync(join(folder, 'updates.jsonl'), 'utf8').trim().split('\n')
+  const { sessions: _, ...run } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as { sessions: unknown }
   return {
-    state: STATE.map((name) => readFileSync(join(folder, name)).toString('base64')),
-    records: lines.map((line) => ({
-      ...(JSON.parse(line) as UpdateRecord),
-      rolloutSeconds: 0,
-      updateSeconds: 0,
-      compileSeconds: 0,
-    })),
+    state: STATE.map((name) => content(name)),
+    trajectories: readdirSync(join(folder, 'trajectories')).map((name) => [name, content('trajectories', name)]),
+    run,
+    steps: stepsIn(eventFileIn(folder)),
+    records: untimed(lines.map((line) => JSON.parse(line) as UpdateRecord)) as UpdateRecord[],
   }
+}
+
+/** The path of the one event file that a run has. */
+export function eventFileIn(folder: string): string {
+  const names = existsSync(join(folder, 'tensorboard')) ? readdirSync(join(folder, 'tensorboard')) : []
+  if (names.length !== 1) throw new Error(`${folder} has ${names.length} event files: ${names.join(', ')}`)
+  return join(folder, 'tensorboard', names[0]!)
+}
+
+/** Steps in an event file, in order; each frame has to be whole. */
+export function stepsIn(path: string): number[] {
+  const bytes = readFileSync(path)
+  const steps: number[] = []
+  let place = 0
+  while (place < bytes.length) {
+    const length = Number(bytes.readBigUInt64LE(place))
+    const data = bytes.subarray(place + 12, place + 12 + length)
+    if (data.length < length) throw new Error(`${path} is cut off`)
+    // Behind the wall time: the step as a varint of one byte, or the file's version.
+    if (data[9] === 0x10) steps.push(data[10]!)
+    place += 16 + length
+  }
+  return steps
 }

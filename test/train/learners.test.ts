@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, test, vi } from 'vitest'
 import type { LocalModel } from '../../src/language-model/local-model.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { downloadWeight } from '../../src/model/weights.js'
@@ -15,6 +15,7 @@ import { createLearner } from '../../src/train/run-config.js'
 import type { Algorithm, RunConfig } from '../../src/train/run-config.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
+import { failAfter } from './fail-after.js'
 import { settingsOf } from './settings.js'
 import { aQuestion, allWeights, alternatingPolicy, untimed } from './tiny-policy.js'
 
@@ -130,6 +131,43 @@ describe('a loss or gradient that is not finite', () => {
     await expect(learner.step([aGroup([1e30, 0, 0.5])], 1e-3)).rejects.toThrow(/must be finite, got/)
     expect(await everything(policy, learner)).toEqual(before)
     learner.dispose()
+  })
+})
+
+describe('a call that fails between microbatches', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  test.each<[string, string, Algorithm, Partial<RunConfig>]>([
+    ['GRPO', 'policy_loss', 'grpo', {}],
+    ['PPO', 'policy_loss', 'ppo', {}],
+    ["PPO's critic", 'value_loss', 'ppo', {}],
+    ['PPO with a shared critic', 'policy_loss', 'ppo', { critic: { shared: true } }],
+  ])('of %s leaves weights, moments and gradients as if it had never been', async (_, part, algorithm, change) => {
+    const learners = await Promise.all(
+      [1, 2].map(async () => {
+        const policy = await load()
+        return { policy, learner: await learnerOf(policy, algorithm, { ...change, microbatchTokens: 8 }) }
+      }),
+    )
+    const [faulty, spared] = learners as [(typeof learners)[0], (typeof learners)[0]]
+    const states: unknown[] = []
+    for (const { policy, learner } of learners) {
+      await learner.step([aGroup([1, 0, 0.5])], 1e-3)
+      states.push(await everything(policy, learner))
+    }
+    expect(states[0]).toEqual(states[1])
+
+    const faults = failAfter(2, part)
+    await expect(faulty.learner.step([aGroup([0, 1, 1])], 1e-3)).rejects.toThrow('RESOURCE_EXHAUSTED: a test')
+    expect(faults.calls).toBe(2)
+    vi.restoreAllMocks()
+    expect(await everything(faulty.policy, faulty.learner)).toEqual(states[1])
+
+    for (const { learner } of learners) await learner.step([aGroup([0.2, 1, 0])], 1e-3)
+    const [after, expected] = await Promise.all(learners.map(({ policy, learner }) => everything(policy, learner)))
+    expect(after).toEqual(expected)
+    expect(after).not.toEqual(states[1])
+    for (const { learner } of [faulty, spared]) learner.dispose()
   })
 })
 

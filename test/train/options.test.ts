@@ -50,7 +50,10 @@ describe('train refuses', () => {
       'train: curriculum must be a probability, { start, end, base }, { start, steps: [{ at, threshold }] } or a function, got ',
     ],
     [{ questions: [] }, 'train: questions must have a length of at least 1, got []'],
-    [{ questions: [{ ...aQuestion(1), goldAnswers: [] }] }, 'train: questions.0 must be a question with id'],
+    [
+      { questions: [{ ...aQuestion(1), goldAnswers: [] }] },
+      'train: questions.0.goldAnswers must have a length of at least 1, got []',
+    ],
     [{ algorithm: 'a2c' }, "train: algorithm must be one of 'grpo', 'dr-grpo', 'dapo',"],
     [{ lossAggregation: 'sum' }, "train: lossAggregation must be one of 'token', 'sequence', 'constant', got 'sum'"],
     [{ epochs: 0 }, 'train: epochs must be at least 1, got 0'],

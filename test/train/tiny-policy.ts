@@ -2,6 +2,7 @@ import { writeCheckpoint } from '../../src/model/checkpoint.js'
 import { parseModelConfig } from '../../src/model/config.js'
 import { downloadWeight, downloadWeights } from '../../src/model/weights.js'
 import type { LocalModel } from '../../src/language-model/local-model.js'
+import { MACHINE_FIELDS } from '../../src/schema/update-record.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import type { Question } from '../../src/schema/question.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
@@ -63,6 +64,8 @@ export async function allWeights({ weights }: LocalModel): Promise<Float32Array[
   return Promise.all(Object.values(weights).map(downloadWeight))
 }
 
-/** Records without what a clock says, to be compared. */
+/** Records without what a clock or the machine says, to be compared. */
 export const untimed = (records: readonly UpdateRecord[]): object[] =>
-  records.map((record) => ({ ...record, rolloutSeconds: 0, updateSeconds: 0, compileSeconds: 0 }))
+  records.map((record) => ({ ...record, ...UNTIMED }))
+
+const UNTIMED = Object.fromEntries(MACHINE_FIELDS.map((name) => [name, 0]))

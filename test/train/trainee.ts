@@ -1,7 +1,7 @@
 // A process that trains in a folder until its end or until it is killed, and goes on with what is there. Arguments: the
 // model (`tiny`, which says what a script says, or `mini`), the folder, how many updates the run has, and after how many
-// renames the process kills itself, for a kill from outside seldom falls between two of them. It prints `ready`, a line
-// for each update, and `done`.
+// renames the process kills itself, for a kill from outside seldom falls between two of them. It keeps all that a run can
+// keep. It prints `ready`, a line for each update, and `done`.
 import { miniCheckpoint, miniDocuments, miniQuestions } from '../../src/mini/dataset.js'
 import { miniProtocol } from '../../src/mini/protocol.js'
 import { loadModel } from '../../src/language-model/local-model.js'
@@ -39,11 +39,14 @@ const run: TrainOptions = {
   groupSize: 2,
   learningRate: 1e-3,
   saveTo: folder!,
-  saveEvery: { updates: 1 },
+  saveEvery: { updates: 2 },
+  trajectories: Number(updates) % 2 === 1 ? 'jsonl' : 'parquet',
+  tensorBoard: true,
+  keepBest: 'score',
   seed: 5,
   onUpdate: ({ update }) => {
     console.log(update)
-    return { seen: [update, NaN] }
+    return { seen: [update, NaN], score: (update * 3) % 5 }
   },
 }
 if (renames !== undefined) killAfter(Number(renames))

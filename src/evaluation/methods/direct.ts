@@ -2,6 +2,8 @@ import type { LanguageModel } from '../../language-model/language-model.js'
 import { parseLimits } from '../../rollout/rollout-options.js'
 import { parseOptions } from '../../schema/parse-options.js'
 import type { Method } from '../method.js'
+import { attempt } from './attempt.js'
+import { harmless } from './model-options.js'
 import { ask, baselineSchema } from './one-message.js'
 import type { BaselineOptions } from './one-message.js'
 
@@ -13,9 +15,14 @@ import type { BaselineOptions } from './one-message.js'
  */
 export function directMethod(model: LanguageModel, options: BaselineOptions = {}): Method {
   const { prompts, ...rest } = parseOptions('direct method', baselineSchema, options)
-  parseLimits('direct method', rest.protocol)
+  const { maxTokensPerTurn: tokens } = parseLimits('direct method', rest.protocol)
+  const budget = { searches: 0, turns: 1, tokens, pages: 0 }
   return {
     name: 'direct',
-    answer: (question, context) => ask(model, question, context, rest, (asked) => prompts.direct(asked)),
+    budget,
+    answer: (question, context) =>
+      attempt(question, context, budget, (running) =>
+        ask(running, model, prompts.direct(harmless(question.question, model)), rest),
+      ),
   }
 }

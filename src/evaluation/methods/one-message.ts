@@ -1,21 +1,19 @@
 import { z } from 'zod'
-import type { Completion, LanguageModel } from '../../language-model/language-model.js'
+import type { LanguageModel } from '../../language-model/language-model.js'
 import type { Sampling } from '../../policy/policy.js'
 import { samplingSchema } from '../../policy/sampling-options.js'
 import { extractAnswer } from '../../reward/extract-answer.js'
-import { newTrajectory } from '../../rollout/new-trajectory.js'
 import { ACTION_ENDS, parseAction } from '../../rollout/parse-action.js'
 import { zerosearchProtocol } from '../../rollout/protocol.js'
 import type { Protocol } from '../../rollout/protocol.js'
 import { anObject } from '../../schema/parse-options.js'
-import type { Question } from '../../schema/question.js'
-import type { FailureBoundary, Trajectory } from '../../schema/trajectory.js'
-import { neutralize } from '../../search/neutralize.js'
 import type { Message } from '../../tokenizer/tokenizer.js'
 import { GREEDY } from '../method.js'
-import type { AnswerContext } from '../method.js'
+import type { Attempt, Ending } from './attempt.js'
 import { zerosearchBaselinePrompts } from './baseline-prompts.js'
 import type { BaselinePrompts } from './baseline-prompts.js'
+import { openTranscript, withTranscript } from './transcript.js'
+import type { Written } from './transcript.js'
 
 // What methods share that ask a language model once.
 
@@ -35,52 +33,32 @@ export const baselineSchema = z.strictObject({
   sampling: samplingSchema.default(GREEDY),
 })
 
-/** One message with an answer. A failure of the model is recorded; the signal's reason is thrown. */
-export async function ask(
+/** One message of a model. */
+export function writeOnce(
+  attempt: Attempt,
   model: LanguageModel,
-  question: Question,
-  { seed, signal }: AnswerContext,
+  prompt: string | Message[],
+  { sampling, maxTokens, stop }: { sampling: Sampling; maxTokens: number; stop: readonly string[] },
+): Promise<Written> {
+  return withTranscript(openTranscript(model, prompt, attempt, sampling), (transcript) =>
+    transcript.write(maxTokens, stop),
+  )
+}
+
+/** One message with an answer in `<answer>` tags. */
+export async function ask(
+  attempt: Attempt,
+  model: LanguageModel,
+  prompt: string | Message[],
   { protocol, sampling }: { protocol: Protocol; sampling: Sampling },
-  prompt: (question: string) => string | Message[],
-): Promise<Trajectory> {
-  try {
-    const completion = await model.complete(prompt(neutralize(question.question, model)), {
-      ...sampling,
-      maxTokens: protocol.maxTokensPerTurn,
-      stop: ACTION_ENDS,
-      seed,
-      signal,
-    })
-    const text = withStopString(completion)
-    const action = parseAction(text)
-    const full = completion.finishReason === 'length'
-    return {
-      ...newTrajectory(question, seed),
-      turns: [{ text, action }],
-      answer: extractAnswer([text]),
-      stopReason: action.kind === 'answer' ? 'answer' : full ? 'maxTokens' : 'maxTurns',
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    return failed(question, { seed, signal }, 'policy', error)
-  }
+): Promise<Ending> {
+  const options = { sampling, maxTokens: protocol.maxTokensPerTurn, stop: ACTION_ENDS }
+  const { text, ending } = await writeOnce(attempt, model, prompt, options)
+  const action = parseAction(text)
+  attempt.say(text, action)
+  return { answer: extractAnswer([text]), stopReason: action.kind === 'answer' ? 'answer' : unanswered(ending) }
 }
 
-/** The text with the tag that ended it: stop strings are left out, and not every server tells which one it was. */
-function withStopString({ text, finishReason, stopString }: Completion): string {
-  if (stopString !== undefined || finishReason !== 'stop') return text + (stopString ?? '')
-  const open = /.*<(search|answer)>(?![^]*<\/\1>)/s.exec(text)
-  return open ? `${text}</${open[1]}>` : text
-}
-
-/** The trajectory of a question that could not be answered. */
-export const failed = (
-  question: Question,
-  { seed }: AnswerContext,
-  boundary: FailureBoundary,
-  error: unknown,
-): Trajectory => ({
-  ...newTrajectory(question, seed),
-  stopReason: 'failed',
-  failure: { boundary, message: error instanceof Error ? error.message : String(error) },
-})
+/** Why the last message gave no answer. */
+export const unanswered = (ending: Written['ending']): 'maxTokens' | 'maxTurns' =>
+  ending === 'length' || ending === 'full' ? 'maxTokens' : 'maxTurns'

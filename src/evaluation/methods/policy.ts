@@ -14,10 +14,16 @@ import type { Method } from '../method.js'
  */
 export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed' | 'signal'>): Method {
   // Now, not at the first question.
-  parseRolloutOptions(options)
+  const { maxSearches, protocol } = parseRolloutOptions(options)
+  const turns = maxSearches + 1
+  const budget = { searches: maxSearches, turns, tokens: turns * protocol.maxTokensPerTurn, pages: 0 }
   return {
     name,
-    answer: (question, context) =>
-      rollOut(policy, question, { ...options, sampling: options.sampling ?? GREEDY, ...context }),
+    budget,
+    async answer(question, context) {
+      const played = await rollOut(policy, question, { ...options, sampling: options.sampling ?? GREEDY, ...context })
+      const tokens = played.lossMask.reduce<number>((sum, mask) => sum + mask, 0)
+      return { ...played, spent: { searches: played.searches, turns: played.turns.length, tokens, pages: 0 }, budget }
+    },
   }
 }

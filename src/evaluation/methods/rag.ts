@@ -6,7 +6,9 @@ import { anObject, parseOptions } from '../../schema/parse-options.js'
 import { neutralizeDocument } from '../../search/neutralize.js'
 import type { SearchEngine } from '../../search/search-engine.js'
 import type { Method } from '../method.js'
-import { ask, baselineSchema, failed } from './one-message.js'
+import { attempt } from './attempt.js'
+import { harmless } from './model-options.js'
+import { ask, baselineSchema } from './one-message.js'
 import type { BaselineOptions } from './one-message.js'
 
 /** Options of `ragMethod`. */
@@ -34,28 +36,24 @@ const CHARACTERS_PER_TOKEN = 4
  */
 export function ragMethod(model: LanguageModel, options: RagOptions): Method {
   const { searchEngine, topK, protocol, prompts, sampling } = parseOptions('rag method', ragSchema, options)
-  parseLimits('rag method', protocol)
+  const { maxTokensPerTurn: tokens } = parseLimits('rag method', protocol)
+  const budget = { searches: 1, turns: 1, tokens, pages: 0 }
   return {
     name: 'rag',
-    async answer(question, context) {
-      let text: string
-      try {
-        const documents = await searchEngine.search(question.question, { question, topK, ...context })
-        text = protocol.observation(documents.slice(0, topK).map((document) => neutralizeDocument(document, model)))
-      } catch (error) {
-        return { ...failed(question, context, 'search', error), searches: 1 }
-      }
-      const observation = cutDocuments(model, text, protocol.maxObservationTokens)
-      const trajectory = await ask(model, question, context, { protocol, sampling }, (asked) =>
-        prompts.rag(asked, observation),
-      )
-      return { ...trajectory, searches: 1 }
-    },
+    budget,
+    answer: (question, context) =>
+      attempt(question, context, budget, async (running) => {
+        const documents = await running.search(searchEngine, question.question, topK)
+        const text = protocol.observation(documents.map((document) => neutralizeDocument(document, model)))
+        const observation = cutDocuments(model, text, protocol.maxObservationTokens)
+        const prompt = prompts.rag(harmless(question.question, model), observation)
+        return ask(running, model, prompt, { protocol, sampling })
+      }),
   }
 }
 
 /** Documents between their tags, cut at their end to what the protocol allows. */
-function cutDocuments(model: LanguageModel, observation: string, maxTokens: number): string {
+export function cutDocuments(model: LanguageModel, observation: string, maxTokens: number): string {
   const end = observation.lastIndexOf(CLOSE_INFORMATION)
   const documents = observation.slice(0, end)
   const cut = model.truncate?.(documents, maxTokens) ?? documents.slice(0, maxTokens * CHARACTERS_PER_TOKEN)

@@ -73,7 +73,8 @@ async function ropeFactors(header: GgufHeader): Promise<Float32Array | undefined
   }
 }
 
-function ggufName(key: string): string {
+/** A weight's name in GGUF, by our key. */
+export function ggufName(key: string): string {
   const [, layer, part] = /^layers\.(\d+)\.(.*)$/.exec(key) ?? []
   return layer === undefined ? NAMES[key]! : `blk.${layer}.${NAMES[part!]!}`
 }

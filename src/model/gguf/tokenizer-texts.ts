@@ -55,6 +55,8 @@ const GPT2: Splitting = { pre_tokenizer: GPT2_SPLIT }
  * How text is split before merging, by `tokenizer.ggml.pre`: as the original tokenizer.json of these models has it. For
  * `smollm` llama.cpp agrees (`LLAMA_VOCAB_PRE_TYPE_SMOLLM` in llama-vocab.cpp: each digit alone, then GPT-2's pattern);
  * what transformers makes of such a file (`gguf_file=`) does not split digits, and so differs in texts that hold numbers.
+ * Qwen2 composes characters first (NFC), as its models were trained: so does `Qwen2Tokenizer` of transformers, though not
+ * what `gguf_file=` makes.
  */
 const SPLITTINGS: Readonly<Record<string, Splitting>> = {
   default: GPT2,
