@@ -83,30 +83,30 @@ interface AlgorithmParts {
   create: Create
   advantages: AdvantagesOf<RunConfig>
   /** The least trajectories of a question. */
-  groupSize: number
+  leastGroupSize: number
 }
 
 /** Every algorithm: its settings, its learner, its advantages. A further one is added here. */
 const ALGORITHMS: Record<Algorithm, AlgorithmParts> = {
-  grpo: { settings: grpoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
-  'dr-grpo': { settings: drGrpoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
-  dapo: { settings: dapoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
-  gspo: { settings: gspoSettings, create: createGrpo, advantages: grpoAdvantages, groupSize: 2 },
-  rloo: { settings: rlooSettings, create: createRloo, advantages: rlooAdvantages, groupSize: 2 },
-  ppo: { settings: ppoSettings, create: createPpo, advantages: ppoAdvantages, groupSize: 1 },
+  grpo: { settings: grpoSettings, create: createGrpo, advantages: grpoAdvantages, leastGroupSize: 2 },
+  'dr-grpo': { settings: drGrpoSettings, create: createGrpo, advantages: grpoAdvantages, leastGroupSize: 2 },
+  dapo: { settings: dapoSettings, create: createGrpo, advantages: grpoAdvantages, leastGroupSize: 2 },
+  gspo: { settings: gspoSettings, create: createGrpo, advantages: grpoAdvantages, leastGroupSize: 2 },
+  rloo: { settings: rlooSettings, create: createRloo, advantages: rlooAdvantages, leastGroupSize: 2 },
+  ppo: { settings: ppoSettings, create: createPpo, advantages: ppoAdvantages, leastGroupSize: 1 },
   'reinforce++': {
     settings: reinforcePlusPlusSettings,
     create: createReinforcePlusPlus,
     advantages: plusPlusAdvantages,
-    groupSize: 1,
+    leastGroupSize: 1,
   },
   'reinforce++-baseline': {
     settings: reinforcePlusPlusBaselineSettings,
     create: createReinforcePlusPlusBaseline,
     advantages: plusPlusBaselineAdvantages,
-    groupSize: 2,
+    leastGroupSize: 2,
   },
-  reinforce: { settings: reinforceSettings, create: createReinforce, advantages: plainAdvantages, groupSize: 1 },
+  reinforce: { settings: reinforceSettings, create: createReinforce, advantages: plainAdvantages, leastGroupSize: 1 },
 }
 
 /** Names of all algorithms. */
@@ -120,13 +120,13 @@ const algorithmOf = (algorithm: unknown): Algorithm => ALGORITHM_NAMES.find((nam
  * come.
  */
 export function runConfigShape(algorithm: unknown): z.ZodRawShape {
-  const { settings, groupSize } = ALGORITHMS[algorithmOf(algorithm)]
+  const { settings, leastGroupSize } = ALGORITHMS[algorithmOf(algorithm)]
   return {
     algorithm: z.enum(ALGORITHM_NAMES),
     updates: z.int().min(1),
     curriculum: curriculumSchema,
     questionsPerUpdate: z.int().min(1).default(16),
-    groupSize: z.int().min(groupSize).default(5),
+    groupSize: z.int().min(leastGroupSize).default(5),
     learningRate: z.number().positive().default(1e-6),
     warmupRatio: share.default(0.1),
     learningRateSchedule: z.enum(['constant', 'linear']).default('constant'),

@@ -47,9 +47,13 @@ it('the search finds markup that is joined by hand', () => {
 it('only display makes outputs of HTML, and only what the user gives explicitly is vouched for', () => {
   const src = files('src')
   const holding = (text: string): string[] => src.filter((path) => readFileSync(path, 'utf8').includes(text))
-  // The client of servers knows a page of HTML where JSON was asked for.
+  // The client of servers knows a page of HTML where JSON was asked for; the page reader reads pages.
   const elsewhere = holding('text/html').filter((path) => !path.startsWith('src/display/'))
-  expect(elsewhere).toEqual(['src/http/fetch-checked.ts'])
+  expect(elsewhere).toEqual([
+    'src/http/fetch-checked.ts',
+    'src/search/page/fetch-page.ts',
+    'src/search/page/page-text.ts',
+  ])
   expect(holding('vouchedHtml(')).toEqual(['src/display/explicit.ts'])
 })
 

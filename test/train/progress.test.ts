@@ -76,15 +76,18 @@ it('tells of its rollouts, of learning and compiling, and hands on its records; 
 
 it('ends as stopped at once, and is silent where it is told to be', async () => {
   const controller = new AbortController()
+  let end = (): void => undefined
   const stopped = run({
     signal: controller.signal,
     onUpdate: () => {
       controller.abort()
-      return new Promise(() => undefined)
+      return new Promise((resolve) => (end = () => resolve(undefined)))
     },
   })
   await expect(stopped).rejects.toThrow('Stopped in update 1 of 2')
   expect(told.at(-1)).toBe('train 1 1/2 stopped')
+  // What was stopped holds the policy until it has ended.
+  end()
   told = []
   const examples = [{ ids: [1, 2, 3], tokenWeights: [0, 1, 1] }]
   const supervised = { policy, steps: 2, batch: () => examples, learningRate: 1e-3 }

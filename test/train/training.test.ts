@@ -104,7 +104,7 @@ describe('supervised fine-tuning', () => {
       batch: () => [{ ids, tokenWeights: ids.map(() => 1) }],
       learningRate: () => 1e-3,
     })
-    await expect(run).rejects.toThrow('the loss of step 0 must be finite, got NaN')
+    await expect(run).rejects.toThrow('step 0: the loss must be finite, got NaN')
     expect(await downloadWeight(weights['embed']!)).toEqual(before)
   })
 })
