@@ -14,7 +14,7 @@ import { modelWeights } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes, SMALLEST } from './memory-model.js'
 import { memorySetup, sizeOf } from './memory-setup.js'
 import type { Group } from './learner.js'
-import type { Sequence } from './microbatch.js'
+import type { Sequence } from './rows.js'
 import { questionDrawer } from './play-batch.js'
 import { compilingSeconds, probeRollouts, probeSteps, rolloutSecondsFor, secondsFor } from './probe.js'
 import type { PlayedBatch } from './probe.js'
@@ -103,10 +103,12 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
     const updateSeconds = secondsFor(learned, steps.measured)
     const shapesProbed = new Set(
-      batches.flatMap((groups) => [...batchShapes(trajectoriesOf({ groups }).map(sequence), microbatchTokens)]),
+      batches.flatMap((groups) => [
+        ...batchShapes(trajectoriesOf({ groups }).map(sequence), { config: policy.config, microbatchTokens }),
+      ]),
     )
     const shapes = expectedShapes(played.flatMap(trajectoriesOf).map(sequence), {
-      ...{ count: Math.max(1, Math.round(learned)), updates, microbatchTokens },
+      ...{ count: Math.max(1, Math.round(learned)), updates, config: policy.config, microbatchTokens },
     })
     const warmUpSeconds = compilingSeconds(policy.slots, played) + (steps.warmUpSeconds / shapesProbed.size) * shapes
     const { trainable, frozen } = modelWeights(policy)
