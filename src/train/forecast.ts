@@ -98,7 +98,7 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     }
     const memory = withProcess(modelledMemory(run), modelledMemory(runOf(sequences)), rolloutPeak, watch.peak())
     const peakBytes = sumOf(memory)
-    const full = modelledMemory(runOf(Array.from({ length: count }, () => sequenceOfLength(fullLength))))
+    const full = modelledMemory(runOf(Array.from({ length: count }, (_, i) => sequenceOfLength(fullLength, i))))
 
     const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
     const updateSeconds = secondsFor(learned, steps.measured)
@@ -209,9 +209,12 @@ function promptsOf({ policy, protocol, questions, seed, questionsPerUpdate }: Ch
 const filled = (sequences: readonly Sequence[], count: number): Sequence[] =>
   Array.from({ length: count }, (_, i) => sequences[i % sequences.length]!)
 
-/** Half of it is trained: the rest are prompt and documents. */
-function sequenceOfLength(length: number): Sequence {
-  const ids = new Array<number>(length).fill(0)
+/**
+ * Half of it is trained: the rest are prompt and documents.
+ * @param id Of which it is made: it shares its prompt with no other.
+ */
+function sequenceOfLength(length: number, id: number): Sequence {
+  const ids = new Array<number>(length).fill(id)
   return { ids, trained: ids.flatMap((_, place) => (place >= length / 2 ? [place] : [])) }
 }
 
