@@ -141,7 +141,8 @@ export type { Examples, ExampleSettings, TokenExample } from './train/prepare-ex
 export type { OptimizerSettings } from './train/optimizer.js'
 
 export { EvaluationError, evaluate } from './evaluation/evaluate.js'
-export type { EvaluateOptions } from './evaluation/evaluate.js'
+export type { EvaluateOptions } from './evaluation/evaluate-options.js'
+export { readScores } from './evaluation/results-file.js'
 export { policyMethod } from './evaluation/methods/policy.js'
 export { directMethod } from './evaluation/methods/direct.js'
 export { ragMethod } from './evaluation/methods/rag.js'

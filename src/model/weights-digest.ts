@@ -10,7 +10,13 @@ const BLOCK = 1 << 22
  * What identifies the weights of a model: SHA-256 of the names, shapes and float32 values of all of them, an adapter's
  * included, its first 12 digits.
  */
-export async function weightsDigest({ weights, adapter }: { weights: Weights; adapter?: { weights: Weights } }): Promise<string> {
+export async function weightsDigest({
+  weights,
+  adapter,
+}: {
+  weights: Weights
+  adapter?: { weights: Weights }
+}): Promise<string> {
   const digest = createHash('sha256')
   for (const part of [weights, adapter?.weights ?? {}]) {
     for await (const { key, shape, data } of downloadWeights(part)) {
