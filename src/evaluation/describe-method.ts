@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { weightsDigest } from '../model/weights-digest.js'
 import { digest } from '../schema/digest.js'
 import type { Expense } from '../schema/trajectory.js'
 import type { Method } from './method.js'
@@ -71,7 +70,11 @@ async function describeModel(fields: Fields, depth: number, models: Models): Pro
   // One that asks another (`cached`) is known by that one.
   if (typeof model === 'object' && model !== null) return describe(model, depth - 1, models)
   const isLocal = typeof weights === 'object' && weights !== null
-  if (isLocal && !models.has(fields)) models.set(fields, weightsDigest(fields as Parameters<typeof weightsDigest>[0]))
+  if (isLocal && !models.has(fields)) {
+    // Only where there are weights is TensorFlow there already.
+    const { weightsDigest } = await import('../model/weights-digest.js')
+    models.set(fields, weightsDigest(fields as Parameters<typeof weightsDigest>[0]))
+  }
   return {
     model: name,
     ...(isLocal && { weights: await models.get(fields) }),

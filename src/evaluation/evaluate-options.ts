@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { z } from 'zod'
 import { aFunction, anAbortSignal, parseOptions } from '../schema/parse-options.js'
 import type { Question } from '../schema/question.js'
@@ -109,12 +110,10 @@ export function parseEvaluateOptions(options: EvaluateOptions) {
 
 /** Passes questions on; each is checked, as one of a list is. */
 export async function* checkedQuestions(questions: AsyncIterable<Question>): AsyncGenerator<Question> {
-  let number = 0
+  let place = 0
   for await (const question of questions) {
-    parseOptions('evaluate', z.object({ [`questions.${number}`]: z.custom<Question>(isQuestion, A_QUESTION) }), {
-      [`questions.${number}`]: question,
-    })
-    number++
+    if (!isQuestion(question)) throw new Error(`evaluate: questions.${place} ${A_QUESTION}, got ${inspect(question)}`)
+    place++
     yield question
   }
 }

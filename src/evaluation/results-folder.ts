@@ -19,6 +19,7 @@ import { describeMethods } from './describe-method.js'
 import type { Method } from './method.js'
 import { FILES, VERSION, readResultsFile, readSavedScores, scoreKey } from './results-file.js'
 import type { ResultsFile, ResultsManifest, ResultsSession, SavedScore } from './results-file.js'
+import { dropRepeatedTrajectories } from './saved-trajectories.js'
 import type { Scored } from './score-question.js'
 
 /** How the folder is opened. */
@@ -174,11 +175,11 @@ class OpenResults implements Results {
 
   async add(question: Question, { trajectory, score, seed }: Scored): Promise<void> {
     const { method } = score
-    const saved: SavedScore = { ...score, seed, questionDigest: questionDigest(question) }
+    const line = JSON.stringify({ ...score, seed, questionDigest: questionDigest(question) }, wellFormed)
     // First, so that what is scored has its trajectory.
     await this.trajectoryLines?.add(JSON.stringify({ method, ...trajectory }, wellFormed))
-    await this.scoreLines.add(JSON.stringify(saved, wellFormed))
-    this.scores.set(scoreKey(method, score.dataset, score.questionId), saved)
+    await this.scoreLines.add(line)
+    this.scores.set(scoreKey(method, score.dataset, score.questionId), JSON.parse(line) as SavedScore)
   }
 
   async finish(asked: readonly Score[], fault?: unknown): Promise<void> {
@@ -188,6 +189,7 @@ class OpenResults implements Results {
       const { folder } = this.folder
       const ordered = this.inOrder(asked)
       await writeJsonl(join(folder, FILES.scores), ordered)
+      if (this.trajectoryLines && this.file.sessions.length > 1) await dropRepeatedTrajectories(folder)
       await writeParquet(join(folder, FILES.table), ordered.map(toColumns), COLUMNS)
       if (fault !== undefined) this.file.fault = errorMessage(fault).slice(0, LONGEST_FAULT)
       await writeFileWhole(join(folder, FILES.evaluation), fileText(this.file))

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
+import { wellFormed } from '../file/well-formed.js'
 import { newTrajectory } from '../rollout/new-trajectory.js'
 import { scoreAnswer } from '../reward/answer-metrics.js'
 import type { Question } from '../schema/question.js'
@@ -62,7 +63,7 @@ function scoreOf(method: Method, question: Question, trajectory: Trajectory, sec
     dataset,
     ...(domain && { domain }),
     questionId: id,
-    answer: given,
+    answer: given && (wellFormed('answer', given) as string),
     ...scoreAnswer(given, goldAnswers),
     searches,
     ...(spent && { turns: spent.turns, tokens: spent.tokens, pages: spent.pages }),
