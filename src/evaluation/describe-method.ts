@@ -18,8 +18,9 @@ export interface DescribedMethod {
 export async function describeMethods(methods: readonly Method[]): Promise<Record<string, DescribedMethod>> {
   const described: Record<string, DescribedMethod> = {}
   const models = new Map<object, Promise<string>>()
-  for (const { name, budget, settings, answer } of methods) {
-    const fields = await describeFields(settings ?? { answer }, DEPTH, models)
+  for (const { name, budget, settings, ...method } of methods) {
+    const own = settings ?? { answer: `source ${digest(method.answer.toString())}` }
+    const fields = await describeFields(own, DEPTH, models)
     described[name] = { ...(budget && { budget: { ...budget } }), settings: fields }
   }
   return described

@@ -220,7 +220,7 @@ describe('failures', () => {
       name: 'm',
       answer(question, context) {
         if (question.id === 'one-test-1') throw new TypeError('at once')
-        if (question.id === 'one-test-2') return Promise.reject('in words')
+        if (question.id === 'one-test-2') return Promise.reject(new Error('later'))
         if (question.id === 'one-test-3') return Promise.resolve(undefined as unknown as Trajectory)
         return sound.answer(question, context)
       },
@@ -234,7 +234,7 @@ describe('failures', () => {
     expect(scores.slice(0, 4).map(({ failure }) => failure)).toEqual([
       undefined,
       'policy: at once',
-      'policy: in words',
+      'policy: later',
       expect.stringContaining('undefined'),
     ])
     expect(scores.filter(({ em }) => em === 1)).toHaveLength(7)

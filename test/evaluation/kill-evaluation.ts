@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { recoverFolder } from '../../src/file/write-folder.js'
 
 const EVALUEE = join(import.meta.dirname, 'evaluee.ts')
-const PRELOAD = join(import.meta.dirname, '../../kernel/preload.cjs')
 
 /** How many questions of `evaluee.ts` are in flight, and how many are asked in all: 60 by each of two methods. */
 export const IN_FLIGHT = 4
@@ -24,7 +23,7 @@ export async function evaluateWithKills(
   for (let killed = 0; ; killed++) {
     const left = killed < kills
     const itself = left && killed % 3 === 2 ? [String(1 + Math.floor(random() * 6))] : []
-    const child = spawn(process.execPath, ['--require', PRELOAD, '--import', 'tsx', EVALUEE, folder, log, ...itself], {
+    const child = spawn(process.execPath, ['--import', 'tsx', EVALUEE, folder, log, ...itself], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let [said, faults] = ['', '']
