@@ -4,7 +4,6 @@ import type { CorpusDocument } from '../dataset/read-documents.js'
 import { readQuestions } from '../dataset/read-questions.js'
 import type { ReadQuestionsOptions } from '../dataset/read-questions.js'
 import type { LanguageModel } from '../language-model/language-model.js'
-import { loadModel } from '../language-model/local-model.js'
 import type { LocalModel, LocalModelOptions } from '../language-model/local-model.js'
 import { openAi } from '../language-model/open-ai.js'
 import type { OpenAiOptions } from '../language-model/open-ai.js'
@@ -53,7 +52,9 @@ export type ModelSettings = Pick<LocalModelOptions, 'adapter' | 'slots' | 'conte
 const MINI = /^mini:(.*)$/
 
 /** `mini:policy` is a model of the mini world; else it is a folder, a file or a name, as `loadModel` takes it. */
-export function openModel({ model, adapter, slots, contextLength }: ModelSettings): Promise<LocalModel> {
+export async function openModel({ model, adapter, slots, contextLength }: ModelSettings): Promise<LocalModel> {
+  // TensorFlow takes seconds, and not all need it.
+  const { loadModel } = await import('../language-model/local-model.js')
   const own = MINI.exec(model)?.[1]
   return loadModel(own === undefined ? model : miniCheckpoint(own as 'policy'), {
     ...(adapter !== undefined && { adapter }),
