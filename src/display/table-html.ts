@@ -8,17 +8,19 @@ const LONGEST = 80
 const SHORT = 24
 
 /** A table as HTML, in the colours of the page: numbers to the right, long texts cut, whole in the tooltip. */
-export function tableHtml({ columns, alignRight, index, rows, size }: TableCells, style: Style): Html {
-  const cell = (tag: 'th' | 'td', text: string, right: boolean): Html => {
+export function tableHtml({ columns, alignRight, index, rows, bold, size }: TableCells, style: Style): Html {
+  const cell = (tag: 'th' | 'td', text: string, right: boolean, isBold = false): Html => {
     const whole = tag === 'td' && text.length <= SHORT ? ' white-space: nowrap;' : ''
     const css = style(`padding: 2px 10px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
     const tooltip = text.length <= LONGEST ? '' : html` title="${cut(text, 1000)}"`
     const shown = cut(text, LONGEST)
-    return tag === 'th' ? html`<th${css}${tooltip}>${breakable(shown)}</th>` : html`<td${css}${tooltip}>${shown}</td>`
+    return tag === 'th'
+      ? html`<th${css}${tooltip}>${breakable(shown)}</th>`
+      : html`<td${css}${tooltip}>${isBold ? html`<b>${shown}</b>` : shown}</td>`
   }
   const head = columns.map((name, i) => cell('th', name, alignRight[i]!))
   const body = rows.map((row, i) => {
-    const cells = row.map((text, j) => cell('td', text, alignRight[j]!))
+    const cells = row.map((text, j) => cell('td', text, alignRight[j]!, bold?.[i]?.[j]))
     return html`<tr>
       ${index ? cell('th', index[i]!, true) : ''}${cells}
     </tr>`
