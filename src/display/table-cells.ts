@@ -84,7 +84,10 @@ function numberFormat(numbers: readonly number[]): (value: number) => string {
   const largest = sizes.reduce((a, b) => Math.max(a, b), -Infinity)
   // As many more as leave two digits of the smallest.
   const decimals = smallest >= 0.0005 ? SHOWN_DIGITS : Math.ceil(-Math.log10(smallest)) + 1
-  if (decimals > 6 || largest >= 1e9) return (value) => value.toExponential(2)
+  if (decimals > 6 || largest >= 1e9) {
+    const isPlain = (value: number): boolean => value === 0 || (Math.abs(value) >= 0.0005 && Math.abs(value) < 1e9)
+    return (value) => (isPlain(value) ? value.toFixed(SHOWN_DIGITS) : value.toExponential(2))
+  }
   return (value) => value.toFixed(decimals)
 }
 

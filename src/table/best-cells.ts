@@ -64,4 +64,4 @@ export const looksNumeric = (values: readonly unknown[]): boolean =>
     (value) => value === null || value === undefined || (typeof value === 'string' && LIKE_NUMBER.test(value)),
   )
 
-const LIKE_NUMBER = /^[-+\u2212\u2013.,%\u2026 \d]*$/
+const LIKE_NUMBER = /^[-+\u2212\u2013.,% \d]*$/

@@ -47,7 +47,7 @@ const optionsSchema = z.strictObject({
 /** One row of `paperComparison`: of scores, and the paper's number beside where it has one. Shares are in [0, 1]. */
 export interface PaperComparisonRow extends Pick<
   ComparisonRow,
-  'method' | 'dataset' | 'domain' | 'n' | 'failed' | 'em' | 'emLow' | 'emHigh' | 'emOfQuestions'
+  'method' | 'dataset' | 'domain' | 'n' | 'em' | 'emLow' | 'emHigh' | 'emOfQuestions'
 > {
   /** The paper's method. */
   paperMethod: string | null
@@ -60,9 +60,9 @@ export interface PaperComparisonRow extends Pick<
   /** `em` less the paper's. */
   difference: number | null
   /** Lower end of its 95 % interval: Newcombe's for a set, a bootstrap stratified by set for an average. */
-  differenceLow: number | null
+  low: number | null
   /** Upper end of that interval. */
-  differenceHigh: number | null
+  high: number | null
   /** z-test with pooled shares, two-sided. */
   pValue: number | null
   /** The same, corrected by Holm for all comparisons of the table. */
@@ -121,7 +121,6 @@ export function paperComparison(scores: readonly Score[], options: PaperComparis
     dataset: mine('dataset'),
     domain: mine('domain'),
     n: mine('n'),
-    failed: mine('failed'),
     em: mine('em'),
     emLow: mine('emLow'),
     emHigh: mine('emHigh'),
@@ -131,8 +130,8 @@ export function paperComparison(scores: readonly Score[], options: PaperComparis
     paper: found.map((each) => each?.paper ?? null),
     paperOfQuestions: found.map((each) => each?.paperOfQuestions ?? null),
     difference: difference('difference'),
-    differenceLow: difference('low'),
-    differenceHigh: difference('high'),
+    low: difference('low'),
+    high: difference('high'),
     pValue: difference('pValue'),
     pCorrected,
     verdict: found.map((each, i) => (each ? verdictOf(each.compared.difference, pCorrected[i]!, alpha) : null)),

@@ -41,8 +41,8 @@ interface Row {
   paper?: number | null
   paperOfQuestions?: number | null
   difference?: number | null
-  differenceLow?: number | null
-  differenceHigh?: number | null
+  low?: number | null
+  high?: number | null
 }
 
 /**
@@ -142,22 +142,19 @@ function linesOf(names: readonly string[], intervals: boolean, digits: number): 
     // What rounds to 0 has no sign.
     return Number(text) > 0 ? `+${text}` : text.replace(/^-/, Number(text) < 0 ? '\u2212' : '')
   }
-  const both = (
-    low: number | null | undefined,
-    high: number | null | undefined,
-    join: (...ends: number[]) => string,
-  ) => (typeof low === 'number' && typeof high === 'number' ? join(low, high) : '')
+  const both = (low: number | null | undefined, high: number | null | undefined): [number, number] | undefined =>
+    typeof low === 'number' && typeof high === 'number' ? [low, high] : undefined
   const lines: Line[] = [
     { line: 'result', cell: ({ em }) => percent(em), ofQuestions: (row) => percent(row.emOfQuestions) },
-    { line: '95 %', cell: (row) => both(row.emLow, row.emHigh, (...ends) => ends.map(percent).join('\u2013')) },
+    { line: '95 %', cell: (row) => both(row.emLow, row.emHigh)?.map(percent).join('\u2013') ?? '' },
     { line: 'paper', cell: ({ paper }) => percent(paper), ofQuestions: (row) => percent(row.paperOfQuestions) },
     { line: 'difference', cell: ({ difference }) => signed(difference) },
     {
       line: '95 % of it',
-      cell: (row) => both(row.differenceLow, row.differenceHigh, (...ends) => ends.map(signed).join('\u2026')),
+      cell: (row) => both(row.low, row.high)?.map(signed).join(', ') ?? '',
     },
   ]
-  const needs: readonly (string | undefined)[] = ['em', 'emLow', 'paper', 'difference', 'differenceLow']
+  const needs: readonly (string | undefined)[] = ['em', 'emLow', 'paper', 'difference', 'low']
   return lines.filter(({ line }, i) => names.includes(needs[i]!) && (intervals || !line.startsWith('95')))
 }
 
