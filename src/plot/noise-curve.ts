@@ -72,7 +72,15 @@ export function noiseCurve(runs: Readonly<Record<string, readonly NoiseScores[]>
   })
   const { top, layout: legend } = legendOnTop(names, { plotHeight: grid.height, below: 26 })
   const margin = { l: 50, r: 20, t: top, b: 50 }
-  return { data, layout: layout('Noise', { ...grid.layout, ...legend, height: grid.height + top + 50, margin }) }
+  return {
+    data,
+    layout: layout('Results by the share of noisy searches', {
+      ...grid.layout,
+      ...legend,
+      height: grid.height + top + 50,
+      margin,
+    }),
+  }
 }
 
 /** The last of a method's rows: its average over all sets, or its only set. */

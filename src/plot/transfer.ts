@@ -40,21 +40,26 @@ export function transfer(
   const grid = createPanels([
     {
       title: 'F1 of each question',
-      x: { title: { text: 'F1 with the simulator' }, range: [-0.12, 1.12], dtick: 0.25 },
-      y: { title: { text: 'F1 with the real engine', standoff: 4 }, range: [-0.12, 1.12], dtick: 0.25 },
+      x: { title: { text: 'F1 with the simulator' }, range: [-0.2, 1.2], dtick: 0.25 },
+      y: { title: { text: 'F1 with the real engine' }, range: [-0.2, 1.2], dtick: 0.25 },
     },
-    { title: 'share of questions, by exact match', x: { showgrid: false }, y: { range: [0, 1] } },
+    {
+      title: 'share of questions, by exact match',
+      x: { range: [0, 1] },
+      y: { showgrid: false, autorange: 'reversed' },
+    },
   ])
   const names = KINDS.map(({ name }) => name)
   const plotHeight = grid.height
-  const { top, layout: legend } = legendOnTop(names, { plotHeight, below: 26 })
+  const { top, layout: placed } = legendOnTop(names, { plotHeight, below: 26 })
+  const legend = { ...(placed['legend'] as object), traceorder: 'normal' }
   const title =
     `From simulator to real engine: EM ${signed(difference)} (95 % ${signed(low)} to ${signed(high)}, ` +
     `p ${pValue < 0.001 ? '< 0.001' : `= ${pValue.toFixed(3)}`}) over ${questions} questions`
   return {
     data: [circles(pairs, grid.axesOf(0)), ...bars(pairs, labels, grid.axesOf(1))],
     layout: layout(title, {
-      ...{ ...grid.layout, ...legend, barmode: 'stack' },
+      ...{ ...grid.layout, barmode: 'stack', legend },
       height: plotHeight + top + 50,
       margin: { l: 60, r: 20, t: top, b: 50 },
     }),
@@ -67,7 +72,7 @@ interface Pair {
 }
 
 /** Pixels of the circle that has most questions. */
-const LARGEST = 44
+const LARGEST = 40
 
 function circles(pairs: readonly Pair[], axes: { xaxis: string; yaxis: string }): Record<string, unknown> {
   const counts = new Map<string, { x: number; y: number; n: number }>()
@@ -98,9 +103,9 @@ function bars(
 ): Record<string, unknown>[] {
   const sets = [...new Set(pairs.map(({ real }) => real.dataset))]
   return KINDS.map(({ name, color, ...kind }) => ({
-    ...{ type: 'bar', name, marker: { color }, ...axes },
-    x: sets.map((set) => labels[set] ?? set),
-    y: sets.map((set) => {
+    ...{ type: 'bar', orientation: 'h', name, marker: { color }, ...axes },
+    y: sets.map((set) => labels[set] ?? set),
+    x: sets.map((set) => {
       const ofSet = pairs.filter(({ real }) => real.dataset === set)
       const found = ofSet.filter(
         ({ simulated, real }) => (simulated.em === 1) === kind.simulated && (real.em === 1) === kind.real,

@@ -53,7 +53,7 @@ export function trajectoryTable(
     searches: column(({ searches }) => searches),
     stopReason: column(({ stopReason }) => stopReason),
     failure: column(({ failure }) => (failure ? `${failure.boundary}: ${failure.message}` : null)),
-    ...Object.assign({}, ...turns),
+    ...Object.fromEntries(turns.flatMap((columns) => Object.entries(columns))),
   })
 }
 
