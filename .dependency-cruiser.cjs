@@ -1,6 +1,7 @@
 // The layers of src/ (README, "The rooms"): imports point down.
 const layers = [
   ['schema', 'file', 'random', 'signal', 'host', 'http', 'tensor'],
+  ['hub'],
   ['tokenizer', 'model', 'dataset', 'search', 'reward', 'algorithm', 'statistics'],
   ['policy'],
   ['language-model'],

@@ -2,8 +2,9 @@
 // The command `zerosearch`.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
+import type { EvaluateCommand } from './evaluate.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
-import { EXIT_CODES } from './exit-codes.js'
+import { EVALUATION_EXIT_CODES, EXIT_CODES } from './exit-codes.js'
 import { runsCommand } from './runs.js'
 import type { ScoreOptions } from './score.js'
 import type { ServeArguments } from './serve.js'
@@ -98,6 +99,16 @@ program
   .action(async (config: string, options: TrainCommand) => {
     const { runTraining } = await import('./train.js')
     process.exitCode = await runTraining(config, options)
+  })
+program
+  .command('evaluate <config>')
+  .description('scores methods on questions as a configuration file says (zs.readEvaluationConfig tells its settings)')
+  .option('--resume', 'goes on with the evaluation in saveTo: what is scored is not asked again')
+  .addOption(new Option('--overwrite', 'replaces the evaluation in saveTo').conflicts('resume'))
+  .addHelpText('after', () => EVALUATION_EXIT_CODES)
+  .action(async (config: string, options: EvaluateCommand) => {
+    const { runEvaluation } = await import('./evaluate.js')
+    process.exitCode = await runEvaluation(config, options)
   })
 
 try {

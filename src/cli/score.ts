@@ -3,6 +3,7 @@ import { scorePredictions } from '../evaluation/score-predictions.js'
 import { writeJsonl } from '../file/jsonl.js'
 import { comparisonTable } from '../table/comparison-table.js'
 import type { ComparisonRow } from '../table/comparison-table.js'
+import { comparisonText } from './comparison-text.js'
 
 export interface ScoreOptions {
   questions?: string[]
@@ -18,31 +19,5 @@ export async function score(path: string, { questions: files = [], out, ...names
   ).flat()
   const scores = await scorePredictions(path, { ...names, ...(files.length > 0 && { questions }) })
   if (out !== undefined) await writeJsonl(out, scores)
-  return textOf(comparisonTable(scores).objects() as ComparisonRow[])
-}
-
-const HEAD = ['method', 'set', 'questions', 'answered', 'EM', '95 % interval', 'cover EM', 'F1', "paper's EM"]
-
-function textOf(rows: readonly ComparisonRow[]): string {
-  const share = (value: number | null): string => (value === null ? '' : value.toFixed(4))
-  const cells = rows.map((row) => [
-    row.method,
-    row.dataset === 'average' ? `average (${row.domain ?? ''})` : row.dataset,
-    String(row.n),
-    share(row.answered),
-    share(row.em),
-    `${share(row.emLow)} to ${share(row.emHigh)}`,
-    share(row.coverEm),
-    share(row.f1),
-    share(row.paperEm),
-  ])
-  const widths = HEAD.map((name, i) => Math.max(name.length, ...cells.map((line) => line[i]!.length)))
-  return [HEAD, ...cells]
-    .map((line) =>
-      line
-        .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  return comparisonText(comparisonTable(scores).objects() as ComparisonRow[])
 }

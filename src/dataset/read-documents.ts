@@ -2,6 +2,8 @@ import { openRecords } from '../file/read-records.js'
 import type { FileFormat } from '../file/read-records.js'
 import { aFunction, parseOptions } from '../schema/parse-options.js'
 import { z } from 'zod'
+import type { HubOptions } from '../hub/hub-options.js'
+import { dataFile, downloadSchema } from './data-file.js'
 import type { DatasetNote } from './dataset-report.js'
 import { idOf, isRow } from './fields.js'
 import type { Row } from './fields.js'
@@ -41,6 +43,8 @@ export interface ReadDocumentsOptions {
    * them and tells. Default `throw`.
    */
   faults?: 'throw' | 'skip'
+  /** How a file of the hub is downloaded: cache folder, revision, token, progress. */
+  download?: HubOptions
   /** Told what was found, when the last row has been read. Default: what was left out is written as a warning. */
   onReport?: (report: CorpusReport) => void
 }
@@ -48,6 +52,7 @@ export interface ReadDocumentsOptions {
 const optionsSchema = z.strictObject({
   path: z.string().min(1),
   faults: z.enum(['throw', 'skip']).default('throw'),
+  download: downloadSchema.exactOptional(),
   onReport: aFunction<NonNullable<ReadDocumentsOptions['onReport']>>().exactOptional(),
 })
 
@@ -56,15 +61,16 @@ const HELD = 20
 const SHOWN = 5
 
 /**
- * Reads a corpus: rows of `id`, `title` and `text` (JSONL, JSON, CSV, TSV, Parquet), of `_id`, `title` and `text` as BEIR has
+ * Reads a corpus, a file or by its name a file of a dataset of the hub (as `readQuestions`): rows of `id`, `title` and `text` (JSONL, JSON, CSV, TSV, Parquet), of `_id`, `title` and `text` as BEIR has
  * them, or of `id` and `contents` as FlashRAG's and Search-R1's servers read them, where the first line is the title in quotes.
  * @throws where there is no such file, it is not UTF-8, a row is no document, or two have the same id (see `faults`)
  * @example
  * const engine = await zs.createBm25Engine(await zs.readDocuments('wiki18.jsonl'))
  * const rest = await zs.readDocuments('crawled.jsonl', { faults: 'skip' })
  */
-export async function readDocuments(path: string, options: ReadDocumentsOptions = {}): Promise<CorpusDocument[]> {
-  const { faults, onReport } = parseOptions('read documents', optionsSchema, { ...options, path })
+export async function readDocuments(given: string, options: ReadDocumentsOptions = {}): Promise<CorpusDocument[]> {
+  const { faults, onReport, download } = parseOptions('read documents', optionsSchema, { ...options, path: given })
+  const path = await dataFile('read corpus', given, download)
   const { format, records } = await openRecords(path, 'corpus')
   const none = (): DatasetNote => ({ count: 0, examples: [] })
   const report: CorpusReport = { path, format, rows: 0, documents: 0, faulty: none(), repeated: none() }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { aFunction, parseOptions } from '../schema/parse-options.js'
 import type { Domain, Question } from '../schema/question.js'
 import { domainSchema } from '../schema/record-schemas.js'
+import type { HubOptions } from '../hub/hub-options.js'
+import { dataFile, downloadSchema } from './data-file.js'
 import type { DatasetReport } from './dataset-report.js'
 import type { QuestionColumns } from './dialects/plain.js'
 import { readSourced } from './sourced-questions.js'
@@ -21,6 +23,8 @@ export interface ReadQuestionsOptions {
    * spreadsheet rewrote): `throw` tells of all of them in one error; `skip` leaves them out and tells. Default `throw`.
    */
   faults?: 'throw' | 'skip'
+  /** How a file of the hub is downloaded: cache folder, revision, token, progress. */
+  download?: HubOptions
   /** Told what was found, when the last row has been read. Default: what is not as expected is written as a warning. */
   onReport?: (report: DatasetReport) => void
 }
@@ -42,11 +46,13 @@ const optionsSchema = z.strictObject({
   split: name.exactOptional(),
   columns: columnsSchema.exactOptional(),
   faults: z.enum(['throw', 'skip']).default('throw'),
+  download: downloadSchema.exactOptional(),
   onReport: aFunction<NonNullable<ReadQuestionsOptions['onReport']>>().exactOptional(),
 })
 
 /**
- * Reads a question set. The content says what it is:
+ * Reads a question set: a file, or by its name a file of a dataset of the hub (`owner/name/file`), which is downloaded once. The
+ * content says what it is:
  * - this project's own records, FlashRAG's JSONL;
  * - Parquet of Search-R1, ZeroSearch, verl, DeepResearcher, SkyRL;
  * - the originals of NQ-open, TriviaQA, PopQA, HotpotQA, 2WikiMultiHopQA, MuSiQue, Bamboogle, their copies on Hugging Face,
@@ -58,11 +64,12 @@ const optionsSchema = z.strictObject({
  * @throws where there is no such file, it is of no known format, or rows do not fit (see `faults`), with places and remedy
  * @example
  * const nq = await zs.readQuestions('nq/test.jsonl')
+ * const popqa = await zs.readQuestions('RUC-NLPIR/FlashRAG_datasets/popqa/test.jsonl')
  * const mine = await zs.readQuestions('mine.csv', { dataset: 'mine', columns: { answers: 'solution' } })
  */
 export async function readQuestions(path: string, options: ReadQuestionsOptions = {}): Promise<Question[]> {
   const questions: Question[] = []
-  for await (const { question } of readSourced(settle(path, options), false)) questions.push(question)
+  for await (const question of readFile(settle(path, options), false)) questions.push(question)
   return questions
 }
 
@@ -77,12 +84,16 @@ export function streamQuestions(
   path: string,
   options: ReadQuestionsOptions = {},
 ): AsyncGenerator<Question, void, undefined> {
-  return streamRead(settle(path, options))
+  return readFile(settle(path, options), true)
 }
 
 const settle = (path: string, options: ReadQuestionsOptions): z.output<typeof optionsSchema> =>
   parseOptions('read question set', optionsSchema, { ...options, path })
 
-async function* streamRead(settings: z.output<typeof optionsSchema>): AsyncGenerator<Question, void, undefined> {
-  for await (const { question } of readSourced(settings, true)) yield question
+async function* readFile(
+  { download, ...settings }: z.output<typeof optionsSchema>,
+  atOnce: boolean,
+): AsyncGenerator<Question, void, undefined> {
+  const file = await dataFile('read question set', settings.path, download)
+  for await (const { question } of readSourced({ ...settings, file }, atOnce)) yield question
 }

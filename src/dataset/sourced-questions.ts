@@ -8,7 +8,10 @@ import { openRows } from './raw-questions.js'
 
 /** What `readQuestions` was asked for. */
 export interface SourceSettings {
+  /** Names the set, where its rows do not. */
   path: string
+  /** Where it lies, if that is somewhere else. */
+  file?: string
   dataset?: string
   domain?: Domain
   split?: string
@@ -28,8 +31,8 @@ export interface SourcedQuestion {
  * @param atOnce Throws at the first row that does not fit, rather than at the end of all of them.
  */
 export async function* readSourced(settings: SourceSettings, atOnce: boolean): AsyncGenerator<SourcedQuestion> {
-  const { path, faults, onReport } = settings
-  const { format, rows } = await openRows(path, settings.columns)
+  const { path, file = path, faults, onReport } = settings
+  const { format, rows } = await openRows(file, settings.columns)
   const builder = new ReportBuilder([path], format)
   const seen = new Set<string>()
   const words = new Set<string>()

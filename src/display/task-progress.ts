@@ -85,7 +85,8 @@ function onTerminal(): (task: Task) => Promise<void> {
   }
 }
 
-function taskText(task: Task): string {
+/** A task, with what is under way inside of it, in a line. */
+export function taskText(task: Task): string {
   const { title, unit, total, done, doneBefore, state, parts, note } = task
   const position = { title, unit, total, done, doneBefore, seconds: task.seconds() }
   if (state !== 'running') return endedText(position, state === 'stopped')

@@ -8,13 +8,18 @@ export interface Method {
   name: string
   /** What a question may take at most, as far as the method has limits. */
   budget?: Partial<Expense>
+  /**
+   * What decides its answers: models, engines, options, as they are. A results folder tells by it whether its scores are of
+   * this very method (`describeMethod`). Default: the source of `answer`.
+   */
+  settings?: Readonly<Record<string, unknown>>
   /** Answers one question. A failure is a trajectory too; a rejection ends the whole evaluation. */
   answer(question: Question, context: AnswerContext): Promise<Trajectory>
 }
 
 /** What an evaluation gives to a method besides the question. */
 export interface AnswerContext {
-  /** Makes draws repeat: the question's place in the evaluation. */
+  /** Makes draws repeat: of the evaluation's seed, the question's set and its id alone. */
   seed: number
   /** Aborts where the evaluation is given up. */
   signal: AbortSignal

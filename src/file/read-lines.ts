@@ -18,11 +18,18 @@ const NEWLINE = 0x0a
  * The lines of a UTF-8 file, read block by block: memory holds one block and the longest line. A byte order mark is
  * skipped, `\r` before a line's end stays.
  * @param what What the file is, for errors: `question set`.
+ * @param endedOnly Leaves out a last line that has no end: its writer is at work, or was killed. Default false.
  * @throws {Error} where the file cannot be read, or is not UTF-8; with the line and a remedy
  */
-export async function* readLines(path: string, what: string, chunk = CHUNK): AsyncGenerator<LineBlock> {
+export async function* readLines(
+  path: string,
+  what: string,
+  chunk = CHUNK,
+  endedOnly = false,
+): AsyncGenerator<LineBlock> {
   let first = 1
   for await (const bytes of readWholeLines(path, what, chunk)) {
+    if (endedOnly && bytes.at(-1) !== NEWLINE) return
     if (first === 1) checkStart(bytes, `read ${what} ${path}`)
     if (!isUtf8(bytes)) {
       throw new Error(

@@ -55,12 +55,15 @@ const turn: z.ZodType<Turn> = z.object({ text: z.string(), action, observation: 
 const boundary: z.ZodType<FailureBoundary> = z.enum(['policy', 'search', 'parse', 'reward'])
 const stopReason: z.ZodType<TrajectoryStopReason> = z.enum(['answer', 'maxTurns', 'maxTokens', 'failed'])
 
-const expense = z.object({ searches: count, turns: count, tokens: count, pages: count })
+const cost = z.number().min(0).exactOptional()
+
+const expense = z.object({ searches: count, turns: count, tokens: count, pages: count, cost })
 const budget = z.object({
   searches: count.exactOptional(),
   turns: count.exactOptional(),
   tokens: count.exactOptional(),
   pages: count.exactOptional(),
+  cost,
 })
 
 /** Checks saved trajectories: `zs.readJsonl('trajectories.jsonl', zs.trajectorySchema)`. */
@@ -104,6 +107,9 @@ export const scoreSchema: z.ZodType<Score> = z.object({
   turns: count.exactOptional(),
   tokens: count.exactOptional(),
   pages: count.exactOptional(),
+  seconds: z.number().min(0).exactOptional(),
+  cost,
+  budget: budget.exactOptional(),
   answered: share,
   failure: z.string().exactOptional(),
 })

@@ -1,4 +1,5 @@
 import type { Domain } from './question.js'
+import type { Expense } from './trajectory.js'
 
 /** One method's result on one question. Metrics are in [0, 1]. */
 export interface Score {
@@ -28,6 +29,12 @@ export interface Score {
   tokens?: number
   /** Pages that were read whole. */
   pages?: number
+  /** From the question to its end, on the clock: what waited beside it counts too. */
+  seconds?: number
+  /** What its completions cost, where a model knows its price; what a search costs is not in it. */
+  cost?: number
+  /** What the method might have taken at most, as far as it has limits. */
+  budget?: Partial<Expense>
   /** 1 where an `<answer>` was given, else 0. */
   answered: number
   /** Why the rollout failed, where it did: its metrics are those of no answer. */

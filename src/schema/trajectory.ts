@@ -54,6 +54,8 @@ export interface Expense {
   tokens: number
   /** Pages that are read whole. */
   pages: number
+  /** What these texts cost, where a model knows its price. */
+  cost?: number
 }
 
 /** One policy message plus its observation. */

@@ -23,11 +23,12 @@ const saveSchema = z.strictObject({ folder: z.string().min(1), overwrite: z.bool
 
 /** An engine out of its index and its documents. */
 export function bm25Engine(bm25: StoredBm25): Bm25Engine {
-  const { index, texts } = bm25
+  const { index, texts, k1, b } = bm25
   const scores = new Float32Array(texts.length)
   return {
     name: 'bm25',
     documents: texts.length,
+    parameters: { documents: texts.length, k1, b },
     async search(query, { topK }) {
       if (typeof query !== 'string') throw new Error(`bm25 search: the query must be a text, got ${typeof query}`)
       if (!Number.isInteger(topK) || topK < 1) {

@@ -21,6 +21,8 @@ export interface SearchContext {
 export interface SearchEngine {
   /** Shown in messages; a resumed training checks that it is the same. */
   readonly name: string
+  /** What else decides its documents, beside its name: a saved evaluation tells engines apart by it. */
+  readonly parameters?: Readonly<Record<string, unknown>>
   /** The best documents for a query, at most `topK`. */
   search(query: string, context: SearchContext): Promise<Document[]>
 }

@@ -94,6 +94,7 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
 
   return {
     name,
+    parameters: { model, temperature, prompt },
     simulate,
     async search(query, context) {
       const { documents, text } = await simulate(query, context)

@@ -1,7 +1,9 @@
 import type { LocalModel } from '../language-model/local-model.js'
+import { digest } from '../schema/digest.js'
+import { firstChange } from '../schema/first-change.js'
 import { FINETUNE_KEYS, finetuneShape } from './finetune-options.js'
 import type { FinetuneConfig, FinetuneKey } from './finetune-options.js'
-import { adapterIdentity, changed, digest, firstDifference } from './run-manifest.js'
+import { adapterIdentity, changed } from './run-manifest.js'
 import type { Example } from './supervised-learner.js'
 
 /** All that the course of a fine-tuning depends on, as plain data: its settings, and what identifies its inputs. */
@@ -45,7 +47,7 @@ export function checkFinetune(
   allowed: readonly FinetuneKey[],
 ): void {
   for (const key of FINETUNE_KEYS) {
-    const difference = allowed.includes(key) ? undefined : firstDifference(key, saved[key], now[key])
-    if (difference) throw changed('finetune', folder, key, difference)
+    const change = allowed.includes(key) ? undefined : firstChange(key, saved[key], now[key])
+    if (change) throw changed('finetune', folder, key, change)
   }
 }

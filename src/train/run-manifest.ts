@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import type { AdapterSettings } from '../model/adapter.js'
 import type { Reward, RewardWeights } from '../reward/reward.js'
 import type { Protocol } from '../rollout/protocol.js'
+import { digest, questionFields } from '../schema/digest.js'
+import { firstChange } from '../schema/first-change.js'
+import type { Change } from '../schema/first-change.js'
 import type { Question } from '../schema/question.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { noiseThreshold } from '../simulator/curriculum.js'
@@ -52,7 +54,7 @@ export function runManifest(config: RunConfig, inputs: Inputs): RunManifest {
     contextLength: policy.contextLength,
     ...(policy.adapter && { adapter: adapterIdentity(policy.adapter) }),
     engine: searchEngine.name,
-    questions: `${questions.length}, content ${digest(questions.map(identityOf))}`,
+    questions: `${questions.length}, content ${digest(questions.map(questionFields))}`,
     protocol: protocolIdentity(protocol, policy.tokenizer),
     reward: rewardIdentity(reward),
   }
@@ -72,14 +74,6 @@ function rewardIdentity(reward: Reward | RewardWeights): string {
   return weights === '{"f1":1}' ? 'F1' : weights
 }
 
-const identityOf = ({ id, dataset, question, goldAnswers, supportingFacts }: Question): unknown[] => [
-  id,
-  dataset,
-  question,
-  goldAnswers,
-  supportingFacts,
-]
-
 function protocolIdentity(protocol: Protocol, tokenizer: Tokenizer): Record<string, unknown> {
   const data = Object.entries(protocol).filter(([, value]) => typeof value !== 'function')
   return {
@@ -88,9 +82,6 @@ function protocolIdentity(protocol: Protocol, tokenizer: Tokenizer): Record<stri
     observation: digest(protocol.observation([{ title: 'Peru', text: 'Its capital is Lima.', rank: 1 }])),
   }
 }
-
-export const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
 
 /**
  * Checks that a run may go on under a manifest: it is the saved one, but for what is allowed to differ, and for a number
@@ -108,11 +99,11 @@ export function checkResumable(
   for (const key of MANIFEST_KEYS) {
     if (allowed.includes(key)) continue
     // A run that was saved before a setting existed had its default.
-    const difference = firstDifference(key, saved[key] ?? defaultOf(key, now.algorithm), now[key])
-    if (!difference) continue
+    const change = firstChange(key, saved[key] ?? defaultOf(key, now.algorithm), now[key])
+    if (!change) continue
     const reason = key === 'updates' ? dependsOnUpdates(now, Number(saved[key]), made) : ''
     if (reason === undefined) continue
-    throw changed('train', folder, key, difference, reason)
+    throw changed('train', folder, key, change, reason)
   }
 }
 
@@ -121,7 +112,7 @@ export const changed = (
   operation: string,
   folder: string,
   key: string,
-  { path, was, is }: Difference,
+  { path, was, is }: Change,
   reason = '',
 ): Error =>
   new Error(
@@ -133,28 +124,6 @@ function defaultOf(key: string, algorithm: string): unknown {
   const result = (runConfigShape(algorithm) as Record<string, z.ZodType>)[key]?.safeParse(undefined)
   return result?.success ? result.data : undefined
 }
-
-interface Difference {
-  path: string
-  was: string
-  is: string
-}
-
-/** Where two values differ, and how, as JSON. */
-export function firstDifference(path: string, was: unknown, is: unknown): Difference | undefined {
-  if (isRecord(was) && isRecord(is)) {
-    for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
-      const difference = firstDifference(`${path}.${key}`, was[key], is[key])
-      if (difference) return difference
-    }
-    return undefined
-  }
-  const [before, after] = [was, is].map((value) => JSON.stringify(value) ?? 'absent') as [string, string]
-  return before === after ? undefined : { path, was: before, is: after }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Why another number of updates makes another run of those already made; undefined where it doesn't. */
 function dependsOnUpdates(config: RunConfig, before: number, made: number): string | undefined {

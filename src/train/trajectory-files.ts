@@ -5,6 +5,7 @@ import { writeJsonl } from '../file/jsonl.js'
 import { writeParquet } from '../file/parquet.js'
 import type { ColumnType } from '../file/parquet.js'
 import { openRecords } from '../file/read-records.js'
+import { wellFormed } from '../file/well-formed.js'
 import { isMissing } from '../file/write-error.js'
 import { trajectorySchema } from '../schema/record-schemas.js'
 import type { Trajectory } from '../schema/trajectory.js'
@@ -72,10 +73,6 @@ export function savedTrajectories(
     }
   })
 }
-
-/** Half of a surrogate pair, which other readers of JSON refuse, becomes U+FFFD. */
-const wellFormed = (_: string, value: unknown): unknown =>
-  typeof value === 'string' ? Buffer.from(value).toString() : value
 
 /** Writes the file of an update whole. `run` is the run's folder. */
 export async function writeTrajectories(

@@ -54,6 +54,9 @@ const score: Required<Score> = {
     turns: 1,
     tokens: 2,
     pages: 0,
+    seconds: 1.5,
+    cost: 0.001,
+    budget: { searches: 5 },
     failure: 'search: no network',
   },
 }

@@ -86,6 +86,9 @@ describe('evaluate', () => {
     await refused({ methods: [] }, 'methods must have a length of at least 1, got []')
     await refused({ methods: [{ ...method, name: '' }] }, 'methods.0 must be a method with a name, got')
     await refused({ questions: [] }, 'questions must have a length of at least 1, got []')
+    await refused({ questions: [questions[0], questions[0]] }, 'questions of a set must have different ids')
+    await refused({ resume: true }, 'saveTo must name the folder for what resume goes on with')
+    await refused({ saveTo: 'x', resume: true, overwrite: true }, 'overwrite must be left out')
     await refused({ questions: [questions[0], 'who?'] }, 'questions.1 must be a question with id, dataset')
     for (const goldAnswers of [[], [''], [NaN], 'Ada']) {
       await refused(
@@ -120,7 +123,7 @@ function scripted(name: string, script: (n: number) => { cause?: string; answer?
     async answer(question: Question, { seed }: AnswerContext): Promise<Trajectory> {
       method.asked++
       method.atOnce = Math.max(method.atOnce, ++method.running)
-      const { cause, answer = null, ms = 0 } = script(seed)
+      const { cause, answer = null, ms = 0 } = script(Number(/\d+$/.exec(question.id)![0]))
       if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
       else await Promise.resolve()
       method.running--
@@ -141,6 +144,23 @@ function scripted(name: string, script: (n: number) => { cause?: string; answer?
   }
   return method
 }
+
+test('draws of a question depend on seed, set and id alone', async () => {
+  const seeds = async (asked: Question[], seed?: number): Promise<Map<string, number>> => {
+    const found = new Map<string, number>()
+    const method = scripted('m', () => ({ answer: 'x' }))
+    const onTrajectory = (_: string, { question, seed }: Trajectory) => void found.set(question.id, seed)
+    await evaluate({ methods: [method], questions: asked, onTrajectory, ...(seed !== undefined && { seed }) })
+    return found
+  }
+  const all = await seeds(questions)
+  expect(new Set(all.values()).size).toBe(67)
+  expect(await seeds(questions, 0)).toEqual(all)
+  const some = await seeds([questions[50]!, questions[3]!])
+  for (const [id, seed] of some) expect(seed).toBe(all.get(id))
+  expect((await seeds(questions, 1)).get('one-test-3')).not.toBe(all.get('one-test-3'))
+  expect((await seeds([{ ...questions[3]!, dataset: 'other' }])).get('one-test-3')).not.toBe(all.get('one-test-3'))
+})
 
 describe('failures', () => {
   afterEach(() => vi.restoreAllMocks())
@@ -193,6 +213,35 @@ describe('failures', () => {
     expect(after.asked).toBe(0)
   })
 
+  test('a method that throws, at once or later, fails that question alone', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const sound = scripted('sound', (n) => ({ answer: `Ada ${n}` }))
+    const method: Method = {
+      name: 'm',
+      answer(question, context) {
+        if (question.id === 'one-test-1') throw new TypeError('at once')
+        if (question.id === 'one-test-2') return Promise.reject(new Error('later'))
+        if (question.id === 'one-test-3') return Promise.resolve(undefined as unknown as Trajectory)
+        return sound.answer(question, context)
+      },
+    }
+    const trajectories: string[] = []
+    const scores = await evaluate({
+      methods: [method],
+      questions: questions.slice(0, 10),
+      onTrajectory: (_, { question, stopReason }) => void trajectories.push(`${question.id} ${stopReason}`),
+    })
+    expect(scores.slice(0, 4).map(({ failure }) => failure)).toEqual([
+      undefined,
+      'policy: at once',
+      'policy: later',
+      expect.stringContaining('undefined'),
+    ])
+    expect(scores.filter(({ em }) => em === 1)).toHaveLength(7)
+    expect(trajectories).toContain('one-test-1 failed')
+    expect(trajectories).toHaveLength(10)
+  })
+
   test('the share may be set, and 1 never stops', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const half = scripted('half', (n) => (n % 2 === 0 ? { cause: 'x' } : { answer: 'y' }))
@@ -229,6 +278,64 @@ describe('many questions', () => {
     expect(method.atOnce).toBe(256)
   }, 60_000)
 
+  test('that come one after the other are taken as there is room for them, and then known to further methods', async () => {
+    let taken = 0
+    let asked = 0
+    let furthest = 0
+    async function* stream(): AsyncGenerator<Question> {
+      for (let n = 0; n < 2000; n++) {
+        if (n % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+        furthest = Math.max(furthest, ++taken - asked)
+        yield { ...questions[0]!, id: `one-test-${n}` }
+      }
+    }
+    const method = (name: string) => scripted(name, (n) => (asked++, { answer: n % 2 === 0 ? 'Ada 0' : 'no' }))
+    const totals = new Set<number>()
+    const onProgress = (_: number, total: number) => void totals.add(total)
+    const scores = await evaluate({
+      methods: [method('a'), method('b')],
+      questions: stream(),
+      concurrency: 8,
+      onProgress,
+    })
+    expect(furthest).toBeLessThanOrEqual(9)
+    expect(scores.map(({ method: name, questionId }) => `${name} ${questionId}`)).toEqual(
+      ['a', 'b'].flatMap((name) => Array.from({ length: 2000 }, (_, n) => `${name} one-test-${n}`)),
+    )
+    expect([...totals]).toEqual([Infinity, 4000])
+  })
+
+  test('that come one after the other are checked, and end the evaluation where they end', async () => {
+    const method = scripted('m', () => ({ answer: 'x' }))
+    const of = (...items: unknown[]): AsyncGenerator<Question> =>
+      (async function* () {
+        for (const item of items) yield await Promise.resolve(item as Question)
+      })()
+    const refused = (items: AsyncGenerator<Question>, rule: string): Promise<void> =>
+      expect(evaluate({ methods: [method], questions: items })).rejects.toThrow(rule)
+    await refused(of(questions[0], 'who?'), 'evaluate: questions.1 must be a question with id')
+    await refused(
+      of(questions[0], questions[0]),
+      'questions of a set must have different ids, got one-test-0 of one twice',
+    )
+    await refused(of(), 'questions must be at least one, got none')
+    const broken = (async function* () {
+      yield await Promise.resolve(questions[0]!)
+      throw new Error('line 2 is cut off')
+    })()
+    await refused(broken, 'line 2 is cut off')
+    const endless = (async function* () {
+      yield await new Promise<Question>(() => undefined)
+    })()
+    const evaluating = evaluate({ methods: [method], questions: endless, signal: AbortSignal.timeout(20) })
+    await expect(evaluating).rejects.toThrow('timeout')
+    const dead = scripted('dead', () => ({ cause: 'refused' }))
+    const many = of(...Array.from({ length: 1000 }, (_, n) => ({ ...questions[0]!, id: `one-test-${n}` })))
+    await expect(evaluate({ methods: [dead], questions: many, concurrency: 10 })).rejects.toThrow(
+      '6 of 6 questions failed',
+    )
+  })
+
   test('the stop signal ends it at once, and no further question is asked', async () => {
     const stop = new AbortController()
     const method = scripted('m', () => ({ ms: 10_000 }))
@@ -240,9 +347,9 @@ describe('many questions', () => {
     expect(method.asked).toBe(5)
   })
 
-  test('a method that throws ends it with its own error', async () => {
+  test('a method that throws ends it with its own error, as all of its questions fail', async () => {
     const method: Method = { name: 'broken', answer: () => Promise.reject(new Error('no weights')) }
-    await expect(evaluate({ methods: [method], questions })).rejects.toThrow('no weights')
+    await expect(evaluate({ methods: [method], questions })).rejects.toThrow('(34): policy: no weights; this is more')
   })
 })
 
@@ -259,5 +366,6 @@ test('progress is told to whoever listens, unless it is switched off or shown by
   await evaluate(options)
   end()
   expect(told[1]).toBe('evaluate 0/3 reader running')
-  expect(told.slice(-2)).toEqual(['evaluate 3/3 reader running', 'evaluate 3/3 reader done'])
+  const last = 'evaluate 3/3 reader: EM one 1.000'
+  expect(told.slice(-2)).toEqual([`${last} running`, `${last} done`])
 })

@@ -15,10 +15,10 @@ import { loadModel } from '../../src/language-model/local-model.js'
 import { readCheckpoint } from '../../src/model/checkpoint.js'
 import { resolveModel } from '../../src/model/download.js'
 import type { ResolveModelOptions } from '../../src/model/download.js'
-import type { DownloadProgress } from '../../src/model/hub-download.js'
+import type { DownloadProgress } from '../../src/hub/hub-download.js'
 import { checkpointFolder, temporaryFolder } from './fixtures.js'
-import { COMMIT, sha256, startHub } from './hub-stand-in.js'
-import type { Fault, HubRequest, HubStandIn } from './hub-stand-in.js'
+import { COMMIT, sha256, startHub } from '../hub/hub-stand-in.js'
+import type { Fault, HubRequest, HubStandIn } from '../hub/hub-stand-in.js'
 
 const WEIGHTS = 'model.safetensors'
 const root = temporaryFolder()

@@ -131,6 +131,7 @@ export function airRagMethod(model: LanguageModel, options: AirRagOptions): Meth
   return {
     name: lite ? 'air-rag-lite' : 'air-rag',
     budget,
+    settings: { model, ...checked },
     answer: (question, context) =>
       attempt(question, context, budget, (running) => new Tree(running, model, checked).search()),
   }

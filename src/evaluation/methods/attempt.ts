@@ -66,6 +66,7 @@ export class Attempt {
       model.complete(prompt, { ...options, seed: hash(this.seed, ...place), signal }),
     )
     this.spent.tokens += completion.completionTokens
+    if (completion.cost !== undefined) this.spent.cost = (this.spent.cost ?? 0) + completion.cost
     return completion
   }
 

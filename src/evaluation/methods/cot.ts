@@ -60,6 +60,7 @@ export function cotMethod(model: LanguageModel, options: CotOptions = {}): Metho
   return {
     name: 'cot',
     budget,
+    settings: { model, prompt, sampling, maxTokens },
     answer: (question, context) =>
       attempt(question, context, budget, async (running) => {
         const asked = prompt(harmless(question.question, model))

@@ -143,7 +143,8 @@ export function deepResearcherMethod(model: LanguageModel | Policy, options: Dee
       }
     })
   }
-  return { name, budget, answer: (question, context) => attempt(question, context, budget, play) }
+  const settings = { model, ...checked }
+  return { name, budget, settings, answer: (question, context) => attempt(question, context, budget, play) }
 }
 
 type Step =

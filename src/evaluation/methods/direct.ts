@@ -20,6 +20,7 @@ export function directMethod(model: LanguageModel, options: BaselineOptions = {}
   return {
     name: 'direct',
     budget,
+    settings: { model, prompts, ...rest },
     answer: (question, context) =>
       attempt(question, context, budget, (running) =>
         ask(running, model, prompts.direct(harmless(question.question, model)), rest),

@@ -14,12 +14,13 @@ import type { Method } from '../method.js'
  */
 export function policyMethod(name: string, policy: Policy, options: Omit<RolloutOptions, 'seed' | 'signal'>): Method {
   // Now, not at the first question.
-  const { maxSearches, protocol } = parseRolloutOptions(options)
+  const { maxSearches, protocol, searchEngine, topK, quality } = parseRolloutOptions(options)
   const turns = maxSearches + 1
   const budget = { searches: maxSearches, turns, tokens: turns * protocol.maxTokensPerTurn, pages: 0 }
   return {
     name,
     budget,
+    settings: { policy, searchEngine, topK, maxSearches, protocol, sampling: options.sampling ?? GREEDY, quality },
     async answer(question, context) {
       const played = await rollOut(policy, question, { ...options, sampling: options.sampling ?? GREEDY, ...context })
       const tokens = played.lossMask.reduce<number>((sum, mask) => sum + mask, 0)

@@ -57,6 +57,7 @@ export function r1Method(model: LanguageModel, options: R1Options = {}): Method 
   return {
     name,
     budget,
+    settings: { model, prompt, sampling, maxTokens },
     answer: (question, context) =>
       attempt(question, context, budget, async (running) => {
         const asked = prompt(harmless(question.question, model))

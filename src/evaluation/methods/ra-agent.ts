@@ -135,7 +135,8 @@ export function raAgentMethod(model: LanguageModel | Policy, options: RaAgentOpt
       }
     })
   }
-  return { name: 'ra-agent', budget, answer: (question, context) => attempt(question, context, budget, play) }
+  const settings = { model, ...checked }
+  return { name: 'ra-agent', budget, settings, answer: (question, context) => attempt(question, context, budget, play) }
 }
 
 function toolAction(query: string | undefined, urls: string | undefined): Action {

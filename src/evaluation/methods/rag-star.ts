@@ -114,6 +114,7 @@ export function ragStarMethod(model: LanguageModel, options: RagStarOptions): Me
   return {
     name: 'rag-star',
     budget,
+    settings: { model, ...checked },
     answer: (question, context) =>
       attempt(question, context, budget, (running) => new Tree(running, model, checked).search()),
   }

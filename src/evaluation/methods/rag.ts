@@ -41,6 +41,7 @@ export function ragMethod(model: LanguageModel, options: RagOptions): Method {
   return {
     name: 'rag',
     budget,
+    settings: { model, searchEngine, topK, protocol, prompts, sampling },
     answer: (question, context) =>
       attempt(question, context, budget, async (running) => {
         const documents = await running.search(searchEngine, question.question, topK)

@@ -103,6 +103,7 @@ export function retroLlmMethod(policy: Policy, options: RetroLlmOptions): Method
   return {
     name: untrained ? 'retrollm (untrained)' : 'retrollm',
     budget,
+    settings: { policy, ...checked },
     answer: (question, context) =>
       attempt(question, context, budget, (running) => new Writer(running, policy, ids, checked).play()),
   }

@@ -142,7 +142,8 @@ export function searchO1Method(model: LanguageModel, options: SearchO1Options): 
     running.say(text, answer === null ? { kind: 'invalid', cause: NO_BOX } : { kind: 'answer', answer })
     return answer === null ? ending : { answer, stopReason: 'answer' }
   }
-  return { name: 'search-o1', budget, answer: (question, context) => attempt(question, context, budget, play) }
+  const settings = { model, ...checked }
+  return { name: 'search-o1', budget, settings, answer: (question, context) => attempt(question, context, budget, play) }
 }
 
 const EMPTY = { kind: 'invalid', cause: 'the query is empty' } as const

@@ -110,6 +110,7 @@ export function selfRagMethod(policy: Policy, options: SelfRagOptions): Method {
   return {
     name: untrained ? 'self-rag (untrained)' : 'self-rag',
     budget,
+    settings: { policy, ...rest, maxTokens },
     answer: (question, context) =>
       attempt(question, context, budget, (running) => {
         const player = new Player(running, policy, ids, { ...rest, maxTokens })

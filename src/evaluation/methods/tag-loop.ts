@@ -103,7 +103,8 @@ export function tagLoopMethod(
       }
     })
   }
-  return { name, budget, answer: (question, context) => attempt(question, context, budget, play) }
+  const settings = { model, ...rest, protocol, prompt, maxSearches }
+  return { name, budget, settings, answer: (question, context) => attempt(question, context, budget, play) }
 }
 
 const budgetOf = (searches: number, { maxTokensPerTurn }: Protocol) => ({

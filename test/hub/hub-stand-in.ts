@@ -37,10 +37,14 @@ export interface HubStandIn {
 }
 
 /** A server on 127.0.0.1 that answers like the hub, with one model, `owner/tiny`. */
-export async function startHub(folder: string): Promise<HubStandIn> {
+export function startHub(folder: string): Promise<HubStandIn> {
   const names = readdirSync(folder).filter((name) => name !== 'golden.json')
-  const files = new Map(names.map((name) => [name, readFileSync(join(folder, name))]))
-  const server = createServer((request, response) => answer(hub, request, response))
+  return serveHub('model', new Map(names.map((name) => [name, readFileSync(join(folder, name))])))
+}
+
+/** The same with files of one model or dataset, `owner/tiny`. */
+export async function serveHub(kind: 'model' | 'dataset', files: Map<string, Buffer>): Promise<HubStandIn> {
+  const server = createServer((request, response) => answer(hub, kind, request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const hub: HubStandIn = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -57,7 +61,7 @@ export async function startHub(folder: string): Promise<HubStandIn> {
   return hub
 }
 
-function answer(hub: HubStandIn, incoming: IncomingMessage, response: ServerResponse): void {
+function answer(hub: HubStandIn, kind: 'model' | 'dataset', incoming: IncomingMessage, response: ServerResponse): void {
   const path = incoming.url!.split('?')[0]!
   const { range, authorization } = incoming.headers
   const request = { path, range, authorization }
@@ -70,16 +74,18 @@ function answer(hub: HubStandIn, incoming: IncomingMessage, response: ServerResp
   }
   const json = (value: unknown): void =>
     void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
-  if (path === '/api/models/owner/tiny/revision/main') {
+  if (path === `/api/${kind}s/owner/tiny/revision/main`) {
     return json({ _id: '1', id: 'owner/tiny', sha: COMMIT, lastModified: '2026-01-01T00:00:00.000Z' })
   }
-  const [, folder] = new RegExp(`^/api/models/owner/tiny/tree/${COMMIT}(?:/(.*))?$`).exec(path) ?? []
-  if (folder !== undefined || path === `/api/models/owner/tiny/tree/${COMMIT}`) {
+  const [, folder] = new RegExp(`^/api/${kind}s/owner/tiny/tree/${COMMIT}(?:/(.*))?$`).exec(path) ?? []
+  if (folder !== undefined || path === `/api/${kind}s/owner/tiny/tree/${COMMIT}`) {
     const inside = [...hub.files].filter(([name]) => folder === undefined || name.startsWith(`${folder}/`))
     if (inside.length === 0) return void response.writeHead(404).end()
     return json(inside.map(([name, bytes]) => entry(name, bytes)))
   }
-  const name = decodeURIComponent(path.replace(`/owner/tiny/resolve/${COMMIT}/`, ''))
+  const name = decodeURIComponent(
+    path.replace(`${kind === 'model' ? '' : '/datasets'}/owner/tiny/resolve/${COMMIT}/`, ''),
+  )
   const bytes = hub.files.get(name)
   if (!bytes) return void response.writeHead(404).end()
   sendFile(fault.garble ? Buffer.alloc(bytes.length, 7) : bytes, range, fault, response)
@@ -89,7 +95,7 @@ function entry(path: string, bytes: Buffer): object {
   if (path.endsWith('/')) return { type: 'directory', path: path.slice(0, -1), oid: '0'.repeat(40), size: 0 }
   const pointer = { type: 'file', path, size: bytes.length }
   // The hub keeps weights apart from git.
-  return /\.(safetensors|bin|gguf)$/.test(path)
+  return /\.(safetensors|bin|gguf|parquet)$/.test(path)
     ? { ...pointer, oid: 'f'.repeat(40), lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 134 } }
     : { ...pointer, oid: createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex') }
 }

@@ -5,8 +5,8 @@ import { checkDiskSpace } from '../file/disk-space.js'
 import { withProgress } from '../host/progress.js'
 import { fetchFile, partialPath } from './fetch-file.js'
 import type { RemoteFile, Send } from './fetch-file.js'
-import { linkBlob, writeRef } from './hub-cache.js'
-import type { CachePlaces } from './hub-cache.js'
+import { cachedFile, cachePlaces, linkBlob, writeRef } from './hub-cache.js'
+import type { CachePlaces, HubKind } from './hub-cache.js'
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -20,6 +20,7 @@ export interface DownloadProgress {
 
 /** What is asked of a hub, and where it goes. */
 export interface HubRequest {
+  kind: HubKind
   /** `owner/name`. */
   name: string
   hubUrl: string
@@ -31,8 +32,9 @@ export interface HubRequest {
   onProgress?: (progress: DownloadProgress) => void
 }
 
-/** A model of the hub at one commit. */
+/** A repository of the hub at one commit. */
 export interface Repository {
+  kind: HubKind
   name: string
   hubUrl: string
   revision: string
@@ -44,7 +46,7 @@ export interface Repository {
 }
 
 export interface HubFile extends RemoteFile {
-  /** Its path in the model. */
+  /** Its path in the repository. */
   name: string
 }
 
@@ -52,20 +54,21 @@ const PROGRESS_EVERY_MS = 100
 
 /** Asks the hub which commit the revision is, and which files one of its folders holds. */
 export async function openRepository(request: HubRequest, places: CachePlaces, folder = '.'): Promise<Repository> {
-  const { listFiles, modelInfo } = await import('@huggingface/hub')
-  const { name, hubUrl, revision } = request
+  const { datasetInfo, listFiles, modelInfo } = await import('@huggingface/hub')
+  const { kind, name, hubUrl, revision } = request
   const send = authorized(request)
-  const { sha: commit } = await modelInfo({ name, hubUrl, revision, additionalFields: ['sha'], fetch: send })
+  const asked = { name, hubUrl, revision, additionalFields: ['sha' as const], fetch: send }
+  const { sha: commit } = await (kind === 'model' ? modelInfo(asked) : datasetInfo(asked))
   if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error(`the hub names commit '${commit}', which is none`)
   const files = new Map<string, HubFile>()
-  const of = { repo: { type: 'model', name } as const, revision: commit, hubUrl, fetch: send }
+  const of = { repo: { type: kind, name }, revision: commit, hubUrl, fetch: send }
   for await (const entry of listFiles({ ...of, ...(folder !== '.' && { path: folder }) })) {
     // A name of the listing becomes a path here: it must not lead out of its folder.
     const isInside =
       dirname(entry.path) === folder && /^\w[\w.-]*$/.test(entry.path.slice(entry.path.lastIndexOf('/') + 1))
     if (entry.type === 'file' && isInside) files.set(entry.path, hubFile(request, commit, entry))
   }
-  return { name, hubUrl, revision, commit, places, send, files }
+  return { kind, name, hubUrl, revision, commit, places, send, files }
 }
 
 /** fetch with the token, for requests to the hub itself; after a redirect to another host fetch drops it. */
@@ -79,11 +82,12 @@ function authorized({ hubUrl, token, signal }: HubRequest): typeof fetch {
   }
 }
 
-function hubFile({ hubUrl, name }: HubRequest, commit: string, entry: ListFileEntry): HubFile {
+function hubFile({ kind, hubUrl, name }: HubRequest, commit: string, entry: ListFileEntry): HubFile {
+  const path = kind === 'model' ? name : `datasets/${name}`
   const hex = entry.lfs?.oid ?? entry.oid ?? ''
   return {
     name: entry.path,
-    url: `${hubUrl}/${name}/resolve/${commit}/${entry.path.split('/').map(encodeURIComponent).join('/')}`,
+    url: `${hubUrl}/${path}/resolve/${commit}/${entry.path.split('/').map(encodeURIComponent).join('/')}`,
     size: entry.lfs?.size ?? entry.size,
     checksum: { algorithm: entry.lfs ? 'sha256' : 'git-sha1', hex },
   }
@@ -144,4 +148,25 @@ async function missingBytes(places: CachePlaces, files: readonly HubFile[]): Pro
     needed += Math.max(0, size - (there?.size ?? 0))
   }
   return needed
+}
+
+/**
+ * One file of a repository: of the cache, or else fetched; whatever else the repository has is left where it is.
+ * @param absent Says what is there instead.
+ * @returns where it is
+ */
+export async function fetchOne(
+  request: HubRequest,
+  path: string,
+  absent: (files: Repository['files']) => string,
+): Promise<string> {
+  const { kind, name, revision, cacheDir } = request
+  const places = cachePlaces(cacheDir, kind, name)
+  const cached = await cachedFile(places, revision, path)
+  if (cached !== undefined) return cached
+  const repository = await openRepository(request, places, dirname(path))
+  const file = repository.files.get(path)
+  if (!file) throw new Error(`the ${kind} has no ${path}${absent(repository.files)}`)
+  await fetchAll(repository, [file], request)
+  return join(places.snapshot(repository.commit), path)
 }

@@ -2,9 +2,12 @@ import { access, mkdir, readFile, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { writeFileWhole } from '../file/whole-file.js'
 
+/** What a repository of the hub holds. */
+export type HubKind = 'model' | 'dataset'
+
 /**
- * Places of one model in the cache of Hugging Face, which Python's libraries share:
- * `models--owner--name/{blobs/<hash>, snapshots/<commit>/<file> → blob, refs/<revision>}`.
+ * Places of one repository in the cache of Hugging Face, which Python's libraries share:
+ * `models--owner--name/{blobs/<hash>, snapshots/<commit>/<file> → blob, refs/<revision>}`, or `datasets--…`.
  */
 export interface CachePlaces {
   readonly blobs: string
@@ -13,20 +16,14 @@ export interface CachePlaces {
   ref(revision: string): string
 }
 
-export function cachePlaces(cacheDir: string, name: string): CachePlaces {
-  const root = join(cacheDir, `models--${name.replace('/', '--')}`)
+export function cachePlaces(cacheDir: string, kind: HubKind, name: string): CachePlaces {
+  const root = join(cacheDir, `${kind}s--${name.replace('/', '--')}`)
   return {
     blobs: join(root, 'blobs'),
     blob: (hash) => join(root, 'blobs', hash),
     snapshot: (commit) => join(root, 'snapshots', commit),
     ref: (revision) => join(root, 'refs', revision),
   }
-}
-
-/** The folder of a revision (branch, tag or commit) if all that a model needs is in the cache. */
-export async function cachedSnapshot(places: CachePlaces, revision: string): Promise<string | undefined> {
-  const folder = await snapshotOf(places, revision)
-  return (await isComplete(folder)) ? folder : undefined
 }
 
 /** A file of a revision, if it is in the cache; it appears there when it is whole. */
@@ -38,22 +35,10 @@ export async function cachedFile(places: CachePlaces, revision: string, path: st
   )
 }
 
-async function snapshotOf(places: CachePlaces, revision: string): Promise<string> {
+/** Where the files of a revision are, if they are in the cache. */
+export async function snapshotOf(places: CachePlaces, revision: string): Promise<string> {
   const commit = await readFile(places.ref(revision), 'utf8').catch(() => revision)
   return places.snapshot(commit.trim())
-}
-
-async function isComplete(folder: string): Promise<boolean> {
-  const index = await readFile(join(folder, 'model.safetensors.index.json'), 'utf8').catch(() => undefined)
-  const weights = index === undefined ? ['model.safetensors'] : shardNames(index)
-  const needed = ['config.json', 'tokenizer.json', ...weights].map((file) => access(join(folder, file)))
-  return (await Promise.allSettled(needed)).every(({ status }) => status === 'fulfilled')
-}
-
-/** File names that a shard index points to. */
-export function shardNames(index: string): string[] {
-  const { weight_map: map } = JSON.parse(index) as { weight_map: Record<string, string> }
-  return [...new Set(Object.values(map))]
 }
 
 /** Shows a blob under its name in a snapshot. */
