@@ -195,6 +195,8 @@ export type { PartCounts, SimulatorDataCounts } from './simulator-data/counts.js
 export type { SearchFault, SimulatorExample, UsefulIf } from './simulator-data/label.js'
 export type { PlayerMethod, SimulatorDataOptions } from './simulator-data/options.js'
 export { readSimulatorExamples } from './simulator-data/example-rows.js'
+export { trySimulator } from './simulator-data/try-simulator.js'
+export type { SimulatorTrial, TrySimulatorOptions } from './simulator-data/try-simulator.js'
 
 export { serve } from './serve/serve.js'
 export type { ServeOptions, Server, ServerCounts } from './serve/serve.js'

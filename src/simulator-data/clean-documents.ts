@@ -59,15 +59,24 @@ function isReadable(text: string): boolean {
   return read.length === 1 && read[0]!.text === text
 }
 
-/** At most so many words: those around the answer where it stands further behind, from the beginning of a sentence where that fits. */
+/** A word that ends a sentence. */
+const SENTENCE_END = /[.!?]["'”)\]]*$/u
+
+/**
+ * At most so many words: from the beginning or, where the answer stands further behind, around it. They begin and end with a
+ * sentence where that is possible.
+ */
 function shorten(text: string, words: number, goldAnswers: readonly string[]): string {
   const all = text.split(' ')
   if (all.length <= words) return text
-  const window = (start: number): string => all.slice(start, start + words).join(' ')
+  const window = (start: number): string => {
+    const cut = all.slice(start, start + words)
+    const end = cut.findLastIndex((word, i) => i >= words / 2 && SENTENCE_END.test(word))
+    return (end < 0 ? cut : cut.slice(0, end + 1)).join(' ')
+  }
   const holds = (start: number): boolean => containsAnswer(window(start), goldAnswers)
-  if (holds(0) || !containsAnswer(text, goldAnswers)) return window(0)
+  if (!containsAnswer(text, goldAnswers) || holds(0)) return window(0)
   const starts = Array.from({ length: all.length - words + 1 }, (_, start) => start)
-  const sentences = starts.filter((start) => start > 0 && /[.!?]["'”)\]]*$/u.test(all[start - 1]!))
-  const start = sentences.find(holds) ?? starts.find(holds) ?? 0
-  return window(start)
+  const sentences = starts.filter((start) => start > 0 && SENTENCE_END.test(all[start - 1]!))
+  return window(sentences.find(holds) ?? starts.find(holds) ?? 0)
 }

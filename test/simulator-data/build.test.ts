@@ -292,10 +292,9 @@ describe('buildSimulatorData', () => {
     const data = await build({ searchEngine: engine(long), balance: false, heldOut: 0 })
     expect(data.counts.documents).toMatchObject({ given: 24, shortened: 24, withAnswer: 12 })
     for (const { documents, question } of await readSimulatorExamples(data.train)) {
-      expect(documents[0]!.split(' ')).toHaveLength(30)
+      expect(documents[0]!.split(' ').length).toBeLessThanOrEqual(30)
       expect(containsAnswer(documents[0]!, question.goldAnswers)).toBe(true)
-      // From the beginning of a sentence.
-      expect(documents[0]).toMatch(/^Nothing is said here\./)
+      expect(documents[0]).toMatch(/^(Nothing is said here\. )+Then comes River\d+ at last\.( And more\.)*$/)
     }
   })
 
