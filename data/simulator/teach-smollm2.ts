@@ -14,13 +14,15 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 const runs = 'runs/smollm2-simulator'
 
 const DOCUMENTS = 3
-const QUESTIONS = 450 // of each set
-const TRIED = 40 // held-out examples that are tried
+const QUESTIONS = 220 // of each set
+const TRIED = 32 // held-out examples that are tried
 const TEMPERATURE = 0.8
 
 const told = { useful: 'answer', noisy: 'question' } as const
-const taughtPrompt = zs.simulatorPrompt({ mode: 'sft', told })
-const explained = zs.simulatorPrompt({ mode: 'prompt', told })
+// Three documents of 30 words are about 140 tokens.
+const maxTokens = 240
+const taughtPrompt = { ...zs.simulatorPrompt({ mode: 'sft', told }), maxTokens }
+const explained = { ...zs.simulatorPrompt({ mode: 'prompt', told }), maxTokens }
 
 /** Words that a person leaves out of a query. */
 const IDLE =
@@ -78,10 +80,12 @@ console.log(JSON.stringify(built.counts, null, 2))
 const heldOut = (await zs.readSimulatorExamples(built.heldOut!)).slice(0, TRIED)
 
 // Before: a new adapter changes nothing.
+const texts = zs.cached(model, { folder: join(runs, 'texts') })
 const before = await zs.trySimulator(
-  zs.createSimulator(model, { prompt: explained, temperature: TEMPERATURE }),
+  zs.createSimulator(texts, { prompt: explained, temperature: TEMPERATURE }),
   heldOut,
 )
+await texts.close()
 console.log('before', before)
 const sft = join(runs, 'sft')
 const losses = await zs.finetune({

@@ -3,11 +3,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
-import { EXIT_CODES } from './exit-codes.js'
+import { DATA_EXIT_CODES, EXIT_CODES } from './exit-codes.js'
 import { runsCommand } from './runs.js'
 import type { ScoreOptions } from './score.js'
 import type { ServeArguments } from './serve.js'
 import type { TrainCommand } from './train.js'
+import type { SimulatorDataCommand } from './simulator-data.js'
 
 interface PlaceOptions {
   user?: true
@@ -98,6 +99,19 @@ program
   .action(async (config: string, options: TrainCommand) => {
     const { runTraining } = await import('./train.js')
     process.exitCode = await runTraining(config, options)
+  })
+
+program
+  .command('simulator-data <config>')
+  .description(
+    'collects data that teaches a simulator, as a configuration file says (zs.readSimulatorDataConfig tells its settings)',
+  )
+  .option('--resume', 'goes on with what saveTo holds')
+  .addOption(new Option('--overwrite', 'replaces the data in saveTo').conflicts('resume'))
+  .addHelpText('after', () => DATA_EXIT_CODES)
+  .action(async (config: string, options: SimulatorDataCommand) => {
+    const { collectSimulatorData } = await import('./simulator-data.js')
+    process.exitCode = await collectSimulatorData(config, options)
   })
 
 try {

@@ -30,17 +30,22 @@ import type { TrainOptions } from '../train/train-options.js'
 /** A run as its file tells it. */
 export type FileRun = { kind: 'train'; options: TrainOptions } | { kind: 'finetune'; options: FinetuneOptions }
 
-const name = z.string().min(1)
-const names = z.union([name, z.array(name).min(1)], 'must be a text, or a list of texts')
+export const name = z.string().min(1)
+export const names = z.union([name, z.array(name).min(1)], 'must be a text, or a list of texts')
 
-/** What every run's file may have. */
-const common = {
+/** A model of this process, in any file. */
+export const modelShape = {
   model: name,
   adapter: z
     .union([name, anObject<NonNullable<LocalModelOptions['adapter']>>()], 'must be settings, or a folder')
     .exactOptional(),
   slots: z.int().min(1).exactOptional(),
   contextLength: z.int().min(2).exactOptional(),
+}
+
+/** What every run's file may have. */
+const common = {
+  ...modelShape,
   saveTo: name.exactOptional(),
   saveEvery: anObject<{ minutes: number }>().exactOptional(),
   resume: z.boolean().exactOptional(),
@@ -97,7 +102,7 @@ export async function readRunFile(path: string, change: Readonly<Record<string, 
 }
 
 /** A key in a file would be kept, copied and shown. */
-function refuseKeys(path: string, value: unknown, field: readonly string[] = []): void {
+export function refuseKeys(path: string, value: unknown, field: readonly string[] = []): void {
   if (typeof value !== 'object' || value === null) return
   for (const [key, inner] of Object.entries(value)) {
     if (/^api_?key$/i.test(key)) {
@@ -114,7 +119,7 @@ type ModelSettings = Pick<LocalModelOptions, 'adapter' | 'slots' | 'contextLengt
 const MINI = /^mini:(.*)$/
 
 /** `mini:policy` is a model of the mini world; else it is a folder, a file or a name, as `loadModel` takes it. */
-function openModel({ model, adapter, slots, contextLength }: ModelSettings): Promise<LocalModel> {
+export function openModel({ model, adapter, slots, contextLength }: ModelSettings): Promise<LocalModel> {
   const own = MINI.exec(model)?.[1]
   return loadModel(own === undefined ? model : miniCheckpoint(own as 'policy'), {
     ...(adapter !== undefined && { adapter }),
@@ -124,7 +129,7 @@ function openModel({ model, adapter, slots, contextLength }: ModelSettings): Pro
 }
 
 /** Names of mini sets, with a split behind a colon (`mini-nq:validation`; without one the training's), and paths. */
-async function openQuestions(path: string, which: string | readonly string[]): Promise<Question[]> {
+export async function openQuestions(path: string, which: string | readonly string[]): Promise<Question[]> {
   const all: Question[] = []
   for (const each of typeof which === 'string' ? [which] : which) {
     const [set, split = 'train'] = each.split(':') as [MiniDataset, Split?]
@@ -181,7 +186,7 @@ const ENGINES: Readonly<Record<string, Open>> = {
 const withoutKind = (settings: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(settings).filter(([key]) => key !== 'kind'))
 
-function openEngine(path: string, settings: Record<string, unknown>): SearchEngine | Promise<SearchEngine> {
+export function openEngine(path: string, settings: Record<string, unknown>): SearchEngine | Promise<SearchEngine> {
   const kinds = Object.keys(ENGINES) as [string, ...string[]]
   const operation = `${path}: searchEngine`
   const { kind } = parseOptions(operation, z.object({ kind: z.enum(kinds) }), settings)

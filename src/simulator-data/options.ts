@@ -84,15 +84,9 @@ const sampledZeroSearch: PlayerMethod = (model, { searchEngine }) =>
 
 const share = z.number().min(0).max(1)
 
-const schema = z.strictObject({
-  model: z.custom<LanguageModel | Policy>(isModel, 'must be a language model or a policy'),
-  searchEngine: anObject<SearchEngine>('a search engine', ['search']),
-  questions: z.array(questionSchema).min(1),
-  saveTo: z.string().min(1),
-  method: aFunction<PlayerMethod>().default(() => sampledZeroSearch),
+/** Rules and defaults of what is plain data. */
+export const collectingShape = {
   rollouts: positiveInteger.default(1),
-  judge: judgeSchema.default({ metric: 'f1' }),
-  prompt: anObject<SimulatorPrompt>('a simulator prompt', ['render']).optional(),
   words: z.union([positiveInteger, z.literal(Infinity)], 'must be a positive integer or Infinity').default(30),
   usefulIf: z.enum(['search', 'trajectory']).default('search'),
   maxPerQuestion: positiveInteger.default(8),
@@ -103,6 +97,17 @@ const schema = z.strictObject({
   seed: seedSchema.default(0),
   resume: z.boolean().default(false),
   overwrite: z.boolean().default(false),
+}
+
+const schema = z.strictObject({
+  ...collectingShape,
+  model: z.custom<LanguageModel | Policy>(isModel, 'must be a language model or a policy'),
+  searchEngine: anObject<SearchEngine>('a search engine', ['search']),
+  questions: z.array(questionSchema).min(1),
+  saveTo: z.string().min(1),
+  method: aFunction<PlayerMethod>().default(() => sampledZeroSearch),
+  judge: judgeSchema.default({ metric: 'f1' }),
+  prompt: anObject<SimulatorPrompt>('a simulator prompt', ['render']).optional(),
   progress: z.boolean().optional(),
   signal: anAbortSignal().optional(),
 })
