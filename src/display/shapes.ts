@@ -10,6 +10,9 @@ import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Server } from '../serve/serve.js'
 import type { Simulation } from '../simulator/simulator.js'
+import type { SimulatorData } from '../simulator-data/build.js'
+import type { SimulatorExample } from '../simulator-data/label.js'
+import type { SimulatorTrial } from '../simulator-data/try-simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { bestCells } from '../table/best-cells.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
@@ -105,6 +108,42 @@ const SHAPES: Shape[] = [
       'text/plain': `${documents.length} documents were read in:\n${text}`,
     }),
     row: ({ documents, text }) => ({ documents: documents.length, text }),
+  }),
+  shape({
+    plural: 'simulator data',
+    is: (value) => hasFields(value, { folder: 'string', train: 'string', counts: 'object' }),
+    ...fromRow(({ folder, counts: { attempts, searches, examples } }: SimulatorData) => ({
+      folder,
+      'attempts, right and wrong': `${attempts.right} and ${attempts.wrong} of ${attempts.all}`,
+      searches: searches.all,
+      'useful and noisy examples': `${examples.train.useful} and ${examples.train.noisy}`,
+      'held out': `${examples.heldOut.useful} and ${examples.heldOut.noisy}`,
+    })),
+  }),
+  shape({
+    plural: 'simulator examples',
+    is: (value) => hasFields(value, { quality: 'string', query: 'string', documents: 'strings', question: 'object' }),
+    ...fromRow(({ quality, query, question, documents }: SimulatorExample) => ({
+      quality,
+      question: question.question,
+      'gold answers': question.goldAnswers.join(' or '),
+      query,
+      documents: documents.map((text, i) => `Doc ${i + 1}: ${text}`).join('\n'),
+    })),
+  }),
+  shape({
+    plural: 'trials of simulators',
+    is: (value) => hasFields(value, { name: 'string', quality: 'string', withAnswer: 'present', distinct2: 'present' }),
+    ...fromRow(({ name, quality, searches, withAnswer, complete, documents, words, distinct2 }: SimulatorTrial) => ({
+      documents: name,
+      quality,
+      searches,
+      'with the answer': withAnswer,
+      'as many as asked': complete,
+      'documents a search': documents,
+      'words a document': words,
+      'distinct-2': distinct2,
+    })),
   }),
   shape({
     plural: 'questions',
