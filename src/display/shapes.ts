@@ -11,6 +11,7 @@ import type { UpdateRecord } from '../schema/update-record.js'
 import type { Server } from '../serve/serve.js'
 import type { Simulation } from '../simulator/simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
+import { bestCells } from '../table/best-cells.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
 import { figureBundle } from './figure-bundle.js'
 import { forecastFields, forecastHtml, forecastText } from './forecast-html.js'
@@ -21,7 +22,7 @@ import type { Model } from './model-fields.js'
 import { decimals } from './number-text.js'
 import { hasFields, isRecord } from './shape.js'
 import type { Shape } from './shape.js'
-import { tableCells } from './table-cells.js'
+import { SHOWN_DIGITS, tableCells } from './table-cells.js'
 import { tableHtml, tableText } from './table-html.js'
 import { recordsView, sorted, tableView } from './table-view.js'
 import type { TableView } from './table-view.js'
@@ -202,9 +203,16 @@ const fieldsBundle = (fields: Record<string, unknown>, { style }: ShowContext): 
   'text/plain': fieldsText(fields),
 })
 
-function tableBundle(view: TableView, { style, sort }: ShowContext): Bundle {
-  const cells = tableCells(sort === undefined ? view : sorted(view, sort))
+function tableBundle(table: TableView, { style, sort, best }: ShowContext): Bundle {
+  const view = sort === undefined ? table : sorted(table, sort)
+  const cells = tableCells(view, undefined, best && bestOf(view, best))
   return { 'text/html': tableHtml(cells, style), 'text/plain': tableText(cells) }
+}
+
+function bestOf(view: TableView, options: NonNullable<ShowContext['best']>): ReturnType<typeof bestCells> {
+  const rows = Array.from({ length: view.rows }, (_, row) => row)
+  const columns = new Map(view.columns.map((name, i) => [name, rows.map((row) => view.value(row, i))]))
+  return bestCells('display', columns, { ...options, digits: SHOWN_DIGITS })
 }
 
 const documentList = (documents: readonly Document[], style: ShowContext['style']): Bundle => ({
