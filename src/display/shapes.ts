@@ -1,5 +1,6 @@
 import type { Completion } from '../language-model/language-model.js'
 import type { Figure } from '../plot/figure.js'
+import type { Calibration } from '../schema/calibration.js'
 import type { Document } from '../schema/document.js'
 import type { Forecast } from '../schema/forecast.js'
 import type { Question } from '../schema/question.js'
@@ -15,6 +16,7 @@ import type { SimulatorExample } from '../simulator-data/label.js'
 import type { SimulatorTrial } from '../simulator-data/try-simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { bestCells } from '../table/best-cells.js'
+import { calibrationFields, calibrationHtml, calibrationText } from './calibration-html.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
 import { figureBundle } from './figure-bundle.js'
 import { forecastFields, forecastHtml, forecastText } from './forecast-html.js'
@@ -166,6 +168,22 @@ const SHAPES: Shape[] = [
     plural: 'updates',
     is: (value) => hasFields(value, { update: 'present', reward: 'present', em: 'present', kl: 'present' }),
     ...fromRow(({ metrics, ...record }: UpdateRecord) => ({ ...metrics, ...record })),
+  }),
+  shape({
+    plural: 'calibrations',
+    is: (value) =>
+      hasFields(value, {
+        simulator: 'string',
+        reference: 'string',
+        useful: 'object',
+        real: 'object',
+        searches: 'array',
+      }),
+    show: (calibration: Calibration, { style }) => ({
+      'text/html': calibrationHtml(calibration, style),
+      'text/plain': calibrationText(calibration),
+    }),
+    row: calibrationFields,
   }),
   shape({
     plural: 'forecasts',

@@ -1,3 +1,4 @@
+export { calibration } from './calibration.js'
 export { comparison } from './comparison.js'
 export type { ComparisonFigureOptions } from './comparison.js'
 export { lossCurve } from './loss-curve.js'

@@ -24,6 +24,12 @@ export interface Simulation {
   documents: Document[]
   /** The LLM's own text. */
   text: string
+  /** Tokens that it read. */
+  promptTokens: number
+  /** Tokens that it wrote. */
+  completionTokens: number
+  /** What they cost, where the price is known. */
+  cost?: number
 }
 
 /** A search engine that an LLM plays. */
@@ -70,7 +76,7 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
   async function simulate(query: string, context: SearchContext): Promise<Simulation> {
     const { question, topK, quality = 'useful', seed = 0, signal } = context
     const request = simulatorRequest(prompt, { query, question, quality, documents: topK }, model)
-    const { text } = await model.complete(request, {
+    const { text, promptTokens, completionTokens, cost } = await model.complete(request, {
       temperature,
       maxTokens: Math.ceil((prompt.maxTokens * Math.max(PROMPTS_DOCUMENTS, topK)) / PROMPTS_DOCUMENTS),
       stop: prompt.stop,
@@ -78,7 +84,8 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
       ...(signal && { signal }),
     })
     const order = shuffle(createRandom(hash(seed, 2)), parseDocuments(text).slice(0, topK))
-    return { documents: order.map((document, i) => ({ ...document, rank: i + 1 })), text }
+    const documents = order.map((document, i) => ({ ...document, rank: i + 1 }))
+    return { documents, text, promptTokens, completionTokens, ...(cost !== undefined && { cost }) }
   }
 
   function tell(text: string, { onUnread }: SearchContext): void {
