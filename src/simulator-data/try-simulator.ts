@@ -70,15 +70,14 @@ export async function trySimulator(
   const { seed, progress, signal = interruptSignal() } = checked
   const asked = examples.flatMap((example, place) => QUALITIES.map((quality) => ({ ...example, quality, place })))
   const total = asked.length
-  const tried = new Array<Searched>(total)
-  await withProgress({ title: 'trySimulator', unit: 'searches', total, progress }, (report) => {
+  const tried = await withProgress({ title: 'trySimulator', unit: 'searches', total, progress }, (report) => {
     let done = 0
-    return sideBySide(asked, CONCURRENCY, async ({ query, question, quality, documents, place }, i) => {
+    return sideBySide(asked, CONCURRENCY, async ({ query, question, quality, documents, place }) => {
       signal?.throwIfAborted()
       const context = { question, quality, topK: documents.length, seed: seed + place, ...(signal && { signal }) }
       const found = await simulator.search(query, context)
       report(++done)
-      tried[i] = { quality, question, asked: documents.length, documents: found.map(({ text }) => text) }
+      return { quality, question, asked: documents.length, documents: found.map(({ text }) => text) }
     })
   })
   const real = examples.map((example) => ({ ...example, asked: example.documents.length }))
