@@ -132,7 +132,7 @@ describe('a file in a cell', () => {
     expect(await evaluate({ ...again, saveTo, resume: true, onTrajectory })).toEqual(scores)
     expect(onTrajectory).not.toHaveBeenCalled()
     disposeOf(again)
-  }, 60_000)
+  })
 
   it.each([
     ['{"methods": [], "questions": "mini-nq"}', 'methods must have a length of at least 1'],

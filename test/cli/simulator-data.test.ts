@@ -95,7 +95,7 @@ it('ends with 130 after an interruption, and goes on to 0', async () => {
   }
   // 24 attempts of two requests, 11 tokens read and 7 written in each.
   expect(manifest.counts.spent.players).toMatchObject({ promptTokens: 528, completionTokens: 336 })
-}, 60_000)
+})
 
 it('reads the same file in a cell, and refuses what has no sense', async () => {
   const options = await readSimulatorDataConfig(

@@ -276,7 +276,7 @@ describe('many questions', () => {
       true,
     )
     expect(method.atOnce).toBe(256)
-  }, 60_000)
+  })
 
   test('that come one after the other are taken as there is room for them, and then known to further methods', async () => {
     let taken = 0
