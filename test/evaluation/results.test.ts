@@ -248,12 +248,12 @@ describe('what is refused', () => {
   test('a folder that holds results, or something else, or none to go on with', async () => {
     const folder = await made()
     await expect(going(folder, { resume: false })).rejects.toThrow(
-      'holds a evaluation already; `overwrite: true` replaces it',
+      'holds a saved evaluation already; `overwrite: true` replaces it',
     )
     expect(await going(folder, { resume: false, overwrite: true })).toHaveLength(3)
     await expect(going(newFolder())).rejects.toThrow('evaluate: there are no results in')
     writeFileSync(join(parent, 'note.txt'), 'x')
-    await expect(going(parent, { resume: false })).rejects.toThrow('holds files but no evaluation')
+    await expect(going(parent, { resume: false })).rejects.toThrow('holds files but no saved evaluation')
   })
 
   test('other settings, named with both values', async () => {
