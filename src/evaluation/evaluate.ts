@@ -184,12 +184,14 @@ class Evaluation {
   private async *reading(): AsyncGenerator<Question> {
     const ids = new IdCheck()
     const all: Question[] = []
+    let count = 0
     for await (const question of checkedQuestions(this.settings.questions as AsyncIterable<Question>)) {
       ids.add(question)
-      all.push(question)
+      count++
+      if (this.settings.methods.length > 1) all.push(question)
       yield question
     }
-    if (all.length === 0) throw new Error('evaluate: questions must be at least one, got none')
-    this.questions = all
+    if (count === 0) throw new Error('evaluate: questions must be at least one, got none')
+    if (all.length > 0) this.questions = all
   }
 }

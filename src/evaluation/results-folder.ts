@@ -50,7 +50,7 @@ export interface Results {
 
 const KIND: FolderKind = {
   operation: 'evaluate: saveTo',
-  what: 'evaluation',
+  what: 'saved evaluation',
   marker: FILES.evaluation,
   owns: (name) => Object.values(FILES).includes(name),
 }

@@ -1,4 +1,5 @@
 // The folder of an evaluation: what is in it, how it goes on, what it refuses.
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -105,6 +106,28 @@ test('the folder has the scores as JSONL and Parquet, the trajectories, and what
     },
   ])
 })
+
+/** A Python with what test/parity/requirements.txt names, where there is one. */
+const PYTHON = [process.env['ZEROSEARCH_PARITY_PYTHON'], '.parity/venv/bin/python'].find(
+  (python) => python !== undefined && existsSync(python),
+)
+
+test.skipIf(PYTHON === undefined)(
+  'pandas and DuckDB read the folder',
+  async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const folder = newFolder()
+    const failing = counting('some "fail"', {}, (n) => {
+      if (n % 7 === 0) throw new Error('line\u2028break, \n and "quotes"')
+    })
+    await evaluate({ methods: [failing.method, counting('m').method], questions, saveTo: folder, trajectories: true })
+    const said = execFileSync(PYTHON!, [join(import.meta.dirname, '../parity/read-results.py'), folder], {
+      encoding: 'utf8',
+    })
+    expect(said).toBe('60 scores, 5 failed, agree\n')
+  },
+  60_000,
+)
 
 describe('going on', () => {
   test('asks further methods and questions alone, in whatever order they come', async () => {
@@ -225,12 +248,12 @@ describe('what is refused', () => {
   test('a folder that holds results, or something else, or none to go on with', async () => {
     const folder = await made()
     await expect(going(folder, { resume: false })).rejects.toThrow(
-      'holds a evaluation already; `overwrite: true` replaces it',
+      'holds a saved evaluation already; `overwrite: true` replaces it',
     )
     expect(await going(folder, { resume: false, overwrite: true })).toHaveLength(3)
     await expect(going(newFolder())).rejects.toThrow('evaluate: there are no results in')
     writeFileSync(join(parent, 'note.txt'), 'x')
-    await expect(going(parent, { resume: false })).rejects.toThrow('holds files but no evaluation')
+    await expect(going(parent, { resume: false })).rejects.toThrow('holds files but no saved evaluation')
   })
 
   test('other settings, named with both values', async () => {
