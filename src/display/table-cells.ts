@@ -95,5 +95,6 @@ function numberFormat(numbers: readonly number[]): (value: number) => string {
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'string') return value
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ')
   return typeof value === 'bigint' ? String(value) : inspect(value, { breakLength: Infinity, compact: true })
 }
