@@ -16,18 +16,18 @@ export interface CleanDocuments {
 }
 
 /**
- * The texts of an engine's documents: on one line, with the title in front where the text does not begin with it, harmless, of
+ * The texts of an engine's documents: on one line, with the title in front where that is wanted and the text does not begin with it, harmless, of
  * at most so many words. What `parseDocuments` would not give back as it stands is left out.
  * @param words Infinity keeps them whole.
  */
 export function cleanDocuments(
   documents: readonly Document[],
-  { goldAnswers, words }: { goldAnswers: readonly string[]; words: number },
+  { goldAnswers, words, titles }: { goldAnswers: readonly string[]; words: number; titles: boolean },
 ): CleanDocuments {
   const clean: CleanDocuments = { texts: [], unreadable: 0, repeated: 0, shortened: 0 }
   const seen = new Set<string>()
   for (const { title, text } of documents) {
-    const whole = titled(oneLine(title ?? ''), oneLine(text))
+    const whole = titled(titles ? oneLine(title ?? '') : '', oneLine(text))
     const short = shorten(whole, words, goldAnswers)
     const key = normalizeAnswer(short)
     if (!isReadable(short)) clean.unreadable++

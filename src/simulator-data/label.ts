@@ -44,6 +44,7 @@ export interface Labelled {
 
 export interface LabelSettings {
   words: number
+  titles: boolean
   usefulIf: UsefulIf
 }
 
@@ -62,7 +63,10 @@ const YES_OR_NO = new Set(['yes', 'no', 'noanswer'])
  * Searches of right trajectories as useful examples, of wrong ones as noisy ones. Trust is good: useful documents of which none
  * holds a gold answer are no example, and of noisy ones those that hold it are taken out.
  */
-export function labelSearches(attempts: readonly JudgedAttempt[], { words, usefulIf }: LabelSettings): Labelled {
+export function labelSearches(
+  attempts: readonly JudgedAttempt[],
+  { words, titles, usefulIf }: LabelSettings,
+): Labelled {
   const faults = noFaults()
   const documents = { given: 0, unreadable: 0, repeated: 0, shortened: 0, withAnswer: 0 }
   const examples: SimulatorExample[] = []
@@ -75,7 +79,7 @@ export function labelSearches(attempts: readonly JudgedAttempt[], { words, usefu
     holds: boolean,
   ): SimulatorExample | SearchFault {
     const { goldAnswers } = question
-    const clean = cleanDocuments(search.documents, { goldAnswers, words })
+    const clean = cleanDocuments(search.documents, { goldAnswers, words, titles })
     documents.given += search.documents.length
     for (const count of ['unreadable', 'repeated', 'shortened'] as const) documents[count] += clean[count]
     const query = search.query.trim()

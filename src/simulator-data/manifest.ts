@@ -15,6 +15,7 @@ export interface DataSettings {
   rollouts: number
   judge: string
   words: number
+  titles: boolean
   usefulIf: UsefulIf
   maxPerQuestion: number
   balance: boolean
@@ -36,9 +37,9 @@ export const MANIFEST = 'manifest.json'
 const PLAYED = ['model', 'method', 'searchEngine', 'seed'] as const
 
 export function settingsOf(options: CheckedSimulatorData, method: string): DataSettings {
-  const { model, searchEngine, seed, rollouts, words, usefulIf, maxPerQuestion, balance, heldOut } = options
+  const { model, searchEngine, seed, rollouts, words, titles, usefulIf, maxPerQuestion, balance, heldOut } = options
   const names = { model: model.name, method, searchEngine: searchEngine.name, judge: judgeOf(options.judge).name }
-  return { ...names, seed, rollouts, words, usefulIf, maxPerQuestion, balance, heldOut }
+  return { ...names, seed, rollouts, words, titles, usefulIf, maxPerQuestion, balance, heldOut }
 }
 
 /** JSON knows no Infinity. */

@@ -40,6 +40,8 @@ export interface SimulatorDataOptions {
   prompt?: SimulatorPrompt
   /** Longer documents are cut to so many words, the answer among them. Default 30, as in the paper; Infinity cuts nothing. */
   words?: number
+  /** A title stands in brackets before a text that does not begin with it. Default true. */
+  titles?: boolean
   /**
    * Where the answer must stand for the documents of a right trajectory to be useful: among those of the same `search`, or of any
    * of the `trajectory`, which takes the first hops of a question too. Default `search`.
@@ -88,6 +90,7 @@ const share = z.number().min(0).max(1)
 export const collectingShape = {
   rollouts: positiveInteger.default(1),
   words: z.union([positiveInteger, z.literal(Infinity)], 'must be a positive integer or Infinity').default(30),
+  titles: z.boolean().default(true),
   usefulIf: z.enum(['search', 'trajectory']).default('search'),
   maxPerQuestion: positiveInteger.default(8),
   balance: z.boolean().default(true),

@@ -31,6 +31,8 @@ export interface SimulatorTrial {
 
 /** Options of `trySimulator`. */
 export interface TrySimulatorOptions {
+  /** Shown in the table. Default: the simulator's name. */
+  name?: string
   /** Makes texts repeat. Default 0. */
   seed?: number
   /** Gives up at once. Default: the stop button of the notebook. */
@@ -42,6 +44,7 @@ export interface TrySimulatorOptions {
 const schema = z.strictObject({
   simulator: anObject<SearchEngine>('a search engine', ['search']),
   examples: z.array(z.custom<SimulatorExample>((value) => typeof value === 'object' && value !== null)).min(1),
+  name: z.string().min(1).optional(),
   seed: seedSchema.default(0),
   signal: anAbortSignal().optional(),
   progress: z.boolean().optional(),
@@ -67,7 +70,7 @@ export async function trySimulator(
   options: TrySimulatorOptions = {},
 ): Promise<SimulatorTrial[]> {
   const checked = parseOptions('try simulator', schema, { ...options, simulator, examples })
-  const { seed, progress, signal = interruptSignal() } = checked
+  const { name = simulator.name, seed, progress, signal = interruptSignal() } = checked
   const asked = examples.flatMap((example, place) => QUALITIES.map((quality) => ({ ...example, quality, place })))
   const total = asked.length
   const tried = await withProgress({ title: 'trySimulator', unit: 'searches', total, progress }, (report) => {
@@ -82,7 +85,7 @@ export async function trySimulator(
   })
   const real = examples.map((example) => ({ ...example, asked: example.documents.length }))
   return [
-    ...QUALITIES.map((quality) => describe(simulator.name, quality, tried)),
+    ...QUALITIES.map((quality) => describe(name, quality, tried)),
     ...QUALITIES.map((quality) => describe('examples', quality, real)),
   ].filter(({ searches }) => searches > 0)
 }

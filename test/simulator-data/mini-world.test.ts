@@ -52,6 +52,7 @@ test('searches become examples of the mini simulator', async () => {
       questions,
       prompt: miniSimulatorPrompt,
       usefulIf: 'trajectory',
+      titles: false,
       balance: false,
       saveTo: join(saveTo, 'data'),
     })
@@ -61,6 +62,7 @@ test('searches become examples of the mini simulator', async () => {
     const rows = (await readExamples(train)) as { prompt: string; completion: string }[]
     for (const [i, { quality, query, question, documents }] of examples.entries()) {
       expect(rows[i]!.prompt).toBe(miniSimulatorPrompt.render(query, question, quality, documents.length))
+      expect(rows[i]!.completion).not.toContain('(')
       expect(rows[i]!.completion).toMatch(/^ Doc 1: .*<\/information>$/)
       expect(parseDocuments(rows[i]!.completion).map(({ text }) => text)).toEqual(documents)
       if (quality === 'noisy') expect(documents.some((text) => containsAnswer(text, question.goldAnswers))).toBe(false)
