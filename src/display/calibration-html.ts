@@ -12,7 +12,7 @@ import { recordsView } from './table-view.js'
 // A calibration that was read from a file may hold anything: what is no number shows as it is, or not at all.
 
 /** `0.930 (0.867 to 0.966)`: a share with its interval. */
-const share = (value: unknown): string => {
+export const shareText = (value: unknown): string => {
   if (!isRecord(value) || typeof value['share'] !== 'number') return '–'
   const { share, low, high } = value
   return `${decimals(share, 3)} (${decimals(low, 3)} to ${decimals(high, 3)})`
@@ -24,24 +24,27 @@ const fields = (value: unknown): Record<string, unknown> => (isRecord(value) ? v
 const MEASURES: [name: string, read: (measures: Record<string, unknown>, style: Record<string, unknown>) => string][] =
   [
     ['searches (failed)', ({ searches, failed }) => `${count(searches)}${failed ? ` (${count(failed)})` : ''}`],
-    ['searches that hold an answer', ({ holdsAnswer }) => share(holdsAnswer)],
-    ['… that of another question', ({ holdsAnswerByChance }) => share(holdsAnswerByChance)],
-    ['documents that hold an answer', ({ documentHoldsAnswer }) => share(documentHoldsAnswer)],
-    ['documents read, of those asked for', ({ parsed }) => share(parsed)],
+    ['searches that hold an answer', ({ holdsAnswer }) => shareText(holdsAnswer)],
+    ['… that of another question', ({ holdsAnswerByChance }) => shareText(holdsAnswerByChance)],
+    ['documents that hold an answer', ({ documentHoldsAnswer }) => shareText(documentHoldsAnswer)],
+    ['documents read, of those asked for', ({ parsed }) => shareText(parsed)],
     [
       'words of a document',
       ({ words }) => `${number(fields(words)['mean'], 1)} ± ${number(fields(words)['deviation'], 1)}`,
     ],
     ['different words in 500', ({ distinct1 }) => number(distinct1, 3)],
     ['different pairs of words in 500', ({ distinct2 }) => number(distinct2, 3)],
-    ['repeated documents', ({ repeated }) => share(repeated)],
+    ['repeated documents', ({ repeated }) => shareText(repeated)],
     ['resemblance within a search', ({ resemblance }) => number(resemblance, 3)],
     [
       'divergence of trigrams (by chance), bits',
       (_, { divergence, divergenceByChance }) =>
         divergence === undefined ? '' : `${number(divergence, 3)} (${number(divergenceByChance, 3)})`,
     ],
-    ['told from real by a classifier', (_, { told }) => (told === undefined ? '' : `${share(told)}${pValue(told)}`)],
+    [
+      'told from real by a classifier',
+      (_, { told }) => (told === undefined ? '' : `${shareText(told)}${pValue(told)}`),
+    ],
     [
       'seconds: median, 95 % below',
       ({ seconds }) => `${number(fields(seconds)['median'], 3)}, ${number(fields(seconds)['p95'], 3)}`,
@@ -100,12 +103,12 @@ export const calibrationText = (calibration: Calibration): string =>
 /** What a calibration says in a line. */
 export function calibrationFields({ simulator, reference, questions, ...rest }: Calibration): Record<string, unknown> {
   const { useful, noisy, real, style } = rest as unknown as Record<string, unknown>
-  const holds = (measures: unknown): string => share(fields(measures)['holdsAnswer'])
+  const holds = (measures: unknown): string => shareText(fields(measures)['holdsAnswer'])
   return {
     ...{ simulator, reference, questions },
     ...{ 'useful hold an answer': holds(useful), 'noisy do': holds(noisy), 'real do': holds(real) },
-    'documents read': share(fields(useful)['parsed']),
-    'told from real': share(fields(fields(style)['useful'])['told']),
+    'documents read': shareText(fields(useful)['parsed']),
+    'told from real': shareText(fields(fields(style)['useful'])['told']),
     'median seconds': number(fields(fields(useful)['seconds'])['median'], 3),
   }
 }

@@ -1,8 +1,11 @@
 import type { Completion } from '../language-model/language-model.js'
 import type { Figure } from '../plot/figure.js'
 import type { Calibration } from '../schema/calibration.js'
+import type { Counterfactual } from '../schema/counterfactual.js'
 import type { Document } from '../schema/document.js'
+import type { EngineComparison } from '../schema/engine-comparison.js'
 import type { Forecast } from '../schema/forecast.js'
+import type { LeakAudit } from '../schema/leak-audit.js'
 import type { Question } from '../schema/question.js'
 import type { RunDifference } from '../schema/run-summary.js'
 import type { Score } from '../schema/score.js'
@@ -16,7 +19,7 @@ import type { SimulatorExample } from '../simulator-data/label.js'
 import type { SimulatorTrial } from '../simulator-data/try-simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { bestCells } from '../table/best-cells.js'
-import { calibrationFields, calibrationHtml, calibrationText } from './calibration-html.js'
+import { calibrationFields, calibrationHtml, calibrationText, shareText } from './calibration-html.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
 import { figureBundle } from './figure-bundle.js'
 import { forecastFields, forecastHtml, forecastText } from './forecast-html.js'
@@ -24,7 +27,7 @@ import { html } from './html.js'
 import type { Bundle, ShowContext } from './bundle.js'
 import { modelFields } from './model-fields.js'
 import type { Model } from './model-fields.js'
-import { decimals } from './number-text.js'
+import { count, decimals } from './number-text.js'
 import { hasFields, isRecord } from './shape.js'
 import type { Shape } from './shape.js'
 import { SHOWN_DIGITS, tableCells } from './table-cells.js'
@@ -184,6 +187,40 @@ const SHAPES: Shape[] = [
       'text/plain': calibrationText(calibration),
     }),
     row: calibrationFields,
+  }),
+  shape({
+    plural: 'replays',
+    is: (value) => hasFields(value, { documents: 'string', query: 'string', fate: 'string', trajectory: 'object' }),
+    ...fromRow(({ question, documents, query, before, after, fate, emBefore, emAfter }: Counterfactual) => ({
+      ...{ question, documents, query, before, after, fate },
+      ...{ 'EM before': emBefore, 'EM after': emAfter },
+    })),
+  }),
+  shape({
+    plural: 'leak audits',
+    is: (value) =>
+      hasFields(value, { without: 'strings', leaked: 'object', trajectories: 'array', samples: 'present' }),
+    ...fromRow(({ without, samples, leaked, leakedOfRewarded, reward, rewardWithoutLeaked }: LeakAudit) => ({
+      'asked without the gold answer': `${without.join(', ')}; ${count(samples)} times a query`,
+      'trajectories that leaked': shareText(leaked),
+      'of those with a reward': shareText(leakedOfRewarded),
+      'mean reward': reward,
+      'without what leaked': rewardWithoutLeaked,
+    })),
+  }),
+  shape({
+    plural: 'comparisons of engines',
+    is: (value) =>
+      hasFields(value, { onlySimulated: 'present', onlyReal: 'present', simulated: 'array', real: 'array' }),
+    ...fromRow(({ simulated: _, real: __, ...comparison }: EngineComparison) => ({
+      questions: comparison.questions,
+      'right with both': comparison.both,
+      'with the simulator alone': comparison.onlySimulated,
+      'with the real engine alone': comparison.onlyReal,
+      'with none': comparison.neither,
+      'EM real − simulated': `${decimals(comparison.difference, 3)} (${decimals(comparison.low, 3)} to ${decimals(comparison.high, 3)})`,
+      'p (McNemar)': comparison.pValue,
+    })),
   }),
   shape({
     plural: 'forecasts',

@@ -43,7 +43,11 @@ const PANELS: {
 export function calibration(calibrations: readonly Calibration[]): Figure {
   if (calibrations.length === 0) throw new Error('calibration: there must be at least one calibration, got none')
   const grid = createPanels(
-    PANELS.map(({ title, range }) => ({ title, y: { ...(range ? { range } : { rangemode: 'tozero' }) } })),
+    PANELS.map(({ title, range }) => ({
+      title,
+      x: { showgrid: false },
+      y: { ...(range ? { range } : { rangemode: 'tozero' }) },
+    })),
   )
   const data = PANELS.flatMap(({ read }, panel) =>
     KINDS.map(({ kind, color }) => {

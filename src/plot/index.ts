@@ -1,4 +1,6 @@
 export { calibration } from './calibration.js'
+export { counterfactuals } from './counterfactuals.js'
+export { leaks } from './leaks.js'
 export { comparison } from './comparison.js'
 export type { ComparisonFigureOptions } from './comparison.js'
 export { lossCurve } from './loss-curve.js'

@@ -81,12 +81,25 @@ async function playQuestion(
   options: CheckedOptions,
   report?: Report,
 ): Promise<Trajectory> {
-  const { sampling, seed, signal } = options
-  const trajectory = newTrajectory(question, seed)
+  return playOn(policy, newTrajectory(question, options.seed), options, report)
+}
+
+/**
+ * Plays a trajectory to its end, from wherever it is: from nothing, or from a message that was not answered yet. A policy is given
+ * all ids so far at once.
+ * @param trajectory Is changed and returned.
+ */
+export async function playOn(
+  policy: Policy,
+  trajectory: Trajectory,
+  options: CheckedOptions,
+  report?: Report,
+): Promise<Trajectory> {
+  const { sampling, signal } = options
   let starting: Promise<Conversation> | undefined
   try {
     signal?.throwIfAborted()
-    starting = policy.start(sampling, seed)
+    starting = policy.start(sampling, trajectory.seed)
     const conversation = await abortable(starting, signal)
     trajectory.stopReason = await play(policy, conversation, trajectory, options, report)
   } catch (error) {
@@ -114,21 +127,19 @@ async function play(
 ): Promise<TrajectoryStopReason> {
   const { protocol, signal, maxSearches } = options
   const { maxTokensPerTurn } = protocol
-  const { tokenizer } = policy
   const maxIds = Math.min(protocol.maxTokens, policy.contextLength)
-  const prompt = protocol.prompt(tokenizer, neutralize(trajectory.question.question, tokenizer))
-  trajectory.promptLength = prompt.length
-  if (prompt.length >= maxIds) {
-    throw new Error(
-      `roll out: the prompt must leave room to answer in ${maxIds} ids, got ${prompt.length}; ` +
-        'a question is never cut: take a policy with a longer context, or leave this question out',
-    )
-  }
-  let next = prompt
+  const last = trajectory.turns.at(-1)
+  const begun = last
+    ? await observe(policy, last, trajectory, options, maxIds)
+    : promptIds(policy, trajectory, options, maxIds)
+  if (!begun) return 'maxTokens'
+  let next = begun
+  // What the conversation has not seen yet.
+  let unseen = [...trajectory.ids, ...begun]
   // Every turn but the last may be answered: with documents, or with a correction.
-  for (let turns = 0; ; turns++) {
+  for (;;) {
     const maxTokens = Math.min(maxTokensPerTurn, maxIds - trajectory.ids.length - next.length)
-    const generating = conversation.generate(next, { maxTokens, stop: ACTION_ENDS })
+    const generating = conversation.generate(unseen, { maxTokens, stop: ACTION_ENDS })
     const generation = await abortable(generating, signal)
     append(trajectory, next)
     appendSampled(trajectory, generation)
@@ -137,17 +148,43 @@ async function play(
     report?.(trajectory.turns.length)
     if (turn.action.kind === 'answer') return 'answer'
     if (generation.stopReason === 'full') return 'maxTokens'
-    if (turns === maxSearches) return 'maxTurns'
-    // After the observation there must be room for one more whole message.
-    const maxObservationIds = maxIds - trajectory.ids.length - maxTokensPerTurn
-    const observing = answerAction(policy, turn, trajectory, options, maxObservationIds)
-    const observed = await abortable(observing, signal).catch((error: unknown) => {
-      throw new Failure('search', error)
-    })
+    if (trajectory.turns.length > maxSearches) return 'maxTurns'
+    const observed = await observe(policy, turn, trajectory, options, maxIds)
     if (!observed) return 'maxTokens'
-    turn.observation = observed.observation
-    next = observed.ids
+    unseen = next = observed
   }
+}
+
+function promptIds(policy: Policy, trajectory: Trajectory, { protocol }: CheckedOptions, maxIds: number): number[] {
+  const { tokenizer } = policy
+  const prompt = protocol.prompt(tokenizer, neutralize(trajectory.question.question, tokenizer))
+  trajectory.promptLength = prompt.length
+  if (prompt.length >= maxIds) {
+    throw new Error(
+      `roll out: the prompt must leave room to answer in ${maxIds} ids, got ${prompt.length}; ` +
+        'a question is never cut: take a policy with a longer context, or leave this question out',
+    )
+  }
+  return prompt
+}
+
+/** Answers a message of the policy. @returns the ids of what follows it; undefined where it does not fit */
+async function observe(
+  policy: Policy,
+  turn: Turn,
+  trajectory: Trajectory,
+  options: CheckedOptions,
+  maxIds: number,
+): Promise<number[] | undefined> {
+  // After the observation there must be room for one more whole message.
+  const maxObservationIds = maxIds - trajectory.ids.length - options.protocol.maxTokensPerTurn
+  const observing = answerAction(policy, turn, trajectory, options, maxObservationIds)
+  const observed = await abortable(observing, options.signal).catch((error: unknown) => {
+    throw new Failure('search', error)
+  })
+  if (!observed) return undefined
+  turn.observation = observed.observation
+  return observed.ids
 }
 
 function append(trajectory: Trajectory, ids: readonly number[]): void {

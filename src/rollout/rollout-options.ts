@@ -35,7 +35,10 @@ export interface RolloutOptions {
 
 /** The options with their defaults. */
 export type CheckedOptions = Required<Omit<RolloutOptions, 'quality' | 'signal' | 'progress'>> &
-  Pick<RolloutOptions, 'quality' | 'progress'> & { signal: AbortSignal | undefined }
+  Pick<RolloutOptions, 'progress'> & {
+    quality?: (search: number, seed: number) => Quality | undefined
+    signal: AbortSignal | undefined
+  }
 
 const count = z.int().min(0)
 

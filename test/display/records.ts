@@ -159,6 +159,18 @@ export const records = {
   'update record': update,
   forecast,
   calibration,
+  replay: {
+    ...{ questionId: 'q', dataset: 'd', question: 'Capital?', goldAnswers: ['Lima'], documents: 'noisy', turn: 0 },
+    ...{ query: 'capital', before: 'Lima', after: 'Cusco', fate: 'changed', emBefore: 1, emAfter: 0, trajectory: {} },
+  },
+  'leak audit': {
+    ...{ without: ['bm25'], samples: 4, leaked: shown, leakedOfRewarded: shown, reward: 0.5, rewardWithoutLeaked: 0.4 },
+    trajectories: [],
+  },
+  'comparison of engines': {
+    ...{ questions: 300, both: 100, onlySimulated: 40, onlyReal: 3, neither: 157, difference: -0.12 },
+    ...{ low: -0.2, high: -0.05, pValue: 1e-9, simulated: [], real: [] },
+  },
   'step of supervised training': { step: 1, loss: 2.5, gradNorm: 1, learningRate: 1e-3, tokens: 4096 },
   comparison: { questions: 300, onlyFirst: 3, onlySecond: 40, difference: -0.12, pValue: 1e-9 },
   generation: { ids: [5, 6], logprobs: [-0.5, -0.25], text: 'Lima', stopReason: 'eos' },
