@@ -6,8 +6,8 @@ import type { Report } from '../host/progress.js'
 import { cloneWeights, disposeWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { createRandom, hash, shuffle } from '../random/seeded-random.js'
-import { finetuneRecordSchema } from '../schema/finetune-record.js'
 import type { FinetuneRecord } from '../schema/finetune-record.js'
+import { hasLostPatience, lowestHeldOut } from './held-out-loss.js'
 import { copyWeights } from './copy-weights.js'
 import { rejectWhenStopped, whenFree } from './exclusive.js'
 import { checkFinetune, finetuneManifest } from './finetune-manifest.js'
@@ -19,8 +19,7 @@ import { modelWeights } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes } from './memory-model.js'
 import { memorySetup } from './memory-setup.js'
 import { prepareExamples } from './prepare-examples.js'
-import { FILES } from './run-file.js'
-import type { RunKind } from './run-file.js'
+import { FINETUNING } from './run-file.js'
 import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
 import type { SavedRun } from './run-folder.js'
 import { createRunSaver } from './run-saver.js'
@@ -30,14 +29,6 @@ import type { Example } from './supervised-learner.js'
 import { TrainingStopped } from './training-stopped.js'
 import type { Progress } from './training-stopped.js'
 import { workClock } from './work-clock.js'
-
-/** Runs of `finetune`. */
-const FINETUNING: RunKind<FinetuneRecord> = {
-  operation: 'finetune',
-  unit: 'step',
-  records: FILES.metrics,
-  record: finetuneRecordSchema,
-}
 
 /**
  * Supervised fine-tuning: the model learns to say what the assistant says in examples, and nothing else of them counts. Its
@@ -109,17 +100,6 @@ function batchDrawer(examples: readonly Example[], { batchSize, seed }: Finetune
   }
 }
 
-/** Where the held-out loss was lowest, and how many measurements ago. */
-function bestSoFar(records: readonly FinetuneRecord[]): { step: number; since: number } | undefined {
-  let best: { step: number; loss: number; since: number } | undefined
-  for (const { step, heldOutLoss } of records) {
-    if (heldOutLoss === undefined) continue
-    if (!best || heldOutLoss < best.loss) best = { step, loss: heldOutLoss, since: 0 }
-    else best.since++
-  }
-  return best
-}
-
 async function makeSteps(
   options: CheckedFinetune,
   { examples, heldOut }: Data,
@@ -165,8 +145,7 @@ async function makeSteps(
     const save = (): Promise<void> => saveRun(folder!, model, state, run!, FINETUNING)
     const every = 'steps' in options.saveEvery ? { updates: options.saveEvery.steps } : options.saveEvery
     const saver = folder && createRunSaver(folder.folder, every, records.length, save, FINETUNING)
-    const isOver = (): boolean =>
-      records.length >= steps || (patience !== undefined && (bestSoFar(records)?.since ?? 0) >= patience)
+    const isOver = (): boolean => records.length >= steps || hasLostPatience(records, patience)
     report(records.length, { doneBefore: records.length, results: records })
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, steps)
@@ -200,7 +179,7 @@ async function makeSteps(
           seconds,
         }
         records.push(record)
-        if (best && measures && bestSoFar(records)?.step === record.step) await copyWeights(trainable, best)
+        if (best && measures && lowestHeldOut(records)?.step === record.step) await copyWeights(trainable, best)
         if (best && isOver()) await copyWeights(best, trainable)
         const held = heldOutLoss === undefined ? '' : `, held out ${heldOutLoss.toPrecision(3)}`
         report(records.length, { note: `loss ${loss.toPrecision(3)}${held}`, results: records })
