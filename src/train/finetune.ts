@@ -50,7 +50,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneRecord
   const progress: Progress = { update: 1, saves: false }
   // Its number of steps is known when the examples have been read.
   const whole = { ...checked, updates: 0 }
-  const running = whenFree([model, saveTo && resolve(saveTo)], async () => {
+  const running = whenFree('finetune', [model, saveTo && resolve(saveTo)], async () => {
     const folder = saveTo === undefined ? undefined : await openRunFolder(saveTo, checked, FINETUNING)
     try {
       const data = await withProgress({ title: 'read examples', progress: checked.progress }, () =>
@@ -142,7 +142,11 @@ async function makeSteps(
       best: undefined,
       fault: undefined,
     }
-    const save = (): Promise<void> => saveRun(folder!, model, state, run!, FINETUNING)
+    let isFirst = records.length === 0
+    const save = async (): Promise<void> => {
+      await saveRun(folder!, model, state, run!, FINETUNING, { isFirst })
+      isFirst = false
+    }
     const every = 'steps' in options.saveEvery ? { updates: options.saveEvery.steps } : options.saveEvery
     const saver = folder && createRunSaver(folder.folder, every, records.length, save, FINETUNING)
     const isOver = (): boolean => records.length >= steps || hasLostPatience(records, patience)

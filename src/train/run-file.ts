@@ -18,6 +18,9 @@ export const FILES = {
   best: 'best',
 }
 
+/** Folders in it that are of the run, and stay from one save to the next; those of a run that is overwritten do not. */
+export const LASTING = { trajectories: 'trajectories', tensorBoard: 'tensorboard', good: 'good', replay: 'replay' }
+
 /** The run as it was saved before, whole. */
 export const PREVIOUS = 'previous'
 
