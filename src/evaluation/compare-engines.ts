@@ -5,7 +5,7 @@ import type { Question } from '../schema/question.js'
 import type { SearchEngine } from '../search/search-engine.js'
 import { comparePaired } from './compare.js'
 import { evaluate } from './evaluate.js'
-import type { EvaluateOptions } from './evaluate.js'
+import type { EvaluateOptions } from './evaluate-options.js'
 import { policyMethod } from './methods/policy.js'
 
 /** Options of `compareEngines`; those of a rollout hold for both engines. */

@@ -16,7 +16,7 @@ export interface Forecast {
   fullLength: number
   /** What the process could take beside what it held when it was asked, in bytes; Infinity where nobody knows. */
   availableBytes: number
-  /** Rollouts of an update. */
+  /** Rollouts of an update; with `samplingRounds` the number to expect, as rewards are now. */
   trajectoriesPerUpdate: number
   /** Ids of an update's trajectories, prompts and observations included. */
   tokensPerUpdate: number
@@ -62,6 +62,11 @@ export interface MemoryParts {
   reference: number
   /** Weights, gradients and moments of PPO's critic; 0 where there is none, or the policy's weights are its own. */
   critic: number
+  /**
+   * The copy of weights and moments from before the batch, where it has several steps; 0 where it would take more than a quarter
+   * of the free memory, for the run then goes without.
+   */
+  undo: number
   /** What a microbatch's forward pass leaves for its gradient, and one layer's work. */
   activations: number
   /** Logits of the trained tokens, block by block, with what becomes of them. */
@@ -79,6 +84,7 @@ export const MEMORY_PART_NAMES: Readonly<Record<keyof MemoryParts, string>> = {
   optimizerStates: 'optimizer states',
   reference: 'reference',
   critic: 'critic',
+  undo: 'undo copy',
   activations: 'activations',
   logits: 'logits',
   cache: 'cache',

@@ -28,11 +28,11 @@ export interface RunSession {
   }
 }
 
-/** The update of a run after which its policy was best. */
+/** The update of a run, or the step of a fine-tuning, after which its policy was best. */
 export interface BestUpdate {
   /** What is measured: a name in the update's `metrics`, a field of its record, or one of its `measures`. */
   metric: string
-  /** The highest so far. */
+  /** The highest so far; of a held-out loss the lowest. */
   value: number
   update: number
 }
@@ -48,20 +48,25 @@ export interface RunSummary {
   /** The folder, as it was named. */
   folder: string
   status: RunStatus
+  /** The function that made it. */
+  kind: 'train' | 'finetune' | null
+  /** Of a fine-tuning `sft`. */
   algorithm: string | null
   /** Name of the policy. */
   model: string | null
-  /** Updates made and saved. */
+  /** Updates, or steps of a fine-tuning, made and saved. */
   updates: number | null
-  /** Updates that the run is to have. */
+  /** Those that the run is to have. */
   planned: number | null
   /** Mean reward of the last update. */
   reward: number | null
   /** Mean exact match of the last update's rollouts. */
   em: number | null
-  /** The best update, where the run keeps it (`keepBest`). */
+  /** Held-out loss of a fine-tuning when it was last measured. */
+  heldOutLoss: number | null
+  /** The best update, where the run keeps it (`keepBest`, of a fine-tuning `patience`). */
   best: BestUpdate | null
-  /** Seconds of all updates: rollouts, optimization and compilation. */
+  /** Seconds of all updates: rollouts, optimization and compilation; of a fine-tuning its steps. */
   seconds: number | null
   seed: number | null
   /** When its first process began, ISO 8601. */
@@ -74,14 +79,15 @@ export interface RunSummary {
 export interface RunDifference {
   /** What was found, in a sentence. */
   conclusion: string
-  /** True where no value differs and both have the same number of updates. */
+  /** True where no value differs and both have the same number of updates, or steps. */
   identical: boolean
-  /** Number of updates that both have. */
+  /** Number of those that both have. */
   compared: number
   /** Settings and inputs that differ. */
   settings: string[]
   /** The first record that differs; absent where none does. */
   record?: {
+    /** Number of the update, or of the step. */
     update: number
     /** The first field that differs, such as `reward` or `measures.maxRatio`. */
     field: string

@@ -1,12 +1,14 @@
 import { table, type ColumnTable } from 'arquero'
+import type { FinetuneRecord } from '../schema/finetune-record.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { RunSession } from '../schema/run-summary.js'
 import { flatFields } from '../train/first-difference.js'
+import { lowestHeldOut } from '../train/held-out-loss.js'
 import { readRun, shortNames, summarizeRuns } from '../train/read-run.js'
 import type { ReadRun } from '../train/read-run.js'
 
 /**
- * The saved runs below a folder, one row for each: `RunSummary`'s fields as columns, with the best update in three of them. A run
+ * The saved runs of `train` and `finetune` below a folder, one row for each: `RunSummary`'s fields as columns, with the best update in three of them. A run
  * that cannot be read is a row with its `fault`.
  * @param folder Looked through with the folders inside it; or the folder of one run.
  * @throws where there is no such folder
@@ -19,12 +21,14 @@ export async function listRuns(folder: string): Promise<ColumnTable> {
   return table({
     folder: column((run) => run.folder),
     status: column((run) => run.status),
+    kind: column((run) => run.kind),
     algorithm: column((run) => run.algorithm),
     model: column((run) => run.model),
     updates: column((run) => run.updates),
     planned: column((run) => run.planned),
     reward: column((run) => run.reward),
     em: column((run) => run.em),
+    heldOutLoss: column((run) => run.heldOutLoss),
     bestMetric: column((run) => run.best?.metric ?? null),
     best: column((run) => run.best?.value ?? null),
     bestUpdate: column((run) => run.best?.update ?? null),
@@ -37,7 +41,7 @@ export async function listRuns(folder: string): Promise<ColumnTable> {
 
 /**
  * What differs between saved runs: a row for each setting, input and circumstance that is not the same in all of them, and for
- * each result of the last update. `part` is `setting`, `origin` or `result`, `name` what it is; each run has a column of texts,
+ * each result of the last update, or step. `part` is `setting`, `origin` or `result`, `name` what it is; each run has a column of texts,
  * named as its folder.
  * @param folders Of at least two runs.
  * @throws where one of them is no run, or is damaged
@@ -99,16 +103,32 @@ function originOf({ file }: ReadRun): Map<string, unknown> {
   return flatFields({ ...(file.model && { model: file.model }), ...session })
 }
 
-function resultsOf({ file, last, seconds }: ReadRun): Map<string, unknown> {
+function resultsOf(run: ReadRun): Map<string, unknown> {
+  const results = run.kind === 'train' ? trainResults(run) : finetuneResults(run)
+  return new Map([...Object.entries(results), ['seconds', run.seconds]])
+}
+
+function finetuneResults({ file, records }: ReadRun & { kind: 'finetune' }): Record<string, unknown> {
+  const measured = records.findLast(({ heldOutLoss }) => heldOutLoss !== undefined)
+  const { loss, epoch } = records.at(-1) ?? ({} as Partial<FinetuneRecord>)
+  const best = lowestHeldOut(records)
+  return {
+    ...{ steps: file.updates, epoch, loss, heldOutLoss: measured?.heldOutLoss },
+    ...(best && { 'lowest heldOutLoss': best.loss, 'lowest heldOutLoss, step': best.step }),
+  }
+}
+
+function trainResults({ file, last }: ReadRun & { kind: 'train' }): Record<string, unknown> {
   const { reward, em, answered, searchesPerQuestion, tokensPerTrajectory, kl, failed, metrics } =
     last ?? ({} as Partial<UpdateRecord>)
   const results = { updates: file.updates, reward, em, answered, searchesPerQuestion, tokensPerTrajectory, kl, failed }
   const scalars = Object.entries(metrics ?? {}).filter(([, value]) => typeof value === 'number')
-  return new Map<string, unknown>([
-    ...Object.entries(results),
-    ...scalars.map(([name, value]): [string, unknown] => [`metrics.${name}`, value]),
-    ...(file.best ? [[`best ${file.best.metric}`, file.best.value] as [string, unknown]] : []),
-    ...(file.best ? [[`best ${file.best.metric}, update`, file.best.update] as [string, unknown]] : []),
-    ['seconds', seconds],
-  ])
+  return {
+    ...results,
+    ...Object.fromEntries(scalars.map(([name, value]) => [`metrics.${name}`, value])),
+    ...(file.best && {
+      [`best ${file.best.metric}`]: file.best.value,
+      [`best ${file.best.metric}, update`]: file.best.update,
+    }),
+  }
 }

@@ -59,13 +59,13 @@ export interface Critic {
   values(sequences: readonly TrainedSequence[]): Promise<number[][]>
   /**
    * Its part of the steps on a batch, and what they measured.
-   * @param update From 0: decides the learning rate.
+   * @param rate What decides the learning rate: the update, from 0, and what its scheduled value is multiplied by.
    */
   steps(
     sequences: readonly TrainedSequence[],
     oldValues: TokenRows,
     returns: TokenRows,
-    update: number,
+    rate: { update: number; rateFactor: number },
   ): CriticSteps & { measures(): Record<string, number> }
   dispose(): void
 }
@@ -91,7 +91,7 @@ export async function createCritic(
     weights: trainable,
     optimizer,
     values: (sequences) => readValues(valuesCompiled, model, sequences, microbatchesOf(sequences)),
-    steps(sequences, oldValues, returns, update) {
+    steps(sequences, oldValues, returns, { update, rateFactor }) {
       const sums = { loss: 0, clipped: 0, tokens: 0, steps: 0, norm: 0 }
       return {
         async accumulate(places) {
@@ -124,8 +124,8 @@ export async function createCritic(
         },
         async apply(norm) {
           sums.norm = Math.max(sums.norm, norm)
-          const rate = critic.learningRate * scheduleFactor(update, settings.updates, critic.warmupRatio)
-          await optimizer.apply(rate, norm)
+          const scheduled = critic.learningRate * scheduleFactor(update, settings.updates, critic.warmupRatio)
+          await optimizer.apply(scheduled * rateFactor, norm)
         },
         clear: () => optimizer.clear(),
         measures: () => ({

@@ -2,25 +2,32 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readJsonl } from '../file/jsonl.js'
 import type { RunDifference } from '../schema/run-summary.js'
-import type { UpdateRecord } from '../schema/update-record.js'
 import { readRun } from './read-run.js'
 import { firstDifference, flatFields } from './first-difference.js'
-import { FILES, recordLine } from './run-file.js'
+import { FINETUNING, TRAINING, recordLineOf } from './run-file.js'
+import type { RunKind } from './run-file.js'
 import { readTrajectories, trajectoryFileOf } from './trajectory-files.js'
 import type { SavedTrajectory } from './trajectory-files.js'
 
 /**
- * Says where two runs first part: the first update and field whose values differ, and, where both saved their trajectories, the
+ * Says where two runs of `train`, or of `finetune`, first part: the first update or step and field whose values differ, and, where both saved their trajectories, the
  * first trajectory and token. What a clock or the machine says, and what kind of a file a run kept, makes no difference.
  * @param a Folder of the first run.
  * @param b Folder of the second run.
- * @throws where one of them is no run, or is damaged
+ * @throws where one of them is no run, or is damaged, or they are of two kinds
  * @example
  * await zs.display(await zs.diffRuns('runs/first', 'runs/again'))
  */
 export async function diffRuns(a: string, b: string): Promise<RunDifference> {
   const runs = [await readRun(a, 'diff runs'), await readRun(b, 'diff runs')] as const
-  const [first, second] = [await recordsOf(a), await recordsOf(b)]
+  const { kind } = runs[0]
+  if (kind !== runs[1].kind)
+    throw new Error(`diff runs: both must be of train or of finetune; ${a} is of ${kind}, ${b} of ${runs[1].kind}`)
+  const { unit } = kind === 'train' ? TRAINING : FINETUNING
+  const [first, second] =
+    kind === 'train'
+      ? [await recordsOf(a, TRAINING), await recordsOf(b, TRAINING)]
+      : [await recordsOf(a, FINETUNING), await recordsOf(b, FINETUNING)]
   const compared = Math.min(first.length, second.length)
   const settings = differentSettings(runs[0].file.manifest, runs[1].file.manifest)
   if (runs[0].file.model?.digest !== runs[1].file.model?.digest) settings.push('model')
@@ -32,14 +39,14 @@ export async function diffRuns(a: string, b: string): Promise<RunDifference> {
   const trajectory = await firstTrajectory(a, b, record?.update ?? compared)
   const identical = !record && !trajectory && first.length === second.length
   const found = { identical, compared, settings, ...(record && { record }), ...(trajectory && { trajectory }) }
-  return { conclusion: conclude(found, [first.length, second.length]), ...found }
+  return { conclusion: conclude(found, [first.length, second.length], unit), ...found }
 }
 
-const recordsOf = (folder: string): Promise<UpdateRecord[]> =>
-  readJsonl(join(folder, FILES.updates), recordLine, 'updates')
+const recordsOf = <R extends object>(folder: string, { records, record, unit }: RunKind<R>): Promise<R[]> =>
+  readJsonl(join(folder, records), recordLineOf(record), `${unit}s`)
 
 /** Names of what differs between two runs that compute the same, wherever they stand in a record. */
-const CLOCK = /(Seconds|PerSecond|Bytes)$/
+const CLOCK = /(^seconds|Seconds|PerSecond|Bytes)$/
 
 function differentSettings(a: object, b: object): string[] {
   const [first, second] = [flatFields(a), flatFields(b)]
@@ -78,16 +85,20 @@ function tokensFirst({ question, seed, promptLength, ids, logprobs, ...rest }: S
   return { question, seed, promptLength, ids, logprobs, ...rest }
 }
 
-function conclude(found: Omit<RunDifference, 'conclusion'>, counts: readonly [number, number]): string {
+function conclude(
+  found: Omit<RunDifference, 'conclusion'>,
+  counts: readonly [number, number],
+  unit: 'update' | 'step',
+): string {
   const { record, trajectory, settings, compared } = found
   const under = settings.length === 0 ? 'same settings and inputs' : `different ${settings.join(', ')}`
   const parts: string[] = []
   if (record) {
     const [mine, its] = record.values.map(shown)
-    parts.push(`The runs part in update ${record.update}: ${record.field} is ${mine} and ${its}.`)
+    parts.push(`The runs part in ${unit} ${record.update}: ${record.field} is ${mine} and ${its}.`)
   } else {
-    const length = counts[0] === counts[1] ? '' : ` The first run has ${counts[0]} updates, the second ${counts[1]}.`
-    parts.push(`The records of ${compared} updates are identical.${length}`)
+    const length = counts[0] === counts[1] ? '' : ` The first run has ${counts[0]} ${unit}s, the second ${counts[1]}.`
+    parts.push(`The records of ${compared} ${unit}s are identical.${length}`)
   }
   if (trajectory) {
     const { update, rollout, questionId, field, token, values } = trajectory

@@ -1,13 +1,29 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { abortable } from '../signal/abortable.js'
 
 /** What is in use, and the work that will let go of it. */
 const uses = new Map<unknown, Promise<unknown>>()
 
-/** Starts work when no other holds one of these things: a stopped training may still be saving its policy. */
-export function whenFree<T>(things: readonly unknown[], work: () => Promise<T>): Promise<T> {
+/** What the work holds out of which code is called: an `onUpdate` holds what its training does. */
+const holding = new AsyncLocalStorage<readonly unknown[]>()
+
+/**
+ * Starts work when no other holds one of these things: a stopped training may still be saving its policy.
+ * @param operation Begins the error.
+ * @throws where the work that holds one is the caller itself, for both would wait for ever
+ */
+export function whenFree<T>(operation: string, things: readonly unknown[], work: () => Promise<T>): Promise<T> {
   const held = things.filter((thing) => thing !== undefined)
+  const callers = holding.getStore() ?? []
+  if (held.some((thing) => callers.includes(thing) && uses.has(thing))) {
+    const error = new Error(
+      `${operation}: must not be called by the training that holds the same model or folder, as in its onUpdate: each would wait ` +
+        'for the other. Call it when the training has ended',
+    )
+    return Promise.reject(error)
+  }
   const others = held.flatMap((thing) => uses.get(thing) ?? [])
-  const working = Promise.allSettled(others).then(work)
+  const working = Promise.allSettled(others).then(() => holding.run([...callers, ...held], work))
   for (const thing of held) uses.set(thing, working)
   const release = (): void => held.forEach((thing) => uses.get(thing) === working && uses.delete(thing))
   working.then(release, release)

@@ -7,8 +7,8 @@ import { cloneWeights, disposeWeights } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import { weightsDigest } from '../model/weights-digest.js'
 import { createRandom, hash, shuffle } from '../random/seeded-random.js'
-import { finetuneRecordSchema } from '../schema/finetune-record.js'
 import type { FinetuneRecord } from '../schema/finetune-record.js'
+import { hasLostPatience, lowestHeldOut } from './held-out-loss.js'
 import { copyWeights } from './copy-weights.js'
 import { rejectWhenStopped, whenFree } from './exclusive.js'
 import { checkFinetune, finetuneManifest } from './finetune-manifest.js'
@@ -20,8 +20,7 @@ import { modelWeights } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes } from './memory-model.js'
 import { memorySetup } from './memory-setup.js'
 import { prepareExamples } from './prepare-examples.js'
-import { FILES } from './run-file.js'
-import type { RunKind } from './run-file.js'
+import { FINETUNING } from './run-file.js'
 import { openRunFolder, resumeRun, savedMicrobatchTokens, saveRun } from './run-folder.js'
 import type { SavedRun } from './run-folder.js'
 import { createRunSaver } from './run-saver.js'
@@ -31,14 +30,6 @@ import type { Example } from './supervised-learner.js'
 import { TrainingStopped } from './training-stopped.js'
 import type { Progress } from './training-stopped.js'
 import { workClock } from './work-clock.js'
-
-/** Runs of `finetune`. */
-const FINETUNING: RunKind<FinetuneRecord> = {
-  operation: 'finetune',
-  unit: 'step',
-  records: FILES.metrics,
-  record: finetuneRecordSchema,
-}
 
 /**
  * Supervised fine-tuning: the model learns to say what the assistant says in examples, and nothing else of them counts. Its
@@ -60,7 +51,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneRecord
   const progress: Progress = { update: 1, saves: false }
   // Its number of steps is known when the examples have been read.
   const whole = { ...checked, updates: 0 }
-  const running = whenFree([model, saveTo && resolve(saveTo)], async () => {
+  const running = whenFree('finetune', [model, saveTo && resolve(saveTo)], async () => {
     const folder = saveTo === undefined ? undefined : await openRunFolder(saveTo, checked, FINETUNING)
     try {
       const data = await withProgress({ title: 'read examples', progress: checked.progress }, () =>
@@ -110,17 +101,6 @@ function batchDrawer(examples: readonly Example[], { batchSize, seed }: Finetune
   }
 }
 
-/** Where the held-out loss was lowest, and how many measurements ago. */
-function bestSoFar(records: readonly FinetuneRecord[]): { step: number; since: number } | undefined {
-  let best: { step: number; loss: number; since: number } | undefined
-  for (const { step, heldOutLoss } of records) {
-    if (heldOutLoss === undefined) continue
-    if (!best || heldOutLoss < best.loss) best = { step, loss: heldOutLoss, since: 0 }
-    else best.since++
-  }
-  return best
-}
-
 async function makeSteps(
   options: CheckedFinetune,
   { examples, heldOut }: Data,
@@ -163,11 +143,14 @@ async function makeSteps(
       best: undefined,
       fault: undefined,
     }
-    const save = (): Promise<void> => saveRun(folder!, model, state, run!, FINETUNING)
+    let isFirst = records.length === 0
+    const save = async (): Promise<void> => {
+      await saveRun(folder!, model, state, run!, FINETUNING, { isFirst })
+      isFirst = false
+    }
     const every = 'steps' in options.saveEvery ? { updates: options.saveEvery.steps } : options.saveEvery
     const saver = folder && createRunSaver(folder.folder, every, records.length, save, FINETUNING)
-    const isOver = (): boolean =>
-      records.length >= steps || (patience !== undefined && (bestSoFar(records)?.since ?? 0) >= patience)
+    const isOver = (): boolean => records.length >= steps || hasLostPatience(records, patience)
     report(records.length, { doneBefore: records.length, results: records })
     progress.saves = records.length > 0
     progress.update = Math.min(records.length + 1, steps)
@@ -201,7 +184,7 @@ async function makeSteps(
           seconds,
         }
         records.push(record)
-        if (best && measures && bestSoFar(records)?.step === record.step) await copyWeights(trainable, best)
+        if (best && measures && lowestHeldOut(records)?.step === record.step) await copyWeights(trainable, best)
         if (best && isOver()) await copyWeights(best, trainable)
         const held = heldOutLoss === undefined ? '' : `, held out ${heldOutLoss.toPrecision(3)}`
         report(records.length, { note: `loss ${loss.toPrecision(3)}${held}`, results: records })

@@ -2,10 +2,11 @@ import { newAdapter } from '../model/adapter.js'
 import { cacheBytes } from '../policy/cache-size.js'
 import { MEMORY_PART_NAMES } from '../schema/forecast.js'
 import type { MemoryParts } from '../schema/forecast.js'
-import { microbatchMemory, standingMemory, totalBytes } from './memory-model.js'
+import { microbatchMemory, standingMemory, totalBytes, undoBytes } from './memory-model.js'
 import type { MemorySetup, MicrobatchMemory } from './memory-model.js'
 import { rolloutMicrobatches } from './microbatch.js'
 import type { Sequence } from './rows.js'
+import { UNDO_SHARE } from './undo.js'
 
 /** All that a run's memory depends on. */
 export interface RunMemory {
@@ -19,8 +20,11 @@ export interface RunMemory {
   shortest: number
 }
 
-/** What a run takes, but for what the process takes anyway. */
-export function modelledMemory({ setup, microbatchTokens, slots, sequences }: RunMemory): Omit<MemoryParts, 'process'> {
+/** Parts of the memory that a run cannot do without, but for what the process takes anyway. */
+export type NeededParts = Omit<MemoryParts, 'process' | 'undo'>
+
+/** What a run takes. */
+export function modelledMemory({ setup, microbatchTokens, slots, sequences }: RunMemory): NeededParts {
   const { weights, gradients, moments, reference, critic } = standingMemory(setup)
   const { layerInputs, kept, layer, logits, gradient } = largestMicrobatch(setup, sequences, microbatchTokens)
   return {
@@ -44,9 +48,20 @@ function largestMicrobatch(setup: MemorySetup, sequences: readonly Sequence[], t
 }
 
 /** Bytes that the process doesn't hold yet before a run. */
-export const addedBytes = (parts: Omit<MemoryParts, 'process'>): number => sumOf(parts) - parts.weights
+export const addedBytes = (parts: NeededParts): number => sumOf(parts) - parts.weights
 
 export const sumOf = (parts: Partial<MemoryParts>): number => Object.values(parts).reduce((sum, part) => sum + part, 0)
+
+/**
+ * The copy from before a batch, for a batch of several steps: `rememberBatch` (undo.ts) makes it where there is room beside what
+ * stays.
+ * @param free Bytes that the run may take beside its weights.
+ */
+export function undoMemory(setup: MemorySetup, parts: NeededParts, free: number): number {
+  const { gradients, optimizerStates, reference, critic, cache } = parts
+  const bytes = undoBytes(setup)
+  return bytes <= UNDO_SHARE * (free - sumOf({ gradients, optimizerStates, reference, critic, cache })) ? bytes : 0
+}
 
 /** A change of one option, and the run as it would be with it. */
 interface Remedy {

@@ -8,13 +8,15 @@ import type { Trajectory } from '../schema/trajectory.js'
 import { abortable } from '../signal/abortable.js'
 import { batchShapes, expectedShapes } from './batch-shapes.js'
 import { whenFree } from './exclusive.js'
-import { addedBytes, modelledMemory, refuseWhatCannotFit, sumOf } from './forecast-memory.js'
-import type { RunMemory } from './forecast-memory.js'
+import { addedBytes, modelledMemory, refuseWhatCannotFit, sumOf, undoMemory } from './forecast-memory.js'
+import type { NeededParts, RunMemory } from './forecast-memory.js'
 import { modelWeights } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes, SMALLEST } from './memory-model.js'
 import { memorySetup, sizeOf } from './memory-setup.js'
 import type { Group } from './learner.js'
+import { expectedSampling } from './expected-sampling.js'
 import type { Sequence } from './rows.js'
+import { hasSeveralSteps } from './minibatches.js'
 import { questionDrawer } from './play-batch.js'
 import { compilingSeconds, probeRollouts, probeSteps, rolloutSecondsFor, secondsFor } from './probe.js'
 import type { PlayedBatch } from './probe.js'
@@ -51,7 +53,7 @@ export async function forecastWith(options: TrainOptions, free: () => number): P
   const checked = parseTrainOptions(options)
   const { policy, signal = interruptSignal(), progress } = checked
   return withProgress({ title: 'forecast', progress }, () => {
-    const looking = whenFree([policy], () => look(checked, free(), signal))
+    const looking = whenFree('forecast', [policy], () => look(checked, free(), signal))
     // A step under way ends by itself, and what the probe made is freed then.
     return abortable(looking, signal)
   })
@@ -88,7 +90,8 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     const run = runOf(filled(sequences, count))
     refuseWhatCannotFit(run, free, `with trajectories of up to ${longest(sequences)} ids, as the policy plays now`)
 
-    const learned = (count * played.flatMap(trajectoriesOf).length) / played.reduce((sum, { count }) => sum + count, 0)
+    const sampling = expectedSampling(options, played)
+    const { learned } = sampling
     const learner = await createLearner(policy, config)
     let steps
     try {
@@ -96,11 +99,18 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     } finally {
       learner.dispose()
     }
-    const memory = withProcess(modelledMemory(run), modelledMemory(runOf(sequences)), rolloutPeak, watch.peak())
+    const parts = modelledMemory(run)
+    const memory: MemoryParts = {
+      ...withProcess(parts, modelledMemory(runOf(sequences)), rolloutPeak, watch.peak()),
+      undo: hasSeveralSteps(config, Math.round(learned)) ? undoMemory(run.setup, parts, free) : 0,
+    }
     const peakBytes = sumOf(memory)
     const full = modelledMemory(runOf(Array.from({ length: count }, (_, i) => sequenceOfLength(fullLength, i))))
 
-    const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
+    const rolloutSeconds = sampling.rounds
+      .map((rollouts) => rolloutSecondsFor(rollouts, policy.slots, played))
+      .reduce((a, b) => a + b, 0)
+    const asked = sampling.rounds.reduce((a, b) => a + b, 0)
     const updateSeconds = secondsFor(learned, steps.measured)
     const shapesProbed = new Set(
       batches.flatMap((groups) => [
@@ -112,17 +122,17 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     })
     const warmUpSeconds = compilingSeconds(policy.slots, played) + (steps.warmUpSeconds / shapesProbed.size) * shapes
     const { trainable, frozen } = modelWeights(policy)
-    const amounts = amountsOf(played, count)
+    const amounts = amountsOf(played, asked)
     return {
       policy: policy.name,
       parameters: sizeOf(trainable) + sizeOf(frozen),
       trainedParameters: sizeOf(trainable),
       memory,
       peakBytes,
-      peakBytesAtFullLength: peakBytes + Math.max(0, addedBytes(full) - addedBytes(modelledMemory(run))),
+      peakBytesAtFullLength: peakBytes + Math.max(0, addedBytes(full) - addedBytes(parts)),
       fullLength,
       availableBytes: free,
-      trajectoriesPerUpdate: count,
+      trajectoriesPerUpdate: asked,
       ...amounts,
       rolloutSeconds,
       updateSeconds,
@@ -185,11 +195,11 @@ function microbatchTokensFor(options: CheckedOptions, free: number): number {
  * there yet but will be, and in steps.
  */
 function withProcess(
-  run: Omit<MemoryParts, 'process'>,
-  probe: Omit<MemoryParts, 'process'>,
+  run: NeededParts,
+  probe: NeededParts,
   rolloutPeak: number,
   stepPeak: number,
-): MemoryParts {
+): Omit<MemoryParts, 'undo'> {
   const { weights, cache, activations, logits } = probe
   const beside = Math.max(stepPeak - sumOf(probe), rolloutPeak - weights - cache - activations - logits)
   return { ...run, process: Math.max(0, beside) }

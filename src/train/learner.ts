@@ -33,10 +33,12 @@ export interface Learner {
   /**
    * Learns from one batch of groups. A batch without evidence changes nothing: no weight, no momentum, no counter; the
    * result then says why in `skipped`.
+   * @param rateFactor What a rate of the learner's own, as a critic's, is multiplied by: a half for each time that the run went
+   * back. It is in `learningRate` already. Default 1.
    * @throws where loss or gradient is not finite; the weights are then those before the optimizer step that failed, and a batch
    * may have several
    */
-  step(groups: readonly Group[], learningRate: number): Promise<LearnerStep>
+  step(groups: readonly Group[], learningRate: number, rateFactor?: number): Promise<LearnerStep>
   /** After a step that failed: each trajectory of the batch alone, with the weights before it. Empty where none did. */
   examine(): Promise<ExaminedTrajectory[]>
   state(): LearnerState

@@ -44,6 +44,11 @@ export interface StandingMemory {
   critic: number
 }
 
+/** Bytes of what the steps of a batch change, copied in float32 (undo.ts): weights and two moments, and a critic's. */
+export function undoBytes({ config, trained = parameterCount(config), critic = false }: MemorySetup): number {
+  return 3 * FLOAT * trained * (critic ? 2 : 1)
+}
+
 /** Bytes that live during one microbatch alone, each part at its largest. */
 export interface MicrobatchMemory {
   /** What the backward pass begins each layer with: the layers' inputs. Grows with layers, not with what is in them. */

@@ -67,7 +67,7 @@ export async function createPpo(
   const { optimizer } = updater
   let update = 0
   return {
-    async step(groups, learningRate) {
+    async step(groups, learningRate, rateFactor = 1) {
       const { sequences, groupSizes } = trainedBatch(groups, settings.maskObservations)
       const skipped = noEvidence(sequences)
       if (skipped !== undefined) return { loss: 0, kl: 0, clipFraction: 0, gradNorm: 0, skipped }
@@ -83,7 +83,7 @@ export async function createPpo(
       const rewards = shaping.rewards(sequences, groupSizes, measured, optimizer.steps > 0)
       const { advantages, returns } = ppoAdvantages(rewards, settings, oldValues)
       const rows = { ...measured, advantages, oldValues, returns }
-      const criticSteps = critic?.steps(sequences, oldValues, returns, update)
+      const criticSteps = critic?.steps(sequences, oldValues, returns, { update, rateFactor })
       const frozen = critic !== undefined && update < warmupUpdates
       const { skipped: _, ...step } = await updater.learn(sequences, rows, learningRate, criticSteps, frozen)
       update++

@@ -6,19 +6,22 @@ import { isLocked } from '../file/lock.js'
 import { realTarget } from '../file/real-path.js'
 import { recoverFolder } from '../file/write-folder.js'
 import { errorMessage, isMissing } from '../file/write-error.js'
+import type { FinetuneRecord } from '../schema/finetune-record.js'
 import type { RunSummary } from '../schema/run-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
-import { FILES, PREVIOUS, readRunFile, recordLine } from './run-file.js'
-import type { RunFile } from './run-file.js'
+import { hasLostPatience, lowestHeldOut } from './held-out-loss.js'
+import { FILES, FINETUNING, PREVIOUS, TRAINING, isFinetuning, readRunFile, recordLineOf } from './run-file.js'
+import type { RunFile, RunKind } from './run-file.js'
 
 /** What a run's folder says of it; of a run under way, as it was last saved. */
-export interface ReadRun {
-  file: RunFile
-  /** None before the first update. */
-  last: UpdateRecord | undefined
-  seconds: number
-  isRunning: boolean
-}
+export type ReadRun = { file: RunFile; seconds: number; isRunning: boolean } & (
+  | {
+      kind: 'train'
+      /** None before the first update. */
+      last: UpdateRecord | undefined
+    }
+  | { kind: 'finetune'; records: FinetuneRecord[] }
+)
 
 /** How often a run is read anew that was saved while it was read. */
 const READS = 5
@@ -50,17 +53,37 @@ async function readOnce(folder: string, operation: string): Promise<ReadRun> {
     throw new Error(`${operation}: there is no saved run in ${folder} (${errorMessage(error)})`, { cause: error })
   })
   if (!file) throw new Error(`${operation}: ${join(folder, FILES.run)} is damaged, or of another version`)
-  let [seconds, count] = [0, 0]
+  let seconds = 0
+  if (isFinetuning(file)) {
+    const records: FinetuneRecord[] = []
+    for await (const record of recordsOf(folder, file, FINETUNING, operation)) {
+      records.push(record)
+      seconds += record.seconds
+    }
+    return { kind: 'finetune', file, records, seconds, isRunning: await isWritten(folder) }
+  }
   let last: UpdateRecord | undefined
-  for await (const record of streamJsonl(join(folder, FILES.updates), recordLine, 'updates')) {
+  for await (const record of recordsOf(folder, file, TRAINING, operation)) {
     last = record
-    count++
     seconds += record.rolloutSeconds + record.updateSeconds + record.compileSeconds
   }
-  if (count !== file.updates) {
-    throw new Error(`${operation}: ${join(folder, FILES.updates)} should have ${file.updates} records, has ${count}`)
+  return { kind: 'train', file, last, seconds, isRunning: await isWritten(folder) }
+}
+
+/** @throws where there are more or fewer than the run says */
+async function* recordsOf<R extends object>(
+  folder: string,
+  file: RunFile,
+  { records, record: schema, unit }: RunKind<R>,
+  operation: string,
+): AsyncGenerator<R> {
+  let count = 0
+  for await (const record of streamJsonl(join(folder, records), recordLineOf(schema), `${unit}s`)) {
+    count++
+    yield record
   }
-  return { file, last, seconds, isRunning: await isWritten(folder) }
+  if (count !== file.updates)
+    throw new Error(`${operation}: ${join(folder, records)} should have ${file.updates} records, has ${count}`)
 }
 
 const isWritten = async (folder: string): Promise<boolean> => isLocked(placesOf(await realTarget(folder)).lock)
@@ -83,12 +106,14 @@ export async function summarizeRun(folder: string): Promise<RunSummary> {
 }
 
 const NOTHING: Omit<RunSummary, 'folder' | 'status'> = {
+  kind: null,
   algorithm: null,
   model: null,
   updates: null,
   planned: null,
   reward: null,
   em: null,
+  heldOutLoss: null,
   best: null,
   seconds: null,
   seed: null,
@@ -96,25 +121,53 @@ const NOTHING: Omit<RunSummary, 'folder' | 'status'> = {
   fault: null,
 }
 
-function summaryOf(folder: string, { file, last, seconds, isRunning }: ReadRun): RunSummary {
-  const { algorithm, updates: planned, seed } = file.manifest
-  const isDone = typeof planned === 'number' && file.updates >= planned
+function summaryOf(folder: string, run: ReadRun): RunSummary {
+  const { file, isRunning, kind, seconds } = run
+  const { algorithm, seed } = file.manifest
+  const { planned, isDone, ...results } = run.kind === 'train' ? trainResults(run) : finetuneResults(run)
   return {
+    ...NOTHING,
     folder,
     status: isRunning ? 'running' : file.fault !== undefined ? 'failed' : isDone ? 'done' : 'stopped',
+    kind,
     algorithm: typeof algorithm === 'string' ? algorithm : null,
     model: file.model?.name ?? null,
     updates: file.updates,
-    planned: typeof planned === 'number' ? planned : null,
-    reward: last?.reward ?? null,
-    em: last?.em ?? null,
-    best: file.best ?? null,
+    planned: planned ?? null,
+    ...results,
     seconds,
     seed: typeof seed === 'number' ? seed : null,
     started: file.sessions[0]?.started ?? null,
     fault: file.fault ?? null,
   }
 }
+
+type Results = Partial<Pick<RunSummary, 'reward' | 'em' | 'heldOutLoss' | 'best'>> & {
+  planned: number | undefined
+  isDone: boolean
+}
+
+function trainResults({ file, last }: ReadRun & { kind: 'train' }): Results {
+  const planned = numberOf(file.manifest['updates'])
+  const isDone = planned !== undefined && file.updates >= planned
+  return { planned, isDone, reward: last?.reward ?? null, em: last?.em ?? null, best: file.best ?? null }
+}
+
+function finetuneResults({ file, records }: ReadRun & { kind: 'finetune' }): Results {
+  const [epochs, patience] = [numberOf(file.manifest['epochs']), numberOf(file.manifest['patience'])]
+  const last = records.at(-1)
+  const planned = last && epochs && Math.round((last.step * epochs) / last.epoch)
+  const heldOut = records.findLast(({ heldOutLoss }) => heldOutLoss !== undefined)
+  const best = patience === undefined ? undefined : lowestHeldOut(records)
+  return {
+    planned,
+    isDone: (planned !== undefined && file.updates >= planned) || hasLostPatience(records, patience),
+    heldOutLoss: heldOut?.heldOutLoss ?? null,
+    best: best ? { metric: 'heldOutLoss', value: best.loss, update: best.step } : null,
+  }
+}
+
+const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
 
 /** Folders within folders that are looked through. */
 const DEPTH = 4

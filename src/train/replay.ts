@@ -15,10 +15,11 @@ import type { Group, LearnerStep } from './learner.js'
 import { NotFiniteError } from './not-finite.js'
 import { createLearner, runConfigOf } from './run-config.js'
 import type { RunConfig } from './run-config.js'
+import { LASTING } from './run-file.js'
 import { linkRun, restoreRun, savedManifest } from './run-folder.js'
 
 /** Folder in a run's own: the run as it was before a batch, and the batch. */
-const FOLDER = 'replay'
+const FOLDER = LASTING.replay
 const FILES = { step: 'step.json', groups: 'groups.jsonl' }
 
 /** A step that failed. */
@@ -26,6 +27,8 @@ export interface FailedStep {
   /** Number of the update, from 1. */
   update: number
   learningRate: number
+  /** Half for each time that the run had gone back; it is in `learningRate` already. */
+  rateFactor: number
   /** What was said. */
   message: string
 }
@@ -98,12 +101,12 @@ export async function replay(folder: string, options: ReplayOptions = {}): Promi
   const groups = await readJsonl(join(place, FILES.groups), groupLine, 'batch')
   const policy = given.policy ?? (await loadModel(join(place, 'policy')))
   try {
-    return await whenFree([policy], async () => {
+    return await whenFree('replay', [policy], async () => {
       const config = runConfigOf((await savedManifest(place)) as unknown as RunConfig)
       const learner = await createLearner(policy, config)
       try {
         await restoreRun(place, policy, learner)
-        const step = await learner.step(groups, given.learningRate ?? said.learningRate)
+        const step = await learner.step(groups, given.learningRate ?? said.learningRate, said.rateFactor)
         return { ...said, step, trajectories: [] }
       } catch (error) {
         if (!(error instanceof NotFiniteError)) throw error
@@ -157,9 +160,10 @@ function report(
   }
 }
 
-const stepSchema: z.ZodType<FailedStep> = z.object({
+const stepSchema: z.ZodType<FailedStep, unknown> = z.object({
   update: z.int().min(1),
   learningRate: z.number(),
+  rateFactor: z.number().default(1),
   message: z.string(),
 })
 

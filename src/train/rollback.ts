@@ -2,11 +2,12 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { linkTree } from '../file/link-tree.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import { LASTING } from './run-file.js'
 import { linkRun } from './run-folder.js'
 import { WINDOW, liveRecords } from './watch.js'
 
 /** Folder in a run's own: `good/6` is the run as it was saved after update 6. */
-const FOLDER = 'good'
+const FOLDER = LASTING.good
 /** Checkpoints that stay. */
 const KEPT = 3
 
@@ -49,7 +50,7 @@ async function checkpoints(folder: string, records: readonly UpdateRecord[]): Pr
     .sort((a, b) => b - a)
 }
 
-/** What the learning rate is multiplied by: half for each time that the run went back. */
+/** What learning rates, the policy's and a critic's, are multiplied by: half for each time that the run went back. */
 export const rollbackFactor = (records: readonly UpdateRecord[]): number => 0.5 ** rollbacks(records)
 
 export const rollbacks = (records: readonly UpdateRecord[]): number =>

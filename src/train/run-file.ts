@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { fromJson } from '../file/any-json.js'
 import type { Json } from '../file/any-json.js'
+import { finetuneRecordSchema } from '../schema/finetune-record.js'
+import type { FinetuneRecord } from '../schema/finetune-record.js'
 import { updateRecordSchema } from '../schema/record-schemas.js'
 import type { BestUpdate, RunSession } from '../schema/run-summary.js'
 import type { UpdateRecord } from '../schema/update-record.js'
@@ -15,6 +17,9 @@ export const FILES = {
   policy: 'policy',
   best: 'best',
 }
+
+/** Folders in it that are of the run, and stay from one save to the next; those of a run that is overwritten do not. */
+export const LASTING = { trajectories: 'trajectories', tensorBoard: 'tensorboard', good: 'good', replay: 'replay' }
 
 /** The run as it was saved before, whole. */
 export const PREVIOUS = 'previous'
@@ -118,11 +123,20 @@ export const TRAINING: RunKind<UpdateRecord> = {
   record: updateRecordSchema,
 }
 
+/** Runs of `finetune`. */
+export const FINETUNING: RunKind<FinetuneRecord> = {
+  operation: 'finetune',
+  unit: 'step',
+  records: FILES.metrics,
+  record: finetuneRecordSchema,
+}
+
+/** Whether a run is one of `finetune`. */
+export const isFinetuning = ({ manifest }: Pick<RunFile, 'manifest'>): boolean => manifest['algorithm'] === 'sft'
+
 /** A line of a file of records. */
 export const recordLineOf = <R extends object>(record: z.ZodType<R>): z.ZodType<R> =>
   z
     .unknown()
     .transform((line) => fromJson(line as Json))
     .pipe(record)
-
-export const recordLine = recordLineOf(updateRecordSchema)

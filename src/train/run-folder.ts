@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toJson } from '../file/any-json.js'
 import { readJsonl, writeJsonl } from '../file/jsonl.js'
@@ -19,7 +19,7 @@ import type { LocalModel } from '../language-model/local-model.js'
 import type { BestUpdate, RunSession } from '../schema/run-summary.js'
 import type { Learner } from './learner.js'
 import { modelWeights } from './loss-function.js'
-import { FILES, PREVIOUS, TRAINING, readRunFile, recordLineOf } from './run-file.js'
+import { FILES, LASTING, PREVIOUS, TRAINING, readRunFile, recordLineOf } from './run-file.js'
 import type { RunFile, RunKind, RunModel } from './run-file.js'
 
 /**
@@ -63,7 +63,7 @@ export const openRunFolder = (
 
 /**
  * Writes the run; what was in the folder before stays whole, and then becomes its `previous`.
- * @param more `best`: the folder of the best policy; `policy` where it is the policy as it is now. `fill` adds what else is to be in the folder, before it takes its place.
+ * @param more `isFirst`: of a run that begins; what another run left in the folder does not become its own. `best`: the folder of the best policy; `policy` where it is the policy as it is now. `fill` adds what else is to be in the folder, before it takes its place.
  */
 export async function saveRun<R extends object>(
   folder: FolderWriter,
@@ -71,7 +71,11 @@ export async function saveRun<R extends object>(
   learner: Pick<Learner, 'state'>,
   run: SavedRun<R>,
   kind: RunKind<R>,
-  { best, fill }: { best?: string | undefined; fill?: (aside: string) => Promise<void> } = {},
+  {
+    best,
+    fill,
+    isFirst,
+  }: { best?: string | undefined; fill?: (aside: string) => Promise<void>; isFirst?: boolean } = {},
 ): Promise<void> {
   const { weights, counters } = learner.state()
   await folder.write(async (aside) => {
@@ -80,8 +84,12 @@ export async function saveRun<R extends object>(
     for (const [name, variables] of Object.entries(weights)) await writeWeightFile(stateFile(aside, name), variables)
     await writeJsonl(join(aside, kind.records), run.records.map(toJson))
     await writeFile(join(aside, FILES.run), runFileText(run, counters))
+    // What a save does not have is carried over from the folder that it replaces.
+    if (isFirst) for (const name of Object.values(LASTING)) await mkdir(join(aside, name))
     await fill?.(aside)
   })
+  // Where there is something in it, it stays.
+  if (isFirst) for (const name of Object.values(LASTING)) await rmdir(join(folder.folder, name)).catch(() => undefined)
 }
 
 /** Puts a saved run into a further folder as well: its files have second names there. */

@@ -79,10 +79,10 @@ export async function openRunKeeper(
       if (isFirst) await outputs.fillFirst(aside, records)
       await whenSaved(aside)
     }
-    await saveRun(folder, policy, learner, next, TRAINING, { best: from, fill })
+    await saveRun(folder, policy, learner, next, TRAINING, { best: from, fill, isFirst })
     run.best = next.best
     bestFolder = join(folder.folder, FILES.best)
-    if (isFirst) await outputs.began()
+    if (isFirst) outputs.began()
     isFirst = false
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, rmdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exists } from '../file/folder-states.js'
 import type { UpdateRecord } from '../schema/update-record.js'
@@ -20,7 +20,7 @@ export interface RunOutputs {
   write(): Promise<void>
   /** Prepares the folder of the first save; all records are written. Once it is in its place, `began` is to be called. */
   fillFirst(aside: string, records: readonly UpdateRecord[]): Promise<void>
-  began(): Promise<void>
+  began(): void
 }
 
 export interface OutputOptions {
@@ -71,16 +71,12 @@ export async function openOutputs(
       added = []
     },
     async fillFirst(aside, all) {
-      // Even where they stay empty: they keep those of a run that is overwritten from being carried over.
-      await mkdir(join(aside, TRAJECTORIES))
-      await mkdir(join(aside, TENSOR_BOARD))
       await writeAll(aside)
       if (tensorBoard) await events.begin(aside, all)
     },
-    async began() {
+    began() {
       hasFolder = true
       trajectories = []
-      for (const name of [TRAJECTORIES, TENSOR_BOARD]) await rmdir(join(run, name)).catch(() => undefined)
     },
   }
 }

@@ -107,7 +107,7 @@ export async function trainSupervised(options: SupervisedOptions): Promise<Super
   const settings = parseOptions('trainSupervised', optionsSchema, options)
   const { steps, progress = settings.onStep === undefined } = settings
   return withProgress({ title: 'trainSupervised', unit: 'steps', total: steps, progress }, (report) =>
-    whenFree([settings.policy], () => makeSteps(settings, report)),
+    whenFree('trainSupervised', [settings.policy], () => makeSteps(settings, report)),
   )
 }
 

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { encodeEvent, eventFileStart } from '../file/event-file.js'
 import { writeFileWhole } from '../file/whole-file.js'
 import type { UpdateRecord } from '../schema/update-record.js'
+import { LASTING } from './run-file.js'
 
 /** Where a run keeps its event file for TensorBoard. */
-export const TENSOR_BOARD = 'tensorboard'
+export const TENSOR_BOARD = LASTING.tensorBoard
 
 /** The event file of one process of a run. */
 export interface TensorBoardLog {

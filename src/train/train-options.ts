@@ -91,8 +91,8 @@ export interface TrainOptions extends Pick<RunConfig, Needed>, Partial<Omit<RunC
   /**
    * What happens when a collapse seems to begin (`CollapseWarning`). `warn`: it is said, in the progress and in the records.
    * `pause`: the run also stops, as by the stop button, and `resume: true` goes on. `rollback`: weights and Adam's state go back
-   * to the last checkpoint from before, and the run goes on with its further questions at half the learning rate; for this
-   * it is saved every 3 updates. Where there is no such checkpoint, it pauses. Default `warn`.
+   * to the last checkpoint from before, and the run goes on with its further questions at half the learning rate, a
+   * critic's too; for this it is saved every 3 updates. Where there is no such checkpoint, it pauses. Default `warn`.
    */
   onCollapse?: OnCollapse
   /** How often a run may go back before it pauses instead. Default 2. */

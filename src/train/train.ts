@@ -28,6 +28,7 @@ import { TRAINING } from './run-file.js'
 import { openRunFolder, resumeRun, savedMicrobatchTokens } from './run-folder.js'
 import { openRunKeeper } from './run-keeper.js'
 import { checkResumable, runManifest } from './run-manifest.js'
+import { hasSeveralSteps } from './minibatches.js'
 import { rememberBatch } from './undo.js'
 import { TrainingStopped } from './training-stopped.js'
 import type { Progress } from './training-stopped.js'
@@ -57,7 +58,7 @@ export async function train(options: TrainOptions): Promise<UpdateRecord[]> {
   const progress: Progress = { update: 1, saves: false }
   const shown = { title: 'train', unit: 'updates', total: checked.updates, progress: checked.progress }
   return withProgress(shown, (report) => {
-    const running = whenFree([policy, saveTo && resolve(saveTo)], async () => {
+    const running = whenFree('train', [policy, saveTo && resolve(saveTo)], async () => {
       const folder = saveTo === undefined ? undefined : await openRunFolder(saveTo, checked)
       try {
         return await runUpdates(checked, signal, progress, folder, report)
@@ -120,12 +121,15 @@ async function runUpdates(
         failures(update + 1, measured)
         if (signal?.aborted) break
         progress.saves = true
-        const learningRate = learningRateAt(config, update) * rollbackFactor(records)
-        const step = await learn(learner, policy, config, groups, learningRate).catch((error: unknown) => {
-          if (error instanceof NotFiniteError)
-            failed = { groups, step: { update: update + 1, learningRate, message: error.message } }
-          throw error
-        })
+        const rateFactor = rollbackFactor(records)
+        const learningRate = learningRateAt(config, update) * rateFactor
+        const step = await learn(learner, policy, config, groups, { learningRate, rateFactor }).catch(
+          (error: unknown) => {
+            if (error instanceof NotFiniteError)
+              failed = { groups, step: { update: update + 1, learningRate, rateFactor, message: error.message } }
+            throw error
+          },
+        )
         const learned = lap()
         const record: UpdateRecord = {
           update: update + 1,
@@ -189,16 +193,15 @@ interface FailedBatch {
 async function learn(
   learner: Learner,
   policy: LocalModel,
-  { epochs, minibatchTrajectories = Infinity }: RunConfig,
+  config: RunConfig,
   groups: readonly Group[],
-  learningRate: number,
+  { learningRate, rateFactor }: { learningRate: number; rateFactor: number },
 ): Promise<LearnerStep> {
   const count = groups.reduce((sum, { trajectories }) => sum + trajectories.length, 0)
   // One step changes nothing where it fails.
-  const several = epochs > 1 || minibatchTrajectories < count
-  const undo = several ? await rememberBatch(modelWeights(policy).trainable, learner) : undefined
+  const undo = hasSeveralSteps(config, count) ? await rememberBatch(modelWeights(policy).trainable, learner) : undefined
   try {
-    return await withProgress({ title: 'learning' }, () => learner.step(groups, learningRate))
+    return await withProgress({ title: 'learning' }, () => learner.step(groups, learningRate, rateFactor))
   } catch (error) {
     await undo?.restore()
     throw error

@@ -10,6 +10,7 @@ import { isMissing } from '../file/write-error.js'
 import { trajectorySchema } from '../schema/record-schemas.js'
 import type { Trajectory } from '../schema/trajectory.js'
 import type { Group } from './learner.js'
+import { LASTING } from './run-file.js'
 
 /** How a run keeps its trajectories. */
 export type TrajectoryFormat = 'jsonl' | 'parquet'
@@ -25,7 +26,7 @@ export interface SavedTrajectory extends Trajectory {
 }
 
 /** Where a run keeps them: one file for each update, which appears whole. So an update that is made again has no second file. */
-export const TRAJECTORIES = 'trajectories'
+export const TRAJECTORIES = LASTING.trajectories
 
 const fileOf = (run: string, update: number, format: TrajectoryFormat): string =>
   join(run, TRAJECTORIES, `${String(update).padStart(6, '0')}.${format}`)

@@ -14,7 +14,7 @@ export interface Undo {
 }
 
 /** Share of the free memory that the copy may take. */
-const SHARE = 0.25
+export const UNDO_SHARE = 0.25
 
 /**
  * Copies what the steps of a batch change into JavaScript's memory, 12 bytes for each trained value: a later step of a batch that
@@ -31,7 +31,7 @@ export async function rememberBatch(
   // The reference never changes.
   const { reference: _, ...changing } = weights
   const variables = [trainable, ...Object.values(changing)].flatMap((set) => Object.values(set))
-  if (variables.reduce((bytes, { size }) => bytes + FLOAT * size, 0) > SHARE * free) return undefined
+  if (variables.reduce((bytes, { size }) => bytes + FLOAT * size, 0) > UNDO_SHARE * free) return undefined
   const copies: { variable: Variable; data: Float32Array }[] = []
   for (const variable of variables) copies.push({ variable, data: await downloadWeight(variable) })
   return {

@@ -133,7 +133,7 @@ const forecast: Forecast = {
   ...{ policy: 'policy', parameters: 1_600_000, trainedParameters: 1_500_000, peakBytes: 4e9 },
   memory: {
     ...{ weights: 6.4e6, gradients: 6.5e6, optimizerStates: 1.28e7, reference: 3.2e6, critic: 0 },
-    ...{ activations: 1e8, logits: 2e7, cache: 3e7, process: 5e8 },
+    ...{ activations: 1e8, logits: 2e7, cache: 3e7, undo: 2e7, process: 5e8 },
   },
   ...{ peakBytesAtFullLength: 5e9, fullLength: 4096, availableBytes: 2e10 },
   ...{ trajectoriesPerUpdate: 80, tokensPerUpdate: 32_768, sampledTokensPerUpdate: 8192.5, searchesPerUpdate: 120 },

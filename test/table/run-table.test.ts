@@ -22,12 +22,16 @@ import { miniProtocol } from '../../src/mini/protocol.js'
 import { loadModel } from '../../src/language-model/local-model.js'
 import type { LocalModel } from '../../src/language-model/local-model.js'
 import type { RunSummary } from '../../src/schema/run-summary.js'
+import type { TextExample } from '../../src/schema/text-example.js'
 import { createBm25Engine } from '../../src/search/bm25.js'
 import { compareRuns, listRuns } from '../../src/table/run-table.js'
 import { diffRuns } from '../../src/train/diff-runs.js'
+import { finetune } from '../../src/train/finetune.js'
+import type { FinetuneOptions } from '../../src/train/finetune-options.js'
 import { train } from '../../src/train/train.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { readTrajectories } from '../../src/train/trajectory-files.js'
+import { checkpointFolder } from '../model/fixtures.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'list-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -233,3 +237,52 @@ it('the command prints the same', () => {
   expect(command('list', place('group')).out).toContain('longer')
   expect(command('list', place('none'))).toMatchObject({ code: 1 })
 }, 60_000)
+
+describe('fine-tuning runs', () => {
+  const tune = async (name: string, more: Partial<FinetuneOptions> = {}): Promise<void> => {
+    const model = await loadModel(checkpointFolder('qwen2'), { slots: 1, name: 'tiny' })
+    const say = (word: string): TextExample => ({ prompt: `Say ${word}.`, completion: word })
+    await finetune({
+      ...{ model, examples: ['Lima', 'Rome', 'Oslo', 'Bern'].map(say), heldOut: [say('Kyiv')] },
+      ...{ batchSize: 2, epochs: 2, saveTo: place(`tuned/${name}`), progress: false, ...more },
+    })
+    model.dispose()
+  }
+
+  it('stand in the list beside those of train, are compared and told apart', async () => {
+    mkdirSync(place('tuned'))
+    cpSync(place('one'), place('tuned/one'), { recursive: true })
+    await tune('first')
+    await tune('again', { saveEvery: { steps: 1 } })
+    await tune('patient', { epochs: 9, learningRate: 1, evaluateEvery: 1, patience: 1 })
+    const rows = (await listRuns(place('tuned'))).objects() as RunSummary[]
+    const [again, first, trained, patient] = rows
+    expect(trained).toMatchObject({ kind: 'train', algorithm: 'grpo', heldOutLoss: null })
+    const done = { kind: 'finetune', algorithm: 'sft', status: 'done', model: 'tiny', fault: null, reward: null }
+    expect(first).toMatchObject({ ...done, updates: 4, planned: 4, bestMetric: null, seed: 0 })
+    expect(first!.heldOutLoss).toBeGreaterThan(0)
+    expect(again).toMatchObject({ ...done, heldOutLoss: first!.heldOutLoss })
+    // It ended early, which is its end.
+    expect(patient).toMatchObject({ ...done, planned: 18, bestMetric: 'heldOutLoss' })
+    expect(patient!.updates).toBeLessThan(18)
+
+    expect(await diffRuns(place('tuned/first'), place('tuned/again'))).toMatchObject({ identical: true, compared: 4 })
+    const { conclusion } = await diffRuns(place('tuned/first'), place('tuned/patient'))
+    expect(conclusion).toMatch(/^The runs part in step 1: /)
+    expect(conclusion).toContain('epochs')
+    await expect(diffRuns(place('one'), place('tuned/first'))).rejects.toThrow(
+      `diff runs: both must be of train or of finetune; ${place('one')} is of train, ${place('tuned/first')} of finetune`,
+    )
+    const compared = await compareRuns([place('tuned/first'), place('tuned/patient')])
+    const cells = new Map(
+      (compared.objects() as Record<string, string>[]).map(({ name, first: one, patient: other }) => [
+        name,
+        [one, other],
+      ]),
+    )
+    expect(cells.get('epochs')).toEqual(['2', '9'])
+    expect(cells.get('steps')).toEqual(['4', String(patient!.updates)])
+    expect(cells.has('heldOutLoss')).toBe(true)
+    rmSync(place('tuned'), { recursive: true })
+  })
+})

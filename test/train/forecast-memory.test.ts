@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { newAdapter } from '../../src/model/adapter.js'
-import { addedBytes, modelledMemory, refuseWhatCannotFit, remediesFor } from '../../src/train/forecast-memory.js'
+import {
+  addedBytes,
+  modelledMemory,
+  refuseWhatCannotFit,
+  remediesFor,
+  undoMemory,
+} from '../../src/train/forecast-memory.js'
 import type { RunMemory } from '../../src/train/forecast-memory.js'
 import { tinyConfig } from '../tiny-model.js'
 
@@ -22,6 +28,17 @@ const run: RunMemory = {
   shortest: 100,
 }
 const needed = addedBytes(modelledMemory(run))
+
+it('a copy from before the batch is counted where there is room for it: 12 bytes a trained value, twice with a critic', () => {
+  const parts = modelledMemory(run)
+  const bytes = 3 * parts.weights
+  expect(undoMemory(run.setup, parts, Infinity)).toBe(bytes)
+  expect(undoMemory({ ...run.setup, critic: true }, parts, Infinity)).toBe(2 * bytes)
+  const { gradients, optimizerStates, reference, critic, cache } = parts
+  const room = gradients + optimizerStates + reference + critic + cache + 4 * bytes
+  expect(undoMemory(run.setup, parts, room)).toBe(bytes)
+  expect(undoMemory(run.setup, parts, room - 4)).toBe(0)
+})
 
 describe('what makes a run fit', () => {
   it('is nothing where it fits', () => {

@@ -231,6 +231,22 @@ describe('PPO', () => {
     learner.dispose()
   })
 
+  it("moves the critic less by the factor of a run that went back, as Adam's first step is its rate", async () => {
+    const moved = async (rateFactor?: number): Promise<number> => {
+      const policy = await load()
+      const learner = await learnerOf(policy, 'ppo', { critic: { learningRate: 1e-2, warmupRatio: 0 } })
+      const critic = learner.state().weights['critic']!
+      const before = await Promise.all(Object.values(critic).map(downloadWeight))
+      await learner.step([aGroup([1, 0, 0.5])], 1e-3, rateFactor)
+      const after = await Promise.all(Object.values(critic).map(downloadWeight))
+      learner.dispose()
+      return Math.max(...after.flatMap((data, i) => [...data].map((value, k) => Math.abs(value - before[i]![k]!))))
+    }
+    const whole = await moved()
+    expect(whole).toBeCloseTo(1e-2, 3)
+    expect((await moved(0.5)) / whole).toBeCloseTo(0.5, 3)
+  })
+
   test.each([false, true])('has a critic that learns what the trajectories are worth (shared: %s)', async (shared) => {
     const policy = await load()
     const critic = { shared, learningRate: 3e-3, valueCoef: 10 }

@@ -1,6 +1,6 @@
 // What a run writes beside its saves: trajectories, the best policy, TensorBoard events, and what it was made of.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,9 +107,16 @@ describe.each(['jsonl', 'parquet'] as const)('trajectories as %s', (trajectories
 
   it('of a run that is replaced do not stay', async () => {
     const saveTo = join(folder, trajectories)
+    const [good, replay] = ['good', 'replay'].map((name) => join(saveTo, name))
+    for (const name of [good!, replay!]) {
+      mkdirSync(name)
+      writeFileSync(join(name, 'of-before'), '')
+    }
     await run(await load(), { saveTo, overwrite: true, updates: 2 })
-    expect(existsSync(join(saveTo, 'trajectories'))).toBe(false)
-    expect(existsSync(join(saveTo, 'previous', 'trajectories'))).toBe(true)
+    for (const name of ['trajectories', 'good', 'replay']) {
+      expect(existsSync(join(saveTo, name))).toBe(false)
+      expect(existsSync(join(saveTo, 'previous', name))).toBe(true)
+    }
   })
 
   it('hold failed rollouts and hostile text', async () => {
