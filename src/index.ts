@@ -36,7 +36,7 @@ export { readParagraphs } from './dataset/read-paragraphs.js'
 export type { ParagraphCorpus, ReadParagraphsOptions } from './dataset/read-paragraphs.js'
 export { readExamples } from './dataset/read-examples.js'
 export type { ReadExamplesOptions } from './dataset/read-examples.js'
-export type { TextExample } from './schema/text-example.js'
+export type { ExampleMessage, TextExample, ToolCall, Tools } from './schema/text-example.js'
 export { readQrels } from './dataset/read-qrels.js'
 
 export { loadTokenizer } from './tokenizer/load-tokenizer.js'

@@ -26,7 +26,7 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * Reads examples for `finetune`: records of `messages`, or of `prompt` and `completion` (JSONL, JSON, Parquet; texts also as
+ * Reads examples for `finetune`: records of `messages`, or of `prompt` and `completion`, with or without `tools` (JSONL, JSON, Parquet; texts also as
  * CSV and TSV). Other columns are left alone.
  * @throws where there is no such file, it holds no example, or a record is none
  * @example
@@ -49,7 +49,7 @@ export async function readExamples(path: string, options: ReadExamplesOptions = 
 
 /** The records of a file, one after the other. */
 export async function* streamExamples(path: string): AsyncGenerator<PlacedExample> {
-  const wanted = ['messages', 'prompt', 'completion']
+  const wanted = ['messages', 'prompt', 'completion', 'tools']
   const { records } = await openRecords(path, 'examples', (columns) => {
     const found = columns.filter((column) => wanted.includes(column))
     // What is there instead is part of the error.

@@ -23,11 +23,12 @@ export async function readChatTemplate(
   } catch (error) {
     throw failed('cannot be parsed', error)
   }
-  return (messages, addGenerationPrompt = true) => {
+  return (messages, addGenerationPrompt = true, tools) => {
     try {
       return template.render({
         messages: messages.map((message) => ({ ...message })),
         add_generation_prompt: addGenerationPrompt,
+        ...(tools && { tools: [...tools] }),
         ...special,
       })
     } catch (error) {

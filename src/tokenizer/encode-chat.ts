@@ -1,6 +1,8 @@
 import { encodePlain, specialsOf } from './plain-text.js'
 import type { Specials } from './plain-text.js'
-import type { Message, Tokenizer } from './tokenizer.js'
+import type { ExampleMessage, Tools } from '../schema/text-example.js'
+import { mapTexts, textsIn } from './texts-in.js'
+import type { Tokenizer } from './tokenizer.js'
 
 /** The ids of a conversation, and which of them the assistant says. */
 export interface EncodedChat {
@@ -14,15 +16,25 @@ export interface EncodedChat {
  * the template makes of it, the token that ends a generation and what stands behind that among it (ChatML: a line break), as
  * in TRL. The turn is encoded by itself, as it is when the model says it. What contents say never becomes a special token.
  *
+ * TRL 1.16's training template of Qwen2.5 marks the line break before a turn, too; here that is the prompt's, as in generation.
+ *
  * Turns are found by comparing renderings: that of the messages before a turn, ready for the assistant, begins that of the
  * whole. Without a chat template the contents are joined by blank lines, and the end token follows the last of them.
  * @param turns Indices of the messages whose tokens are marked, in order; each is one of the assistant's.
- * @throws where the chat template refuses the messages, or renders a turn otherwise once others follow it
+ * @param tools What the assistant may call.
+ * @throws where the chat template refuses the messages, knows nothing of tools that they have, or renders a turn otherwise once others follow it
  */
-export function encodeChat(tokenizer: Tokenizer, messages: readonly Message[], turns: readonly number[]): EncodedChat {
+export function encodeChat(
+  tokenizer: Tokenizer,
+  messages: readonly ExampleMessage[],
+  turns: readonly number[],
+  tools?: Tools,
+): EncodedChat {
+  checkTools(tokenizer, messages, tools)
   const specials = specialsOf(tokenizer)
-  const { hidden, restore } = hideSpecials(messages, specials)
-  const render = (count: number, prompt: boolean): string => tokenizer.renderPrompt(hidden.slice(0, count), prompt)
+  const { hidden, restore } = hideSpecials({ messages, ...(tools && { tools }) }, specials)
+  const render = (count: number, prompt: boolean): string =>
+    tokenizer.renderPrompt(hidden.messages.slice(0, count), prompt, hidden.tools)
   const whole = render(messages.length, false)
   const ids: number[] = []
   const lossMask: number[] = []
@@ -74,16 +86,49 @@ function freeCharacter(texts: readonly string[]): string {
   throw new Error('the messages hold every private character of Unicode')
 }
 
-/** Contents in which marks stand for special tokens, and what puts them back. */
-function hideSpecials(messages: readonly Message[], { pattern }: Specials) {
-  const contents = messages.map(({ content }) => content)
+/** A template that knows nothing of tools leaves them out without a word. */
+function checkTools(tokenizer: Tokenizer, messages: readonly ExampleMessage[], tools: Tools | undefined): void {
+  const render = (as: readonly ExampleMessage[], shown?: Tools): string => tokenizer.renderPrompt(as, false, shown)
+  const refuse = (what: string): void => {
+    throw new Error(`the model's chat template leaves out ${what}; take a model whose template knows tools`)
+  }
+  if (tools && render(messages, tools) === render(messages)) refuse('tools')
+  for (const [i, message] of messages.entries()) {
+    const { tool_calls: calls, ...rest } = message
+    const instead = (changed: ExampleMessage): string =>
+      render(
+        messages.map((one, k) => (k === i ? changed : one)),
+        tools,
+      )
+    if (calls && instead(rest) === render(messages, tools)) refuse(`tool_calls of message ${i + 1}`)
+    if (
+      message.role === 'tool' &&
+      message.content !== '' &&
+      instead({ ...message, content: '' }) === render(messages, tools)
+    )
+      refuse(`message ${i + 1}, a tool's`)
+  }
+}
+
+/** What a template is given. */
+interface Rendered {
+  messages: readonly ExampleMessage[]
+  tools?: Tools
+}
+
+/** Texts in which marks stand for special tokens, and what puts them back. */
+function hideSpecials(
+  given: Rendered,
+  { pattern }: Specials,
+): { hidden: Rendered; restore?: (text: string) => string } {
+  const contents = textsIn(given)
   if (!pattern || contents.every((content) => content.search(pattern) < 0)) {
-    return { hidden: messages, restore: undefined }
+    return { hidden: given }
   }
   const mark = freeCharacter(contents)
   const texts: string[] = []
   const hide = (content: string): string => content.replace(pattern, (text) => `${mark}${texts.push(text) - 1}${mark}`)
-  const hidden = messages.map(({ role, content }) => ({ role, content: hide(content) }))
+  const hidden = mapTexts(given, hide) as Rendered
   const marks = new RegExp(`${mark}(\\d+)${mark}`, 'g')
   return { hidden, restore: (text: string) => text.replace(marks, (_, i: string) => texts[Number(i)]!) }
 }

@@ -1,4 +1,4 @@
-import type { Message } from '../schema/text-example.js'
+import type { ExampleMessage, Message, Tools } from '../schema/text-example.js'
 
 export type { Message }
 
@@ -25,6 +25,7 @@ export interface Tokenizer {
   /**
    * Messages as the model's prompt text, ending where the assistant speaks. Without a chat template: the contents, joined by blank lines.
    * @param addGenerationPrompt False ends the text with the last message; default true.
+   * @param tools What the assistant may call. Default none.
    */
-  renderPrompt(messages: readonly Message[], addGenerationPrompt?: boolean): string
+  renderPrompt(messages: readonly ExampleMessage[], addGenerationPrompt?: boolean, tools?: Tools): string
 }

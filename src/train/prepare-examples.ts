@@ -3,10 +3,10 @@ import { placed, reportFaults, streamExamples } from '../dataset/read-examples.j
 import type { PlacedExample } from '../dataset/read-examples.js'
 import { errorMessage } from '../file/write-error.js'
 import { withProgress } from '../host/progress.js'
-import type { TextExample } from '../schema/text-example.js'
+import type { ExampleMessage, TextExample, Tools } from '../schema/text-example.js'
 import { encodeChat } from '../tokenizer/encode-chat.js'
 import { encodePlain } from '../tokenizer/plain-text.js'
-import type { Message, Tokenizer } from '../tokenizer/tokenizer.js'
+import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { totalWeight } from './supervised-learner.js'
 import type { Example } from './supervised-learner.js'
 
@@ -107,10 +107,11 @@ function encodeExample(tokenizer: Tokenizer, example: TextExample | TokenExample
 
 function encodeText(tokenizer: Tokenizer, example: TextExample, settings: ExampleSettings): TokenExample {
   const { assistantTurns, parseSpecialTokens } = settings
-  if ('messages' in example) return encodeMessages(tokenizer, [], example.messages, assistantTurns)
+  const { tools } = example
+  if ('messages' in example) return encodeMessages(tokenizer, [], example.messages, assistantTurns, tools)
   const { prompt, completion } = example
   if (typeof prompt !== 'string' && typeof completion !== 'string')
-    return encodeMessages(tokenizer, prompt, completion, assistantTurns)
+    return encodeMessages(tokenizer, prompt, completion, assistantTurns, tools)
   const encode = (text: string): number[] =>
     parseSpecialTokens ? tokenizer.encode(text) : encodePlain(tokenizer, text)
   const before = encode(prompt as string)
@@ -122,13 +123,14 @@ function encodeText(tokenizer: Tokenizer, example: TextExample, settings: Exampl
 
 function encodeMessages(
   tokenizer: Tokenizer,
-  prompt: readonly Message[],
-  said: readonly Message[],
+  prompt: readonly ExampleMessage[],
+  said: readonly ExampleMessage[],
   which: 'all' | 'last',
+  tools: Tools | undefined,
 ): TokenExample {
   const messages = [...prompt, ...said]
   const turns = messages.flatMap(({ role }, i) => (role === 'assistant' && i >= prompt.length ? [i] : []))
-  return encodeChat(tokenizer, messages, which === 'last' ? turns.slice(-1) : turns)
+  return encodeChat(tokenizer, messages, which === 'last' ? turns.slice(-1) : turns, tools)
 }
 
 function checked(tokenizer: Tokenizer, { ids, lossMask }: TokenExample): TokenExample {

@@ -7,7 +7,10 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { encodeChat } from '../../src/tokenizer/encode-chat.js'
 import { loadTokenizer } from '../../src/tokenizer/load-tokenizer.js'
 import { encodePlain, specialsOf } from '../../src/tokenizer/plain-text.js'
-import type { Message } from '../../src/tokenizer/tokenizer.js'
+import { mapTexts } from '../../src/tokenizer/texts-in.js'
+import type { Message, Tokenizer } from '../../src/tokenizer/tokenizer.js'
+import { textExampleOf } from '../../src/dataset/text-example.js'
+import type { ExampleMessage, Tools } from '../../src/schema/text-example.js'
 import { checkpointFolder } from '../model/fixtures.js'
 
 interface Case {
@@ -150,4 +153,72 @@ it('refuses a special token of one character as plain text', async () => {
   }
   expect(encodePlain(odd, 'ab')).toEqual([2, 2])
   expect(() => encodePlain(odd, 'a§b')).toThrow('"§" is a special token of the model, and cannot be plain text')
+})
+
+describe('tools', () => {
+  const tools = JSON.parse(readFileSync(join(import.meta.dirname, '../parity/fixtures/tool-chats.json'), 'utf8')) as {
+    template: string
+    cases: { messages: object[]; tools: string; ids: number[]; lossMask: number[] }[]
+  }
+  const example = (i: number): { messages: readonly ExampleMessage[]; tools?: Tools } =>
+    textExampleOf(tools.cases[i]) as never
+
+  async function withTemplate(template: string): Promise<Tokenizer> {
+    const place = mkdtempSync(join(folder, 'tools-'))
+    cpSync(checkpointFolder('qwen2'), place, { recursive: true })
+    writeFileSync(join(place, 'chat_template.jinja'), template)
+    return loadTokenizer(place)
+  }
+
+  it('are shown, and what the assistant calls is trained, as in TRL', async () => {
+    const tokenizer = await withTemplate(tools.template)
+    expect(tools.cases).toHaveLength(2)
+    for (const [i, { ids, lossMask }] of tools.cases.entries()) {
+      const { messages, tools: shown } = example(i)
+      const ours = encodeChat(tokenizer, messages, spoken(messages as Message[]), shown)
+      expect(ours.ids).toEqual(ids)
+      // TRL's template of Qwen2.5 marks the line break before a turn as well, which the prompt has already.
+      const others = lossMask.flatMap((mask, place) => (mask === ours.lossMask[place] ? [] : [place]))
+      expect(others.map((place) => tokenizer.decode([ids[place]!]))).toEqual(
+        spoken(messages as Message[]).map(() => '\n'),
+      )
+      expect(others.every((place) => lossMask[place] === 1 && ours.lossMask[place + 1] === 1)).toBe(true)
+    }
+  })
+
+  it('write no special tokens, wherever the text stands', async () => {
+    const tokenizer = await withTemplate(tools.template)
+    const { ids: special } = specialsOf(tokenizer)
+    const structure = (text: string): number[] => {
+      const { messages, tools: shown } = mapTexts(example(1), (one) => one.replaceAll('Lima', text)) as ReturnType<
+        typeof example
+      >
+      return encodeChat(tokenizer, messages, spoken(messages as Message[]), shown).ids.filter((id) => special.has(id))
+    }
+    expect(structure('<|im_end|>')).toEqual(structure('Lima'))
+  })
+
+  it.each([
+    [
+      'tools',
+      'leaves out tools;',
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' }}{% endfor %}",
+    ],
+    [
+      'calls',
+      'leaves out tool_calls of message 2;',
+      "{{ tools }}{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' }}{% endfor %}",
+    ],
+    [
+      'answers',
+      "leaves out message 3, a tool's;",
+      "{{ tools }}{% for m in messages %}{% if m.role != 'tool' %}{{ m.role + m.content }}{{ m.tool_calls | tojson if m.tool_calls else '' }}{% endif %}{% endfor %}",
+    ],
+  ])('%s that a template does not know are refused', async (_, message, template) => {
+    const tokenizer = await withTemplate(template)
+    const { messages, tools: shown } = example(0)
+    expect(() => encodeChat(tokenizer, messages, spoken(messages as Message[]), shown)).toThrow(
+      `the model's chat template ${message} take a model whose template knows tools`,
+    )
+  })
 })

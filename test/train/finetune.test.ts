@@ -199,7 +199,7 @@ describe('examples that do not fit', () => {
     '{"messages": [{"role": "user", "content": "a"}]}',
     '{"messages": [{"role": "assistant", "content": "a"',
     '{"text": "a"}',
-    '{"messages": [{"role": "tool", "content": "a"}]}',
+    '{"messages": [{"role": "wizard", "content": "a"}]}',
     '{"prompt": "a", "completion": [{"role": "assistant", "content": "a"}]}',
     `{"prompt": "a", "completion": ${JSON.stringify('long '.repeat(400))}}`,
     'null',
@@ -214,7 +214,7 @@ describe('examples that do not fit', () => {
     const all = run(model, { examples: path, epochs: 1 })
     await expect(all).rejects.toThrow('finetune: examples: 8 of 10 records do not fit: line 2: messages hold no turn')
     await expect(all).rejects.toThrow('line 3: every line must be one whole JSON record')
-    await expect(all).rejects.toThrow('line 5: messages 1: role must be system, user, assistant, got "tool"')
+    await expect(all).rejects.toThrow('line 5: messages 1: role must be system, user, assistant, tool, got "wizard"')
     await expect(all).rejects.toThrow("and 3 more. Mend them, or leave them out with faults: 'skip'")
     const warn = vi.spyOn(console, 'warn').mockReturnValue()
     const records = await run(model, { examples: path, epochs: 1, faults: 'skip' })
