@@ -53,6 +53,7 @@ const KIND: FolderKind = {
   operation: 'evaluate: saveTo',
   what: 'saved evaluation',
   marker: FILES.evaluation,
+  goOn: 'resume: true',
   owns: (name) => Object.values(FILES).includes(name),
 }
 

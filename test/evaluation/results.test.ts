@@ -254,7 +254,7 @@ describe('what is refused', () => {
   test('a folder that holds results, or something else, or none to go on with', async () => {
     const folder = await made()
     await expect(going(folder, { resume: false })).rejects.toThrow(
-      'holds a saved evaluation already; `overwrite: true` replaces it',
+      'holds a saved evaluation already; `resume: true` goes on with it, `overwrite: true` replaces it',
     )
     expect(await going(folder, { resume: false, overwrite: true })).toHaveLength(3)
     await expect(going(newFolder())).rejects.toThrow('evaluate: there are no results in')
