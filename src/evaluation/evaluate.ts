@@ -62,12 +62,13 @@ export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
   try {
     await withProgress(shown, (tell) => evaluation.run(tell))
   } catch (error) {
-    await results?.finish(evaluation.scores, signal?.aborted ? undefined : error).catch((fault: unknown) => {
-      console.warn(`evaluate: ${errorMessage(fault)}`)
+    const [status, fault] = signal?.aborted ? (['stopped'] as const) : (['failed', error] as const)
+    await results?.finish(evaluation.scores, status, fault).catch((another: unknown) => {
+      console.warn(`evaluate: ${errorMessage(another)}`)
     })
     throw error
   }
-  await results?.finish(evaluation.scores)
+  await results?.finish(evaluation.scores, 'done')
   return evaluation.scores
 }
 

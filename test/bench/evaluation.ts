@@ -1,5 +1,5 @@
-// Two evaluations whose time is mostly waiting (`npx tsx test/bench/evaluation.ts [questions, default 1000]`), both kept in a folder:
-// - questions asked of a server that answers after 200 ms, 64 at a time, against the time that the server needs at least;
+// Two evaluations whose time is mostly waiting (`npx tsx test/bench/evaluation.ts [questions, default 1000] [at a time, default 64]`), both kept in a folder:
+// - questions asked of a server that answers after 200 ms, so many at a time, against the time that the server needs at least;
 // - 64 rollouts of the mini policy whose searches take 300 to 900 ms, against the longest chain of them plus the same rollouts
 //   without waiting; the tokens must be the same.
 // Aims: 1.2 times and 1.15 times. The exit code is 1 where tokens differ.
@@ -23,7 +23,7 @@ import { createBm25Engine } from '../../src/search/bm25.js'
 import type { SearchEngine } from '../../src/search/search-engine.js'
 
 const LATENCY_MS = 200
-const CONCURRENCY = 64
+const CONCURRENCY = Number(process.argv[3] ?? 64)
 
 if (process.argv[2] === 'server') {
   const answer = JSON.stringify({

@@ -61,6 +61,7 @@ const fileOf = (folder: string) =>
   JSON.parse(readFileSync(join(folder, 'evaluation.json'), 'utf8')) as {
     manifest: { methods: Record<string, { settings: Record<string, unknown> }> }
     sessions: { scoredBefore: number; questions: unknown[] }[]
+    status: string
     fault?: string
   }
 
@@ -88,7 +89,8 @@ test('the folder has the scores as JSONL and Parquet, the trajectories, and what
     expect(name).toBe('m')
     expect(trajectorySchema.safeParse(trajectory).success).toBe(true)
   }
-  const { manifest, sessions } = fileOf(folder)
+  const { manifest, sessions, status } = fileOf(folder)
+  expect(status).toBe('done')
   expect(manifest).toMatchObject({
     seed: 0,
     trajectories: true,
@@ -184,12 +186,16 @@ describe('going on', () => {
     const evaluating = evaluate({ methods: [dead.method], questions, saveTo: folder, concurrency: 1 })
     await expect(evaluating).rejects.toThrow('16 of 20 questions failed')
     expect((await readScores(folder)).filter(({ failure }) => failure === undefined)).toHaveLength(4)
-    expect(fileOf(folder).fault).toContain('16 of 20 questions failed')
+    expect(fileOf(folder)).toMatchObject({
+      status: 'failed',
+      fault: expect.stringContaining('16 of 20 questions') as string,
+    })
     expect(existsSync(join(folder, 'scores.parquet'))).toBe(true)
     const stop = new AbortController()
     const stopped = counting('m', {}, (n) => n === 10 && stop.abort())
     const options = { questions, saveTo: folder, resume: true, concurrency: 1 }
     await expect(evaluate({ methods: [stopped.method], ...options, signal: stop.signal })).rejects.toThrow('aborted')
+    expect(fileOf(folder)).toMatchObject({ status: 'stopped' })
     expect(fileOf(folder).fault).toBeUndefined()
     const last = counting('m')
     expect(await evaluate({ methods: [last.method], ...options })).toHaveLength(30)
@@ -248,7 +254,7 @@ describe('what is refused', () => {
   test('a folder that holds results, or something else, or none to go on with', async () => {
     const folder = await made()
     await expect(going(folder, { resume: false })).rejects.toThrow(
-      'holds a saved evaluation already; `overwrite: true` replaces it',
+      'holds a saved evaluation already; `resume: true` goes on with it, `overwrite: true` replaces it',
     )
     expect(await going(folder, { resume: false, overwrite: true })).toHaveLength(3)
     await expect(going(newFolder())).rejects.toThrow('evaluate: there are no results in')
@@ -292,6 +298,7 @@ describe('what is refused', () => {
     const first = evaluate({ methods: [slow], questions, saveTo: folder, signal: stop.signal })
     first.catch(() => undefined)
     while (!existsSync(join(folder, 'scores.jsonl'))) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(fileOf(folder).status).toBe('running')
     await expect(going(folder)).rejects.toThrow('is being written by this process; wait for its end, or choose another')
     stop.abort()
     await expect(first).rejects.toThrow('aborted')
