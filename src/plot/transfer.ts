@@ -27,7 +27,9 @@ const KINDS = [
  * @param real Scores of the same policy on the same questions with a real engine.
  * @throws where the two are not of the same questions
  * @example
- * await zs.display(zs.plot.transfer(withSimulator, withBm25, { labels: zs.mini.labels }))
+ * const withEngine = (searchEngine: zs.SearchEngine) =>
+ *   zs.evaluate({ methods: [zs.policyMethod('mine', policy, { searchEngine })], questions })
+ * await zs.display(zs.plot.transfer(await withEngine(simulator), await withEngine(engine)))
  */
 export function transfer(
   simulated: readonly Score[],
