@@ -7,7 +7,7 @@ const LONGEST = 80
 /** Not broken over two lines, where the page is wide enough. */
 const SHORT = 24
 /** Letters that fit beside each other on a page of a notebook, and those that the padding of a cell takes. */
-const WIDE = 150
+const WIDE = 110
 const PADDING = 3
 
 /** A table as HTML, in the colours of the page: numbers to the right, long texts cut, whole in the tooltip. */

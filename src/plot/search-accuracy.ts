@@ -65,7 +65,7 @@ export function searchAccuracy(table: ColumnTable, { labels = {} }: SearchAccura
   const { top, layout: legend } = legendOnTop(methods, { plotHeight, below: 8 })
   return {
     data,
-    layout: layout('Searches against accuracy: question sets, and averages with 95 % intervals', {
+    layout: layout('Searches against exact match: sets, and averages with 95 % intervals', {
       xaxis: axis({ title: { text: 'searches per question' }, rangemode: 'tozero' }),
       yaxis: axis({ title: { text: 'exact match' }, range: [0, 1] }),
       ...legend,

@@ -78,7 +78,7 @@ export function simulatorSizes(table: ColumnTable, options: SimulatorSizesOption
   const what = dataset === 'average' ? 'mean over sets' : dataset
   return {
     data,
-    layout: layout(`Policies by the size of their simulator: exact match (${what}), with 95 % intervals`, {
+    layout: layout(`Exact match by the size of the simulator (${what}), 95 % intervals`, {
       xaxis: axis({
         ...{ title: { text: 'parameters of the simulator, billions' }, type: 'log' },
         ...{ tickvals: sizes, ticktext: sizes.map(String), range: [Math.log10(first), Math.log10(last)] },

@@ -22,12 +22,14 @@ const KINDS = [
 /**
  * How a policy that plays with a simulator does with a real engine, question by question. On the left the F1 of each question with both,
  * as circles whose area is the number of questions; on the right, by set, the shares of questions that are right with
- * both, with one alone, and with none.
+ * both, with one alone, and with none. The title has the difference of exact match with its 95 % interval, and exact McNemar's p.
  * @param simulated Scores of a policy that searched the simulator.
  * @param real Scores of the same policy on the same questions with a real engine.
  * @throws where the two are not of the same questions
  * @example
- * await zs.display(zs.plot.transfer(withSimulator, withBm25, { labels: zs.mini.labels }))
+ * const withEngine = (searchEngine: zs.SearchEngine) =>
+ *   zs.evaluate({ methods: [zs.policyMethod('mine', policy, { searchEngine })], questions })
+ * await zs.display(zs.plot.transfer(await withEngine(simulator), await withEngine(engine)))
  */
 export function transfer(
   simulated: readonly Score[],
@@ -53,9 +55,8 @@ export function transfer(
   const plotHeight = grid.height
   const { top, layout: placed } = legendOnTop(names, { plotHeight, below: 26 })
   const legend = { ...(placed['legend'] as object), traceorder: 'normal' }
-  const title =
-    `From simulator to real engine: EM ${signed(difference)} (95 % ${signed(low)} to ${signed(high)}, ` +
-    `p ${pValue < 0.001 ? '< 0.001' : `= ${pValue.toFixed(3)}`}) over ${questions} questions`
+  const p = pValue < 0.001 ? '< 0.001' : `= ${pValue.toFixed(3)}`
+  const title = `Simulator to real engine: EM ${signed(difference)} (${signed(low)} to ${signed(high)}), p ${p}, n = ${questions}`
   return {
     data: [circles(pairs, grid.axesOf(0)), ...bars(pairs, labels, grid.axesOf(1))],
     layout: layout(title, {

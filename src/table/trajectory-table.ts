@@ -23,7 +23,7 @@ const THOUGHT = /<think>([^]*?)<\/think>/g
  * what stands in `<think>`, else the message without its action.
  * @example
  * const trajectories: zs.Trajectory[] = []
- * await zs.evaluate({ methods: [method], questions, onTrajectory: (_, trajectory) => trajectories.push(trajectory) })
+ * await zs.evaluate({ methods, questions, onTrajectory: (_, trajectory) => trajectories.push(trajectory) })
  * await zs.saveTable(zs.trajectoryTable(trajectories), 'trajectories.parquet')
  */
 export function trajectoryTable(

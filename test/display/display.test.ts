@@ -161,6 +161,7 @@ describe('cells', () => {
     expect(await first({ n: 1n })).toBe('{ n: 1n }')
     expect(await first(12n)).toBe('12')
     expect(await first(['a', 2])).toBe("[ 'a', 2 ]")
+    expect(await first(['Lima', 'Ica'])).toBe('Lima, Ica')
     expect(await first(new Date(0))).toBe('1970-01-01T00:00:00.000Z')
     expect(await first(new Date(NaN))).toBe('Invalid Date')
     expect(await first(Symbol('s'))).toBe('Symbol(s)')

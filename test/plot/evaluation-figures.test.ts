@@ -83,7 +83,7 @@ describe('transfer', () => {
       [0.25, 0],
     ])
     expect(both!.y).toEqual(['nq', 'popqa'])
-    expect(JSON.stringify(figure.layout['title'])).toContain('EM +0.000 (95 % ')
+    expect(JSON.stringify(figure.layout['title'])).toContain('EM +0.000 (−')
     expect(await figureToSvg(figure)).toContain('right with the simulator alone')
   })
 
