@@ -65,8 +65,9 @@ const KIND: FolderKind = {
  * @throws where an option is not what it must be, too many attempts fail, or nothing is left to learn from; what was collected is
  * kept then
  * @example
- * const data = await zs.buildSimulatorData({ model, searchEngine, questions, saveTo: 'runs/data' })
- * await zs.finetune({ model: writer, examples: data.train, heldOut: data.heldOut, saveTo: 'runs/simulator' })
+ * const data = await zs.buildSimulatorData({ model, searchEngine: engine, questions, saveTo: 'runs/data' })
+ * const writer = await zs.loadModel('smollm2', { adapter: { rank: 16 } })
+ * await zs.finetune({ model: writer, examples: data.train, heldOut: 0.05, saveTo: 'runs/simulator' })
  */
 export async function buildSimulatorData(given: SimulatorDataOptions): Promise<SimulatorData> {
   const parsed = parseSimulatorData(given)

@@ -86,7 +86,7 @@ const LONGEST_ANSWER = 300
  * `unclear`, and such trajectories are used for nothing.
  * @example
  * const judge = zs.llmJudge(zs.openAi({ model: 'gpt-4o-mini' }))
- * const data = await zs.buildSimulatorData({ model, searchEngine, questions, judge, saveTo: 'runs/data' })
+ * await zs.buildSimulatorData({ model, searchEngine: engine, questions, judge, saveTo: 'runs/data' })
  */
 export function llmJudge(model: LanguageModel, options: LlmJudgeOptions = {}): TrajectoryJudge {
   parseOptions('llm judge', z.object({ model: anObject<LanguageModel>('a language model', ['complete']) }), { model })

@@ -61,8 +61,8 @@ const CONCURRENCY = 64
  * example has.
  * @throws where the simulator fails, or an option is not what it must be
  * @example
- * const examples = await zs.readSimulatorExamples(data.heldOut!)
- * await zs.display(await zs.trySimulator(zs.createSimulator(writer, { prompt }), examples))
+ * const heldOut = await zs.readSimulatorExamples('runs/data/validation.jsonl')
+ * await zs.display(await zs.trySimulator(simulator, heldOut))
  */
 export async function trySimulator(
   simulator: SearchEngine,

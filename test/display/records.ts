@@ -175,6 +175,19 @@ export const records = {
   comparison: { questions: 300, onlyFirst: 3, onlySecond: 40, difference: -0.12, pValue: 1e-9 },
   generation: { ids: [5, 6], logprobs: [-0.5, -0.25], text: 'Lima', stopReason: 'eos' },
   completion: { text: 'Lima', finishReason: 'stop', stopString: '</answer>', promptTokens: 9, completionTokens: 2 },
+  'simulator data': {
+    ...{ folder: 'runs/data', train: 'runs/data/train.jsonl' },
+    counts: {
+      attempts: { all: 9, right: 4, wrong: 2 },
+      searches: { all: 8 },
+      examples: { train: { useful: 3, noisy: 2 }, heldOut: { useful: 1, noisy: 0 } },
+    },
+  },
+  'simulator example': { quality: 'useful', question, query: 'Peru', documents: [document.text] },
+  'trial of a simulator': {
+    ...{ name: 'after', quality: 'noisy', searches: 20, withAnswer: 0.1, complete: 0.9 },
+    ...{ documents: 4.5, words: 28, distinct2: 0.7 },
+  },
   simulation: { documents: [{ text: document.text, rank: 1 }], text: 'Sure! Doc 1: Its capital is Lima.' },
   model: {
     name: 'policy',
