@@ -87,7 +87,7 @@ export function serpApiEngine(options: SerpApiOptions = {}): SearchEngine {
   const engine = servedEngine(
     { name: 'serpapi', addresses: [baseUrl], secret: key, limits },
     {
-      ask: (query, topK) => ({
+      ask: (query, { topK }) => ({
         path: `/search.json?${parameters({ engine: 'google', q: query, num: topK, gl: country, hl: language, api_key: key })}`,
       }),
       answer: z
@@ -126,7 +126,7 @@ export function googleEngine(options: GoogleOptions): SearchEngine {
   const engine = servedEngine(
     { name: 'google', addresses: [baseUrl], secret: key, limits },
     {
-      ask: (query, topK) => ({
+      ask: (query, { topK }) => ({
         path: `/customsearch/v1?${parameters({ q: query, cx: engineId, num: Math.min(MOST, topK), gl: country, hl: language })}`,
         headers: { 'x-goog-api-key': key },
       }),

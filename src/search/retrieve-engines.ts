@@ -4,7 +4,7 @@ import type { ServerOptions } from '../http/options.js'
 import { parseOptions } from '../schema/parse-options.js'
 import type { Document } from '../schema/document.js'
 import { elasticsearchKey } from '../schema/settings.js'
-import type { SearchEngine } from './search-engine.js'
+import type { SearchContext, SearchEngine } from './search-engine.js'
 import { servedEngine } from './served-engine.js'
 
 /** Options of engines behind servers of one's own. */
@@ -42,6 +42,24 @@ const searchR1Answer = z.object({
   result: z.tuple([z.array(z.union([z.object({ document: passage, score: z.number().nullish() }), passage]))]),
 })
 
+/** Options of `searchR1Engine`. */
+export interface SearchR1Options extends RetrieverOptions {
+  /**
+   * Sends the question, its gold answers, quality and seed along with each query: for a simulator behind `zs.serve`, which has to know
+   * them. Default false, for a retriever over a corpus needs none of it.
+   */
+  contexts?: boolean
+}
+
+/** What a served simulator is told beside the query (`src/serve/retrieve.ts`). */
+const carried = ({ question, quality, seed }: SearchContext): object => ({
+  question: question.question,
+  gold_answers: question.goldAnswers,
+  ...(question.supportingFacts && { supporting_facts: question.supportingFacts }),
+  ...(quality && { quality }),
+  ...(seed !== undefined && { seed }),
+})
+
 /**
  * A server that speaks as Search-R1's retriever does: `POST /retrieve` with `{ queries, topk, return_scores }`. verl's and
  * SkyRL's do so too. The first line of a passage's `contents` is its title.
@@ -50,9 +68,16 @@ const searchR1Answer = z.object({
  * const engine = zs.searchR1Engine({ baseUrl: 'http://127.0.0.1:8000' })
  * await zs.display(await engine.search('capital of Peru', { question, topK: 3 }))
  */
-export function searchR1Engine(options: RetrieverOptions): SearchEngine {
+export function searchR1Engine({ contexts = false, ...options }: SearchR1Options): SearchEngine {
+  parseOptions('search-r1', z.object({ contexts: z.boolean() }), { contexts })
   return servedEngine(served('search-r1', options), {
-    ask: (query, topK) => ({ path: '/retrieve', body: { queries: [query], topk: topK, return_scores: true } }),
+    ask: (query, context) => ({
+      path: '/retrieve',
+      body: {
+        ...{ queries: [query], topk: context.topK, return_scores: true },
+        ...(contexts && { contexts: [carried(context)] }),
+      },
+    }),
     answer: searchR1Answer,
     read: ({ result: [found] }) =>
       found.map((each) =>
@@ -88,7 +113,7 @@ function titled(contents: string): Omit<Document, 'rank'> {
  */
 export function wikiEngine(options: RetrieverOptions): SearchEngine {
   return servedEngine(served('wiki', options), {
-    ask: (query, topK) => ({ path: '/retrieve', body: { query, top_k: topK } }),
+    ask: (query, { topK }) => ({ path: '/retrieve', body: { query, top_k: topK } }),
     answer: z.array(z.object({ text: z.string() })),
     read: (found) => found.map(({ text }) => ({ text })),
   })
@@ -137,7 +162,7 @@ export function elasticsearchEngine(options: ElasticsearchOptions): SearchEngine
   return servedEngine(
     { ...served('elasticsearch', rest), secret: apiKey },
     {
-      ask: (query, size) => ({
+      ask: (query, { topK: size }) => ({
         path: `/${encodeURIComponent(fields.index)}/_search`,
         ...(apiKey !== undefined && { headers: { authorization: `ApiKey ${apiKey}` } }),
         body: { size, query: { multi_match: { query, fields: wanted } }, _source: wanted },

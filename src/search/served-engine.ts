@@ -3,7 +3,7 @@ import { Endpoints } from '../http/endpoints.js'
 import { fetchJson, hide } from '../http/fetch-checked.js'
 import { networkFailure, excerpt, RequestFailure } from '../http/request-failure.js'
 import type { Document } from '../schema/document.js'
-import type { SearchEngine } from './search-engine.js'
+import type { SearchContext, SearchEngine } from './search-engine.js'
 
 /** Behind which servers an engine is, and how they are asked. */
 export interface Served {
@@ -26,7 +26,7 @@ export interface Asked {
 
 /** What an engine knows of its server's language. */
 export interface Dialect<Answer> {
-  ask: (query: string, topK: number) => Asked
+  ask: (query: string, context: SearchContext) => Asked
   /** Form of an answer. */
   answer: z.ZodType<Answer>
   /** The documents of an answer, the best first. */
@@ -74,9 +74,10 @@ export function servedEngine<Answer>(
 
   return {
     name,
-    async search(query, { topK, signal }) {
+    async search(query, context) {
       if (query.trim() === '') return []
-      const asked = ask(query, topK)
+      const { topK, signal } = context
+      const asked = ask(query, context)
       const found = await endpoints.run((attempt) => request(attempt.address, asked, attempt.signal), { signal })
       return read(found)
         .filter(({ text }) => text.trim() !== '')

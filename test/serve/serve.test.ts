@@ -461,3 +461,24 @@ test('a server shows itself, tells its health, and counts for Prometheus', async
   const shown = String((await toMimeBundle(server))['text/plain'])
   for (const word of [server.url, 'POST /retrieve', 'GET /v1/models', 'answered']) expect(shown).toContain(word)
 })
+
+test('our own client sends what a served simulator has to know where it is told to, and nothing otherwise', async () => {
+  const engine = recording()
+  const { url } = await start({ searchEngine: engine })
+  const asked = { ...question, supportingFacts: ['The capital of Peru is Lima.'] }
+  const context: SearchContext = { question: asked, topK: 2, quality: 'noisy', seed: 77 }
+  const [told, plain] = [true, false].map((contexts) => searchR1Engine({ baseUrl: url, contexts }))
+  expect(await told!.search('q', context)).toEqual([{ title: 'T', text: 'about q', rank: 1 }])
+  await plain!.search('q', context)
+  const { question: text, goldAnswers, supportingFacts } = asked
+  expect(engine.asked[0]).toMatchObject({
+    question: { question: text, goldAnswers, supportingFacts },
+    quality: 'noisy',
+  })
+  expect(engine.asked[0]!.seed).toBe(hash(77, 0))
+  expect(engine.asked[1]).toMatchObject({ question: { question: 'q', goldAnswers: [] } })
+  expect(engine.asked[1]).not.toHaveProperty('quality')
+  expect(() => searchR1Engine({ baseUrl: url, contexts: 1 as never })).toThrow(
+    'search-r1: contexts must be true or false',
+  )
+})
