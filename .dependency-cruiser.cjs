@@ -6,7 +6,7 @@ const layers = [
   ['policy'],
   ['language-model'],
   ['rollout', 'simulator'],
-  ['train', 'evaluation', 'serve'],
+  ['train', 'evaluation', 'serve', 'simulator-data'],
   ['table', 'plot', 'mini'],
   ['display', 'widget', 'cli'],
 ]
@@ -33,6 +33,7 @@ const sideways = layers.flatMap((layer) =>
       (other) =>
         other !== room &&
         !(room === 'plot' && other === 'table') &&
+        !(room === 'simulator-data' && other === 'evaluation') &&
         !(room === 'cli' && other === 'display') &&
         !(room === 'tensor' && ['schema', 'signal', 'host'].includes(other)) &&
         !(room === 'http' && ['schema', 'signal'].includes(other)),

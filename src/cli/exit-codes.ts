@@ -13,3 +13,11 @@ Exit codes:
   1    it could not begin, too many questions failed, or scores could not be saved; the message says why
   130  it was interrupted (Ctrl-C, or SIGTERM); what was scored is saved where saveTo is given,
        and --resume goes on with it. A second Ctrl-C ends it at once: scores are saved then too`
+
+/** The same for data that is collected. */
+export const DATA_EXIT_CODES = `
+Exit codes:
+  0    the data is written
+  1    it could not begin, or failed; the message says why, and what was collected is kept
+  130  it was interrupted (Ctrl-C, or SIGTERM); what was collected is kept in saveTo, and --resume
+       goes on with it`

@@ -4,11 +4,12 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Place } from './jupyter-paths.js'
 import type { EvaluateCommand } from './evaluate.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
-import { EVALUATION_EXIT_CODES, EXIT_CODES } from './exit-codes.js'
+import { DATA_EXIT_CODES, EVALUATION_EXIT_CODES, EXIT_CODES } from './exit-codes.js'
 import { runsCommand } from './runs.js'
 import type { ScoreOptions } from './score.js'
 import type { ServeArguments } from './serve.js'
 import type { TrainCommand } from './train.js'
+import type { SimulatorDataCommand } from './simulator-data.js'
 
 interface PlaceOptions {
   user?: true
@@ -109,6 +110,19 @@ program
   .action(async (config: string, options: EvaluateCommand) => {
     const { runEvaluation } = await import('./evaluate.js')
     process.exitCode = await runEvaluation(config, options)
+  })
+
+program
+  .command('simulator-data <config>')
+  .description(
+    'collects data that teaches a simulator, as a configuration file says (zs.readSimulatorDataConfig tells its settings)',
+  )
+  .option('--resume', 'goes on with what saveTo holds')
+  .addOption(new Option('--overwrite', 'replaces the data in saveTo').conflicts('resume'))
+  .addHelpText('after', () => DATA_EXIT_CODES)
+  .action(async (config: string, options: SimulatorDataCommand) => {
+    const { collectSimulatorData } = await import('./simulator-data.js')
+    process.exitCode = await collectSimulatorData(config, options)
   })
 
 try {

@@ -24,6 +24,7 @@ import { createSimulator } from '../simulator/simulator.js'
 // What configuration files name, opened: models, questions, documents, search engines.
 
 export const name = z.string().min(1)
+export const names = z.union([name, z.array(name).min(1)], 'must be a text, or a list of texts')
 
 /** How a model is loaded. */
 export const localModelShape = {

@@ -8,12 +8,10 @@ import type { FinetuneOptions } from '../train/finetune-options.js'
 import { finetuneShape } from '../train/finetune-options.js'
 import { ALGORITHM_NAMES, runConfigShape } from '../train/run-config.js'
 import type { TrainOptions } from '../train/train-options.js'
-import { localModelShape, name, openEngine, openModel, openQuestions, refuseKeys } from './named-inputs.js'
+import { localModelShape, name, names, openEngine, openModel, openQuestions, refuseKeys } from './named-inputs.js'
 
 /** A run as its file tells it. */
 export type FileRun = { kind: 'train'; options: TrainOptions } | { kind: 'finetune'; options: FinetuneOptions }
-
-const names = z.union([name, z.array(name).min(1)], 'must be a text, or a list of texts')
 
 /** What every run's file may have. */
 const common = {

@@ -4,6 +4,7 @@ import type { UpdateRecord } from '../schema/update-record.js'
 import { finetune } from '../train/finetune.js'
 import { train } from '../train/train.js'
 import { TrainingStopped } from '../train/training-stopped.js'
+import { interruption } from './interruption.js'
 import { readRunFile } from './run-file.js'
 
 export interface TrainCommand {
@@ -19,28 +20,20 @@ const LINE_MS = 5000
  * @returns the exit code
  */
 export async function runTraining(path: string, command: TrainCommand): Promise<number> {
-  const stop = new AbortController()
-  const interrupt = (): void => {
-    process.removeListener('SIGINT', interrupt)
-    process.removeListener('SIGTERM', interrupt)
-    console.error('\ninterrupted; the step under way ends, and the run is saved. Once more ends it at once')
-    stop.abort()
-  }
-  process.on('SIGINT', interrupt)
-  process.on('SIGTERM', interrupt)
+  const { signal, end } = interruption('the step under way ends, and the run is saved')
   const endProgress = showProgress()
   try {
     const run = await readRunFile(path, { ...command })
-    if (stop.signal.aborted) return 130
+    if (signal.aborted) return 130
     const say = lines()
     const records =
       run.kind === 'train'
         ? await train({
             ...run.options,
-            signal: stop.signal,
+            signal,
             onUpdate: (record) => (say(updateLine(record)), undefined),
           })
-        : await finetune({ ...run.options, signal: stop.signal, onStep: (record) => say(stepLine(record)) })
+        : await finetune({ ...run.options, signal, onStep: (record) => say(stepLine(record)) })
     const last = records.at(-1)!
     const where =
       run.options.saveTo === undefined ? 'it is not saved, for saveTo is not given' : `saved in ${run.options.saveTo}`
@@ -52,8 +45,7 @@ export async function runTraining(path: string, command: TrainCommand): Promise<
     await error.ended
     return 130
   } finally {
-    process.removeListener('SIGINT', interrupt)
-    process.removeListener('SIGTERM', interrupt)
+    end()
     endProgress()
   }
 }

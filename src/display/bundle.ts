@@ -1,3 +1,4 @@
+import type { Best } from '../table/best-cells.js'
 import type { Html, Style } from './html.js'
 
 /** What a notebook stores of one output: one representation for each kind of viewer. */
@@ -21,4 +22,6 @@ export interface ShowContext {
   style: Style
   /** Column to sort tables by, `-column` for descending order. */
   sort?: string
+  /** Whose best values of a table are bold, and among which rows. */
+  best?: { best: Best; within: string | undefined }
 }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { staticOutputs } from '../schema/settings.js'
+import type { Best } from '../table/best-cells.js'
 import type { Bundle, MimeBundle, ShowContext, View } from './bundle.js'
 import { isHtml, styled, unstyled } from './html.js'
 import { isRecord } from './shape.js'
@@ -14,6 +15,10 @@ export interface ShowOptions {
   static?: boolean
   /** Sorts a table by a column, `-column` for descending order. Default: the table's order. */
   sort?: string
+  /** Columns of a table whose best value is bold, as `{ em: 'max' }`, or `'max'` for all columns. Default: none. */
+  best?: Best
+  /** The best of each value of this column, such as `dataset`. Default: of the whole table. */
+  within?: string
 }
 
 const DISPLAY = Symbol.for('Jupyter.display')
@@ -36,7 +41,13 @@ export async function toMimeBundle(value: unknown, options: ShowOptions = {}): P
 export async function knownBundle(value: unknown, options: ShowOptions = {}): Promise<MimeBundle | undefined> {
   const isStatic = options.static ?? staticOutputs()
   const style = isStatic ? unstyled : styled
-  const context = { isStatic, style, ...(options.sort !== undefined && { sort: options.sort }) }
+  const { sort, best, within } = options
+  const context = {
+    isStatic,
+    style,
+    ...(sort !== undefined && { sort }),
+    ...(best !== undefined && { best: { best, within } }),
+  }
   const bundle = await (isView(value) ? value.toView(isStatic) : recordBundle(value, context))
   if (!bundle) return undefined
   // Markup of anybody else, another copy of this package or a file, does not pass.

@@ -1,5 +1,6 @@
 import type { Completion } from '../language-model/language-model.js'
 import type { Figure } from '../plot/figure.js'
+import type { Calibration } from '../schema/calibration.js'
 import type { Document } from '../schema/document.js'
 import type { Forecast } from '../schema/forecast.js'
 import type { Question } from '../schema/question.js'
@@ -10,7 +11,12 @@ import type { Trajectory } from '../schema/trajectory.js'
 import type { UpdateRecord } from '../schema/update-record.js'
 import type { Server } from '../serve/serve.js'
 import type { Simulation } from '../simulator/simulator.js'
+import type { SimulatorData } from '../simulator-data/build.js'
+import type { SimulatorExample } from '../simulator-data/label.js'
+import type { SimulatorTrial } from '../simulator-data/try-simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
+import { bestCells } from '../table/best-cells.js'
+import { calibrationFields, calibrationHtml, calibrationText } from './calibration-html.js'
 import { fieldsHtml, fieldsText } from './fields-html.js'
 import { figureBundle } from './figure-bundle.js'
 import { forecastFields, forecastHtml, forecastText } from './forecast-html.js'
@@ -21,7 +27,7 @@ import type { Model } from './model-fields.js'
 import { decimals } from './number-text.js'
 import { hasFields, isRecord } from './shape.js'
 import type { Shape } from './shape.js'
-import { tableCells } from './table-cells.js'
+import { SHOWN_DIGITS, tableCells } from './table-cells.js'
 import { tableHtml, tableText } from './table-html.js'
 import { recordsView, sorted, tableView } from './table-view.js'
 import type { TableView } from './table-view.js'
@@ -106,6 +112,42 @@ const SHAPES: Shape[] = [
     row: ({ documents, text }) => ({ documents: documents.length, text }),
   }),
   shape({
+    plural: 'simulator data',
+    is: (value) => hasFields(value, { folder: 'string', train: 'string', counts: 'object' }),
+    ...fromRow(({ folder, counts: { attempts, searches, examples } }: SimulatorData) => ({
+      folder,
+      'attempts, right and wrong': `${attempts.right} and ${attempts.wrong} of ${attempts.all}`,
+      searches: searches.all,
+      'useful and noisy examples': `${examples.train.useful} and ${examples.train.noisy}`,
+      'held out': `${examples.heldOut.useful} and ${examples.heldOut.noisy}`,
+    })),
+  }),
+  shape({
+    plural: 'simulator examples',
+    is: (value) => hasFields(value, { quality: 'string', query: 'string', documents: 'strings', question: 'object' }),
+    ...fromRow(({ quality, query, question, documents }: SimulatorExample) => ({
+      quality,
+      question: question.question,
+      'gold answers': question.goldAnswers.join(' or '),
+      query,
+      documents: documents.map((text, i) => `Doc ${i + 1}: ${text}`).join('\n'),
+    })),
+  }),
+  shape({
+    plural: 'trials of simulators',
+    is: (value) => hasFields(value, { name: 'string', quality: 'string', withAnswer: 'present', distinct2: 'present' }),
+    ...fromRow(({ name, quality, searches, withAnswer, complete, documents, words, distinct2 }: SimulatorTrial) => ({
+      documents: name,
+      quality,
+      searches,
+      'with the answer': withAnswer,
+      'as many as asked': complete,
+      'documents a search': documents,
+      'words a document': words,
+      'distinct-2': distinct2,
+    })),
+  }),
+  shape({
     plural: 'questions',
     is: (value) => hasFields(value, { id: 'string', dataset: 'string', question: 'string', goldAnswers: 'strings' }),
     ...fromRow(({ id, dataset, question, goldAnswers, supportingFacts }: Question) => ({
@@ -126,6 +168,22 @@ const SHAPES: Shape[] = [
     plural: 'updates',
     is: (value) => hasFields(value, { update: 'present', reward: 'present', em: 'present', kl: 'present' }),
     ...fromRow(({ metrics, ...record }: UpdateRecord) => ({ ...metrics, ...record })),
+  }),
+  shape({
+    plural: 'calibrations',
+    is: (value) =>
+      hasFields(value, {
+        simulator: 'string',
+        reference: 'string',
+        useful: 'object',
+        real: 'object',
+        searches: 'array',
+      }),
+    show: (calibration: Calibration, { style }) => ({
+      'text/html': calibrationHtml(calibration, style),
+      'text/plain': calibrationText(calibration),
+    }),
+    row: calibrationFields,
   }),
   shape({
     plural: 'forecasts',
@@ -202,9 +260,16 @@ const fieldsBundle = (fields: Record<string, unknown>, { style }: ShowContext): 
   'text/plain': fieldsText(fields),
 })
 
-function tableBundle(view: TableView, { style, sort }: ShowContext): Bundle {
-  const cells = tableCells(sort === undefined ? view : sorted(view, sort))
+function tableBundle(table: TableView, { style, sort, best }: ShowContext): Bundle {
+  const view = sort === undefined ? table : sorted(table, sort)
+  const cells = tableCells(view, undefined, best && bestOf(view, best))
   return { 'text/html': tableHtml(cells, style), 'text/plain': tableText(cells) }
+}
+
+function bestOf(view: TableView, options: NonNullable<ShowContext['best']>): ReturnType<typeof bestCells> {
+  const rows = Array.from({ length: view.rows }, (_, row) => row)
+  const columns = new Map(view.columns.map((name, i) => [name, rows.map((row) => view.value(row, i))]))
+  return bestCells('display', columns, { ...options, digits: SHOWN_DIGITS })
 }
 
 const documentList = (documents: readonly Document[], style: ShowContext['style']): Bundle => ({

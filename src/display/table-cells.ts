@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { looksNumeric } from '../table/best-cells.js'
 import { count } from './number-text.js'
 import type { TableView } from './table-view.js'
 
@@ -9,6 +10,8 @@ export interface TableCells {
   /** Row labels, where there are any. */
   index?: string[]
   rows: string[][]
+  /** Of each row, the columns whose cells are bold. */
+  bold?: boolean[][]
   /** "1,000 rows × 4 columns", where something was left out; of records their number: "24 questions". */
   size?: string
 }
@@ -21,8 +24,13 @@ const ENDS = { rows: 10, columns: 8 }
 /**
  * The cells of a table, formatted column by column.
  * @param wholeRows As many rows are shown at most before some are left out.
+ * @param isBold Which cells are bold, by the row of the view. Default: none.
  */
-export function tableCells(view: TableView, wholeRows = WHOLE.rows): TableCells {
+export function tableCells(
+  view: TableView,
+  wholeRows = WHOLE.rows,
+  isBold?: (row: number, column: string) => boolean,
+): TableCells {
   const rows = places(view.rows, wholeRows, ENDS.rows)
   const columns = places(view.columns.length, WHOLE.columns, ENDS.columns)
   const formatted = columns.map((column) => (column < 0 ? undefined : formatColumn(rows, view, column)))
@@ -34,6 +42,9 @@ export function tableCells(view: TableView, wholeRows = WHOLE.rows): TableCells 
     alignRight: formatted.map((column) => column?.isNumeric ?? false),
     ...(view.index && { index: rows.map((row) => (row < 0 ? GAP : String(view.index![row]))) }),
     rows: rows.map((_, i) => formatted.map((column) => column?.texts[i] ?? GAP)),
+    ...(isBold && {
+      bold: rows.map((row) => columns.map((column) => row >= 0 && column >= 0 && isBold(row, view.columns[column]!))),
+    }),
     ...((!whole || view.plural !== undefined) && { size }),
   }
 }
@@ -52,7 +63,9 @@ function formatColumn(
 ): { texts: string[]; isNumeric: boolean } {
   const values = rows.map((row) => (row < 0 ? undefined : view.value(row, column)))
   const numbers = values.filter((value): value is number => Number.isFinite(value))
-  const isNumeric = values.every((value) => ['number', 'bigint', 'undefined'].includes(typeof (value ?? undefined)))
+  const isNumeric =
+    values.every((value) => ['number', 'bigint', 'undefined'].includes(typeof (value ?? undefined))) ||
+    looksNumeric(values)
   const show = numberFormat(numbers)
   const texts = values.map((value, i) => {
     if (rows[i]! < 0) return GAP
@@ -61,14 +74,20 @@ function formatColumn(
   return { texts, isNumeric }
 }
 
+/** Decimals of numbers that are not very small. */
+export const SHOWN_DIGITS = 3
+
 function numberFormat(numbers: readonly number[]): (value: number) => string {
   if (numbers.every(Number.isInteger)) return String
   const sizes = numbers.filter((value) => value !== 0).map(Math.abs)
   const smallest = sizes.reduce((a, b) => Math.min(a, b), Infinity)
   const largest = sizes.reduce((a, b) => Math.max(a, b), -Infinity)
-  // Three decimals, or as many as leave two digits of the smallest.
-  const decimals = smallest >= 0.0005 ? 3 : Math.ceil(-Math.log10(smallest)) + 1
-  if (decimals > 6 || largest >= 1e9) return (value) => value.toExponential(2)
+  // As many more as leave two digits of the smallest.
+  const decimals = smallest >= 0.0005 ? SHOWN_DIGITS : Math.ceil(-Math.log10(smallest)) + 1
+  if (decimals > 6 || largest >= 1e9) {
+    const isPlain = (value: number): boolean => value === 0 || (Math.abs(value) >= 0.0005 && Math.abs(value) < 1e9)
+    return (value) => (isPlain(value) ? value.toFixed(SHOWN_DIGITS) : value.toExponential(2))
+  }
   return (value) => value.toFixed(decimals)
 }
 

@@ -4,21 +4,28 @@ import type { Html, Style } from './html.js'
 import type { TableCells } from './table-cells.js'
 
 const LONGEST = 80
-/** Not broken over two lines. */
+/** Not broken over two lines, where the page is wide enough. */
 const SHORT = 24
+/** Letters that fit beside each other on a page of a notebook, and those that the padding of a cell takes. */
+const WIDE = 150
+const PADDING = 3
 
 /** A table as HTML, in the colours of the page: numbers to the right, long texts cut, whole in the tooltip. */
-export function tableHtml({ columns, alignRight, index, rows, size }: TableCells, style: Style): Html {
-  const cell = (tag: 'th' | 'td', text: string, right: boolean): Html => {
-    const whole = tag === 'td' && text.length <= SHORT ? ' white-space: nowrap;' : ''
-    const css = style(`padding: 2px 10px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
+export function tableHtml({ columns, alignRight, index, rows, bold, size }: TableCells, style: Style): Html {
+  const fits = widthOf(columns, rows) <= WIDE
+  const cell = (tag: 'th' | 'td', text: string, right: boolean, isBold = false): Html => {
+    const isWhole = right ? !/[ \u2013]/.test(text) : text.length <= SHORT && fits
+    const whole = tag === 'td' && isWhole ? ' white-space: nowrap;' : ''
+    const css = style(`padding: 2px ${fits ? 8 : 5}px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
     const tooltip = text.length <= LONGEST ? '' : html` title="${cut(text, 1000)}"`
     const shown = cut(text, LONGEST)
-    return tag === 'th' ? html`<th${css}${tooltip}>${breakable(shown)}</th>` : html`<td${css}${tooltip}>${shown}</td>`
+    return tag === 'th'
+      ? html`<th${css}${tooltip}>${breakable(shown)}</th>`
+      : html`<td${css}${tooltip}>${isBold ? html`<b>${shown}</b>` : shown}</td>`
   }
   const head = columns.map((name, i) => cell('th', name, alignRight[i]!))
   const body = rows.map((row, i) => {
-    const cells = row.map((text, j) => cell('td', text, alignRight[j]!))
+    const cells = row.map((text, j) => cell('td', text, alignRight[j]!, bold?.[i]?.[j]))
     return html`<tr>
       ${index ? cell('th', index[i]!, true) : ''}${cells}
     </tr>`
@@ -30,9 +37,22 @@ export function tableHtml({ columns, alignRight, index, rows, size }: TableCells
   return html`<div${style('overflow-x: auto;')}>${table}</div>${counts}`
 }
 
+/** Letters of a row in which no text breaks but the long ones. */
+const widthOf = (columns: readonly string[], rows: readonly string[][]): number =>
+  columns.reduce((sum, name, i) => {
+    const longest = Math.max(
+      0,
+      ...rows.map((row) => Math.min(SHORT, row[i]!.length)),
+      ...words(name).map(({ length }) => length),
+    )
+    return sum + longest + PADDING
+  }, 0)
+
 /** The name of a column may break between its words: `tokensPer|Trajectory`. */
 const breakable = (name: string): Html[] =>
-  name.split(/(?<=\p{Ll})(?=\p{Lu})/u).map((word, i) => (i === 0 ? html`${word}` : html`<wbr />${word}`))
+  words(name).map((word, i) => (i === 0 ? html`${word}` : html`<wbr />${word}`))
+
+const words = (name: string): string[] => name.split(/(?<=\p{Ll})(?=\p{Lu})/u)
 
 const LONGEST_PLAIN = 40
 

@@ -1,12 +1,14 @@
 /**
  * Runs a task for each item, at most `limit` at a time; an item is taken when there is room for its task. Once a task has
  * failed, or the taking, no further item is taken.
+ * @returns what the tasks gave, in the order of the items
  */
-export async function sideBySide<T>(
+export async function sideBySide<T, R>(
   items: readonly T[] | AsyncIterable<T>,
   limit: number,
-  run: (item: T, index: number) => Promise<void>,
-): Promise<void> {
+  run: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
   const { take, end } = Symbol.asyncIterator in items ? fromStream(items) : fromList(items)
   let ended = false
   let index = 0
@@ -16,7 +18,8 @@ export async function sideBySide<T>(
         const taking = ended ? undefined : take()
         const taken = taking instanceof Promise ? await taking : taking
         if (taken === undefined || taken.done || ended) return
-        await run(taken.value, index++)
+        const place = index++
+        results[place] = await run(taken.value, place)
       }
     } catch (error) {
       ended = true
@@ -26,6 +29,7 @@ export async function sideBySide<T>(
   const room = Symbol.asyncIterator in items ? limit : Math.min(limit, items.length)
   try {
     await Promise.all(Array.from({ length: room }, work))
+    return results
   } finally {
     end()
   }

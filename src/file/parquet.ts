@@ -57,13 +57,14 @@ function plain(value: unknown): unknown {
 }
 
 /** What a column of a Parquet file holds; every cell may be null. */
-export type ColumnType = 'text' | 'number' | 'integer' | 'boolean' | 'texts' | 'numbers' | 'integers' | 'json'
+export type ColumnType =
+  'text' | 'number' | 'integer' | 'boolean' | 'texts' | 'numbers' | 'integers' | 'messages' | 'json'
 
 /**
  * Writes rows as Parquet, group by group: the rows need not fit into the memory. The file is written aside first, so that
  * a failure leaves the old one. Lists become `LIST` columns, which pandas and DuckDB read as such; whole numbers in them have
  * 32 bits.
- * @param columns The columns in order, and what each holds; `json` is for what is none of the others, and reads as text.
+ * @param columns The columns in order, and what each holds; `messages` is a list of structs of role and content, `json` is for what is none of the others, and reads as text.
  * @throws where a cell is not of its column's type, the folder does not exist, or the disk fails
  */
 export async function writeParquet(
@@ -117,6 +118,14 @@ function schemaOf(name: string, type: ColumnType): SchemaElement[] {
       return listOf(optional, { type: 'DOUBLE' })
     case 'integers':
       return listOf(optional, { type: 'INT32' })
+    case 'messages': {
+      const fields = ['role', 'content'].map((field): SchemaElement => ({
+        name: field,
+        repetition_type: 'OPTIONAL',
+        ...text,
+      }))
+      return [...listOf(optional, { num_children: fields.length }), ...fields]
+    }
     default:
       return [{ ...optional, ...text }]
   }
@@ -159,7 +168,13 @@ const CELLS: Readonly<Record<ColumnType, (value: NonNullable<unknown>) => unknow
   texts: (value) => listIf(value, (item) => typeof item === 'string'),
   numbers: (value) => listIf(value, (item) => item === null || typeof item === 'number'),
   integers: (value) => listIf(value, (item) => Number.isInteger(item) && item === (item as number) >> 0),
+  messages: (value) => listIf(value, isMessage),
   json: (value) => JSON.stringify(value),
+}
+
+function isMessage(value: unknown): boolean {
+  const { role, content } = (value ?? {}) as Record<string, unknown>
+  return typeof role === 'string' && typeof content === 'string'
 }
 
 const listIf = (value: unknown, test: (item: unknown) => boolean): unknown[] | undefined =>

@@ -27,6 +27,8 @@ interface Chunk {
  * @param window How many tokens are seen, the token itself among them; Infinity for all
  * @param starts int32 [batch], number of padding tokens in front of each row; or [batch, time], where the sequence of each
  * token begins in its row: it sees nothing of another
+ * @param shared int32 [batch], with `starts` of [batch, time]: number of tokens at a row's beginning that all of it sees; not
+ * with a window
  * @returns [batch, time, heads * headDim]
  */
 export function attendCausally(
@@ -34,6 +36,7 @@ export function attendCausally(
   { q, k, v }: QueriesKeysValues,
   window: number,
   starts?: Tensor,
+  shared?: Tensor,
 ): Tensor {
   const time = q.shape[2]!
   const chunks: Chunk[] = []
@@ -41,7 +44,7 @@ export function attendCausally(
   for (let from = 0; from < time; from += step) {
     chunks.push({ from, to: Math.min(time, from + step), firstKey: Math.max(0, from + 1 - window) })
   }
-  const padding = starts ? { starts } : {}
+  const padding = { ...(starts && { starts }), ...(shared && { shared }) }
   const mixed = keptStep(
     [q, k, v],
     (q, k, v) => {
@@ -72,7 +75,7 @@ export function attendCausally(
   return mixed.transpose([0, 2, 1, 3]).reshape([q.shape[0], time, config.heads * config.headDim])
 }
 
-type Inputs = { q: Tensor; k: Tensor; v: Tensor; starts?: Tensor } & Record<string, Tensor>
+type Inputs = { q: Tensor; k: Tensor; v: Tensor; starts?: Tensor; shared?: Tensor } & Record<string, Tensor>
 type BackwardInputs = Inputs & { y: Tensor; dy: Tensor; dk?: Tensor; dv?: Tensor }
 
 /** Part of a tensor along the third axis. */
@@ -87,7 +90,11 @@ function grouped({ kvHeads, headDim }: ModelConfig, x: Tensor): Tensor {
 }
 
 /** 0 where a query sees a key, a large negative number elsewhere, broadcast against [batch, kvHeads, group, queries, keys]. */
-function chunkMask({ from, to, firstKey }: Chunk, window: number, starts?: Tensor): Tensor {
+function chunkMask(
+  { from, to, firstKey }: Chunk,
+  window: number,
+  { starts, shared }: Pick<Inputs, 'starts' | 'shared'>,
+): Tensor {
   const queries = tf.range(from, to, 1, 'int32').expandDims(1)
   const keys = tf.range(firstKey, to, 1, 'int32').expandDims(0)
   let visible = tf.lessEqual(keys, queries)
@@ -95,21 +102,22 @@ function chunkMask({ from, to, firstKey }: Chunk, window: number, starts?: Tenso
   if (starts) {
     const ofQueries =
       starts.rank === 1 ? starts.reshape([-1, 1, 1]) : starts.slice([0, from], [-1, to - from]).expandDims(2)
-    visible = visible.logicalAnd(tf.greaterEqual(keys, ofQueries))
+    const own = tf.greaterEqual(keys, ofQueries)
+    visible = visible.logicalAnd(shared ? own.logicalOr(tf.less(keys, shared.reshape([-1, 1, 1]))) : own)
   }
   const mask = tf.sub(1, visible.toFloat()).mul(MASKED)
   return mask.reshape([-1, 1, 1, to - from, to - firstKey])
 }
 
 /** Weights of a chunk [batch, kvHeads, group * queries, keys], what they are of, and scores before the mask. */
-function weigh(config: ModelConfig, chunk: Chunk, window: number, { q, k, starts }: Inputs) {
+function weigh(config: ModelConfig, chunk: Chunk, window: number, { q, k, ...padding }: Inputs) {
   const count = chunk.to - chunk.from
   const queries = grouped(config, part(q, chunk.from, chunk.to)).mul(config.attentionScale)
   const keys = part(k, chunk.firstKey, chunk.to)
   const scores = softCap(tf.matMul(queries, keys, false, true), config.attentionSoftCap)
   const [batch, kvHeads, rows, columns] = scores.shape as [number, number, number, number]
   const apart = scores.reshape([batch, kvHeads, rows / count, count, columns])
-  const weights = tf.softmax(apart.add(chunkMask(chunk, window, starts))).reshape(scores.shape)
+  const weights = tf.softmax(apart.add(chunkMask(chunk, window, padding))).reshape(scores.shape)
   return { weights, queries, keys, scores }
 }
 

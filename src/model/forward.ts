@@ -219,11 +219,19 @@ export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: T
   return runLayers(config, weights, ids, layouts, (_, qkv, { window }) => attendCausally(config, qkv, window, starts))
 }
 
-/** The rotation of whole sequences; `starts` as that of `attendCausally`. */
-export function rotationOf({ headDim }: ModelConfig, rope: Rope, ids: Tensor, starts?: Tensor): Rotation {
+/** The rotation of whole sequences; `starts` and `shared` as those of `attendCausally`. */
+export function rotationOf(
+  { headDim }: ModelConfig,
+  rope: Rope,
+  ids: Tensor,
+  starts?: Tensor,
+  shared?: Tensor,
+): Rotation {
   const places = tf.range(0, ids.shape[1]!, 1, 'int32').expandDims(0)
   const first = starts?.rank === 1 ? starts.expandDims(1) : starts
-  const positions = first ? tf.maximum(places.sub(first), tf.scalar(0, 'int32')) : places
+  const own = first ? tf.maximum(places.sub(first), tf.scalar(0, 'int32')) : places
+  // Behind what is shared, positions go on from its end; of what is shared, `starts` is 0.
+  const positions = first && shared ? own.add(tf.minimum(first, shared.expandDims(1))) : own
   const { cos, sin } = ropeAt(rope, headDim, positions)
   return { cos: cos.expandDims(1), sin: sin.expandDims(1) }
 }

@@ -44,7 +44,8 @@ export function keptBytes(adapter: boolean): number {
  * @param ids int32 [batch, time], padded at the end
  * @param x [batch, time, hidden], their embeddings
  * @param options With `dropoutSeed` (int32, no dimensions) inputs of the adapter are dropped. With `starts` (int32 [batch,
- * time]: where the sequence of each token begins in its row) rows hold several sequences, which do not see each other.
+ * time]: where the sequence of each token begins in its row) rows hold several sequences, which do not see each other, and
+ * with `shared` (int32 [batch]) each sees so many ids at its row's beginning.
  * @returns hidden states after the final norm [batch, time, hidden]; their gradient changes `gradients`
  */
 export function runTrainedLayers(
@@ -55,15 +56,19 @@ export function runTrainedLayers(
   {
     dropoutSeed,
     starts,
+    shared,
     keep = keptBytes(config.lora !== undefined),
-  }: { dropoutSeed?: Tensor; starts?: Tensor; keep?: number } = {},
+  }: { dropoutSeed?: Tensor; starts?: Tensor; shared?: Tensor; keep?: number } = {},
 ): Tensor {
   const layers = byKind(config, (rope, window) => {
-    const layer = trained('layer', (weights, x, { cos, sin, starts, layerSeed }) => {
+    const layer = trained('layer', (weights, x, { cos, sin, starts, shared, layerSeed }) => {
       const heard = layerSeed ? withDropout(weights, layerSeed) : weights
-      return runLayer(config, heard, x, { cos: cos!, sin: sin! }, (qkv) => attendCausally(config, qkv, window, starts))
+      return runLayer(config, heard, x, { cos: cos!, sin: sin! }, (qkv) =>
+        attendCausally(config, qkv, window, starts, shared),
+      )
     })
-    return { layer, layout: { ...rotationOf(config, rope, ids, starts), ...(starts && { starts }) } }
+    const rotation = rotationOf(config, rope, ids, starts, shared)
+    return { layer, layout: { ...rotation, ...(starts && { starts }), ...(shared && { shared }) } }
   })
   const rows = ids.shape[0] * ids.shape[1]!
   const keeping = Math.floor(keep / (4 * rows * keptValues(config)))

@@ -4,11 +4,11 @@ import { temperatureSchema } from '../policy/sampling-options.js'
 import { createRandom, hash, shuffle } from '../random/seeded-random.js'
 import type { Document } from '../schema/document.js'
 import { aFunction, anObject, parseOptions } from '../schema/parse-options.js'
-import { neutralize, neutralizeQuestion } from '../search/neutralize.js'
 import type { SearchContext, SearchEngine } from '../search/search-engine.js'
 import { parseDocuments } from './parse-documents.js'
 import { zerosearchSimulatorPrompt } from './prompts.js'
 import type { SimulatorPrompt } from './prompts.js'
+import { simulatorRequest } from './simulator-request.js'
 
 /** Options of `createSimulator`. */
 export interface SimulatorOptions {
@@ -24,6 +24,12 @@ export interface Simulation {
   documents: Document[]
   /** The LLM's own text. */
   text: string
+  /** Tokens that it read. */
+  promptTokens: number
+  /** Tokens that it wrote. */
+  completionTokens: number
+  /** What they cost, where the price is known. */
+  cost?: number
 }
 
 /** A search engine that an LLM plays. */
@@ -69,9 +75,8 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
 
   async function simulate(query: string, context: SearchContext): Promise<Simulation> {
     const { question, topK, quality = 'useful', seed = 0, signal } = context
-    // On one line: a query must not be able to write lines of the prompt.
-    const asked = neutralize(query.replace(/[\s\p{Cc}]+/gu, ' ').trim(), model)
-    const { text } = await model.complete(prompt.render(asked, neutralizeQuestion(question, model), quality, topK), {
+    const request = simulatorRequest(prompt, { query, question, quality, documents: topK }, model)
+    const { text, promptTokens, completionTokens, cost } = await model.complete(request, {
       temperature,
       maxTokens: Math.ceil((prompt.maxTokens * Math.max(PROMPTS_DOCUMENTS, topK)) / PROMPTS_DOCUMENTS),
       stop: prompt.stop,
@@ -79,7 +84,8 @@ export function createSimulator(model: LanguageModel, options: SimulatorOptions 
       ...(signal && { signal }),
     })
     const order = shuffle(createRandom(hash(seed, 2)), parseDocuments(text).slice(0, topK))
-    return { documents: order.map((document, i) => ({ ...document, rank: i + 1 })), text }
+    const documents = order.map((document, i) => ({ ...document, rank: i + 1 }))
+    return { documents, text, promptTokens, completionTokens, ...(cost !== undefined && { cost }) }
   }
 
   function tell(text: string, { onUnread }: SearchContext): void {

@@ -90,8 +90,10 @@ export function differenceTable(scores: readonly Score[], options: DifferenceOpt
     differenceOfSets: found.map((row) => row.differenceOfSets),
     pValue: found.map((row) => row.pValue),
     pCorrected: corrected,
-    verdict: found.map(({ difference }, i): DifferenceRow['verdict'] =>
-      corrected[i]! >= alpha ? 'inside the noise' : difference > 0 ? 'better' : 'worse',
-    ),
+    verdict: found.map(({ difference }, i) => verdictOf(difference, corrected[i]!, alpha)),
   })
 }
+
+/** What may be said of a difference. */
+export const verdictOf = (difference: number, pCorrected: number, alpha: number): DifferenceRow['verdict'] =>
+  pCorrected >= alpha ? 'inside the noise' : difference > 0 ? 'better' : 'worse'

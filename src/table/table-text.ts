@@ -1,6 +1,8 @@
 import type { ColumnTable } from 'arquero'
 import { z } from 'zod'
 import { parseOptions } from '../schema/parse-options.js'
+import { bestCells, bestSchema, checkColumn, looksNumeric } from './best-cells.js'
+import type { Best } from './best-cells.js'
 
 /** Options of `toMarkdown` and `toLatex`. */
 export interface TableTextOptions {
@@ -8,8 +10,11 @@ export interface TableTextOptions {
   columns?: readonly string[]
   /** Digits behind the point of numbers that are not whole; default 3. */
   digits?: number
-  /** Columns whose largest value is bold, as `{ em: 'max' }`; `min` for the smallest. Default: none. */
-  best?: Readonly<Record<string, 'max' | 'min'>>
+  /**
+   * Columns whose largest value is bold, as `{ em: 'max' }`, or `'max'` for all columns; `min` for the smallest. A text that is a
+   * number counts as one. Default: none.
+   */
+  best?: Best
   /** The best of each value of this column, such as `dataset`. Default: of the whole table. */
   within?: string
 }
@@ -17,7 +22,7 @@ export interface TableTextOptions {
 const optionsSchema = z.strictObject({
   columns: z.array(z.string()).min(1).optional(),
   digits: z.int().min(0).max(15).default(3),
-  best: z.record(z.string(), z.enum(['max', 'min'])).default({}),
+  best: bestSchema.default({}),
   within: z.string().optional(),
 })
 
@@ -30,38 +35,22 @@ interface Texts {
 
 function textsOf(operation: string, table: ColumnTable, options: TableTextOptions): Texts {
   const { columns = table.columnNames(), digits, best, within } = parseOptions(operation, optionsSchema, options)
-  for (const name of [...columns, ...Object.keys(best), ...(within === undefined ? [] : [within])]) {
-    if (!table.columnNames().includes(name))
-      throw new Error(`${operation}: there is no column ${name}; the columns are ${table.columnNames().join(', ')}`)
-  }
   const values = new Map(
     table.columnNames().map((name) => [name, [...(table.array(name) as ArrayLike<unknown> & unknown[])]]),
   )
-  const groups = within === undefined ? undefined : values.get(within)!
-  const bold = new Set<string>()
-  for (const [name, direction] of Object.entries(best)) {
-    const bests = new Map<unknown, number>()
-    const column = values.get(name)!
-    column.forEach((value, i) => {
-      if (typeof value !== 'number' || Number.isNaN(value)) return
-      const shown = Number(value.toFixed(digits))
-      const before = bests.get(groups?.[i])
-      if (before === undefined || (direction === 'max' ? shown > before : shown < before)) bests.set(groups?.[i], shown)
-    })
-    // What shows the same number is as good.
-    column.forEach((value, i) => {
-      if (typeof value === 'number' && Number(value.toFixed(digits)) === bests.get(groups?.[i]))
-        bold.add(`${i} ${name}`)
-    })
-  }
+  for (const name of columns) checkColumn(operation, name, values)
+  const isBold = bestCells(operation, values, { best, within, digits })
   return {
     columns: [...columns],
-    numeric: columns.map((name) => values.get(name)!.some((value) => typeof value === 'number')),
+    numeric: columns.map((name) => isNumeric(values.get(name)!)),
     rows: Array.from({ length: table.numRows() }, (_, i) =>
-      columns.map((name) => ({ text: cellText(values.get(name)![i], digits), bold: bold.has(`${i} ${name}`) })),
+      columns.map((name) => ({ text: cellText(values.get(name)![i], digits), bold: isBold(i, name) })),
     ),
   }
 }
+
+const isNumeric = (values: readonly unknown[]): boolean =>
+  values.some((value) => typeof value === 'number') || looksNumeric(values)
 
 function cellText(value: unknown, digits: number): string {
   if (value === null || value === undefined) return ''
@@ -106,6 +95,7 @@ const LATEX: Readonly<Record<string, string>> = {
   '>': '\\textgreater{}',
   '|': '\\textbar{}',
   '"': '\\textquotedbl{}',
+  '−': '$-$',
 }
 
 /**
@@ -117,7 +107,7 @@ const LATEX: Readonly<Record<string, string>> = {
 export function toLatex(table: ColumnTable, options: TableTextOptions = {}): string {
   const { columns, numeric, rows } = textsOf('toLatex', table, options)
   const escape = (text: string): string =>
-    text.replace(/[\\~^<>|"&%$#_{}]/g, (sign) => LATEX[sign] ?? `\\${sign}`).replace(/\s*[\r\n]+\s*/g, ' ')
+    text.replace(/[\\~^<>|"&%$#_{}−]/g, (sign) => LATEX[sign] ?? `\\${sign}`).replace(/\s*[\r\n]+\s*/g, ' ')
   const line = (cells: string[]): string => `${cells.join(' & ')} \\\\`
   return [
     `\\begin{tabular}{${numeric.map((right) => (right ? 'r' : 'l')).join('')}}`,

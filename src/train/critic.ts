@@ -9,10 +9,11 @@ import type { HostTensor } from '../tensor/host-tensor.js'
 import type { LearnerSettings } from './learner.js'
 import { scheduleFactor } from './learning-rate.js'
 import { compileLoss, compileTargets, modelWeights } from './loss-function.js'
-import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
-import { perTarget, toMicrobatches } from './microbatch.js'
+import type { ModelWeights, Trainable } from './loss-function.js'
+import { perTarget, rolloutMicrobatches, targetInputs } from './microbatch.js'
 import { NotFiniteError } from './not-finite.js'
-import type { Sequence } from './microbatch.js'
+import type { Microbatch, TargetInputs } from './microbatch.js'
+import type { Sequence } from './rows.js'
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer } from './optimizer.js'
 import type { PolicySettings } from './policy-settings.js'
@@ -80,6 +81,8 @@ export async function createCritic(
   const trainable = { ...(await cloneWeights(learned)), ...(await createValueHead(policy)) }
   const model = { trainable, frozen }
   const optimizer = await createOptimizer(trainable, settings)
+  const microbatchesOf = (sequences: readonly Sequence[]): Microbatch[] =>
+    rolloutMicrobatches(sequences, policy.config, settings.microbatchTokens)
   const valuesCompiled = compileValues(policy, settings)
   const accumulate = compileLoss('value loss', policy, settings, (outputs, inputs: Traced<LossInputs>) =>
     clippedValueLoss({ ...inputs, values: valuesOf(outputs) }, critic.valueClip),
@@ -87,7 +90,7 @@ export async function createCritic(
   return {
     weights: trainable,
     optimizer,
-    values: (sequences) => readValues(valuesCompiled, model, sequences, settings.microbatchTokens),
+    values: (sequences) => readValues(valuesCompiled, model, sequences, microbatchesOf(sequences)),
     steps(sequences, oldValues, returns, update) {
       const sums = { loss: 0, clipped: 0, tokens: 0, steps: 0, norm: 0 }
       return {
@@ -98,12 +101,9 @@ export async function createCritic(
           const shares = lossShares(lengths, { aggregation: 'token' })
           sums.tokens += lengths.reduce((a, b) => a + b, 0)
           sums.steps++
-          for (const batch of toMicrobatches(members, settings.microbatchTokens)) {
-            const { ids, logitRows, targets } = batch
+          for (const batch of microbatchesOf(members)) {
             const inputs = {
-              ids,
-              logitRows,
-              targets,
+              ...targetInputs(batch),
               oldValues: rowsInput(batch, oldValues, places),
               returns: rowsInput(batch, returns, places),
               share: float32(perTarget(batch, ({ sequence }) => shares[sequence]!)),
@@ -153,7 +153,7 @@ export function readValues(
   compiled: ReturnType<typeof compileValues>,
   model: ModelWeights,
   sequences: readonly Sequence[],
-  microbatchTokens: number,
+  microbatches: readonly Microbatch[],
 ): Promise<number[][]> {
-  return readRows(sequences, microbatchTokens, async (inputs) => (await compiled(inputs, model)).values)
+  return readRows(sequences, microbatches, async (inputs) => (await compiled(inputs, model)).values)
 }

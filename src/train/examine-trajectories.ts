@@ -1,4 +1,4 @@
-import type { Sequence } from './microbatch.js'
+import type { Sequence } from './rows.js'
 import { NotFiniteError } from './not-finite.js'
 import type { Optimizer } from './optimizer.js'
 import type { TokenRows } from './target-rows.js'

@@ -4,8 +4,8 @@ import { MEMORY_PART_NAMES } from '../schema/forecast.js'
 import type { MemoryParts } from '../schema/forecast.js'
 import { microbatchMemory, standingMemory, totalBytes } from './memory-model.js'
 import type { MemorySetup, MicrobatchMemory } from './memory-model.js'
-import { toMicrobatches } from './microbatch.js'
-import type { Sequence } from './microbatch.js'
+import { rolloutMicrobatches } from './microbatch.js'
+import type { Sequence } from './rows.js'
 
 /** All that a run's memory depends on. */
 export interface RunMemory {
@@ -36,7 +36,7 @@ export function modelledMemory({ setup, microbatchTokens, slots, sequences }: Ru
 }
 
 function largestMicrobatch(setup: MemorySetup, sequences: readonly Sequence[], tokens: number): MicrobatchMemory {
-  return toMicrobatches(sequences, tokens)
+  return rolloutMicrobatches(sequences, setup.config, tokens)
     .map(({ ids, targets }) =>
       microbatchMemory(setup, { rows: ids.shape[0]!, time: ids.shape[1]!, targets: targets.shape[0]! }),
     )

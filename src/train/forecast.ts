@@ -14,7 +14,7 @@ import { modelWeights } from './loss-function.js'
 import { chooseMicrobatchTokens, freeBytes, SMALLEST } from './memory-model.js'
 import { memorySetup, sizeOf } from './memory-setup.js'
 import type { Group } from './learner.js'
-import type { Sequence } from './microbatch.js'
+import type { Sequence } from './rows.js'
 import { questionDrawer } from './play-batch.js'
 import { compilingSeconds, probeRollouts, probeSteps, rolloutSecondsFor, secondsFor } from './probe.js'
 import type { PlayedBatch } from './probe.js'
@@ -98,15 +98,17 @@ async function look(options: CheckedOptions, free: number, signal: AbortSignal |
     }
     const memory = withProcess(modelledMemory(run), modelledMemory(runOf(sequences)), rolloutPeak, watch.peak())
     const peakBytes = sumOf(memory)
-    const full = modelledMemory(runOf(Array.from({ length: count }, () => sequenceOfLength(fullLength))))
+    const full = modelledMemory(runOf(Array.from({ length: count }, (_, i) => sequenceOfLength(fullLength, i))))
 
     const rolloutSeconds = rolloutSecondsFor(count, policy.slots, played)
     const updateSeconds = secondsFor(learned, steps.measured)
     const shapesProbed = new Set(
-      batches.flatMap((groups) => [...batchShapes(trajectoriesOf({ groups }).map(sequence), microbatchTokens)]),
+      batches.flatMap((groups) => [
+        ...batchShapes(trajectoriesOf({ groups }).map(sequence), { config: policy.config, microbatchTokens }),
+      ]),
     )
     const shapes = expectedShapes(played.flatMap(trajectoriesOf).map(sequence), {
-      ...{ count: Math.max(1, Math.round(learned)), updates, microbatchTokens },
+      ...{ count: Math.max(1, Math.round(learned)), updates, config: policy.config, microbatchTokens },
     })
     const warmUpSeconds = compilingSeconds(policy.slots, played) + (steps.warmUpSeconds / shapesProbed.size) * shapes
     const { trainable, frozen } = modelWeights(policy)
@@ -207,9 +209,12 @@ function promptsOf({ policy, protocol, questions, seed, questionsPerUpdate }: Ch
 const filled = (sequences: readonly Sequence[], count: number): Sequence[] =>
   Array.from({ length: count }, (_, i) => sequences[i % sequences.length]!)
 
-/** Half of it is trained: the rest are prompt and documents. */
-function sequenceOfLength(length: number): Sequence {
-  const ids = new Array<number>(length).fill(0)
+/**
+ * Half of it is trained: the rest are prompt and documents.
+ * @param id Of which it is made: it shares its prompt with no other.
+ */
+function sequenceOfLength(length: number, id: number): Sequence {
+  const ids = new Array<number>(length).fill(id)
   return { ids, trained: ids.flatMap((_, place) => (place >= length / 2 ? [place] : [])) }
 }
 

@@ -10,7 +10,7 @@ import type { Compiled, Input, Traced } from '../tensor/compile.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
-import type { Microbatch } from './microbatch.js'
+import type { TargetInputs } from './microbatch.js'
 
 type Tensor = TensorFlow.Tensor
 
@@ -32,9 +32,6 @@ export function modelWeights({ weights, adapter }: Trainable): ModelWeights {
 export interface TrainingState extends ModelWeights {
   gradients: Weights
 }
-
-/** The part of every loss's inputs that says which tokens of which sequences are trained (see microbatch.ts). */
-export type TargetInputs = Pick<Microbatch, 'ids' | 'logitRows' | 'targets' | 'starts'>
 
 /** With a seed (int32, no dimensions), inputs of the adapter are dropped. */
 export interface DropoutInputs {
@@ -69,9 +66,10 @@ function targetOutputs(
   embedded: Tensor,
   inputs: Traced<TargetInputs & DropoutInputs>,
 ): TargetOutputs {
-  const { ids, starts, dropoutSeed } = inputs
+  const { ids, starts, shared, dropoutSeed } = inputs
   const states = runTrainedLayers(config, { weights, gradients }, ids, embedded, {
     ...(starts && { starts }),
+    ...(shared && { shared }),
     ...(dropoutSeed && { dropoutSeed }),
   })
   const hidden = gatherRows(states.reshape([-1, config.hiddenSize]), inputs.logitRows)

@@ -1,12 +1,8 @@
+import type { ModelConfig } from '../model/config.js'
 import { int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-
-/** A sequence of which some tokens are trained on. */
-export interface Sequence {
-  ids: readonly number[]
-  /** Places in `ids` that carry loss; never 0, for nothing predicts the first token. */
-  trained: readonly number[]
-}
+import { ownRows, rolloutRows } from './rows.js'
+import type { Row, Sequence } from './rows.js'
 
 /** Rows of similar length side by side, padded at the end, with the trained tokens listed flat. */
 export interface Microbatch {
@@ -14,6 +10,8 @@ export interface Microbatch {
   ids: HostTensor
   /** int32 [rows, time]: where the sequence of each token begins in its row. Left out where a row is one sequence. */
   starts?: HostTensor
+  /** int32 [rows]: number of ids at a row's beginning that all of its sequences see. Left out where there are none. */
+  shared?: HostTensor
   /** int32 [targets]: where in the flattened [rows * time] the prediction of each trained token stands. */
   logitRows: HostTensor
   /** int32 [targets]: the trained tokens. */
@@ -48,13 +46,14 @@ export function paddedSize(size: number): number {
 /**
  * Groups sequences by length into microbatches of about `tokens` tokens each, so that memory is bounded and little is
  * padded. The order of microbatches is fixed by the sequences alone.
- * @param packing True puts several sequences into a row where they fit into the length of the longest; they do not see each
- * other. Default false: each has a row.
+ * @param rows What stands side by side (see rows.ts). Default: each sequence has a row.
  */
-export function toMicrobatches(sequences: readonly Sequence[], tokens: number, packing = false): Microbatch[] {
-  const rows = packing ? packRows(sequences) : sequences.map((_, i) => [i])
-  const lengthOf = (row: readonly number[]): number => row.reduce((sum, i) => sum + sequences[i]!.ids.length, 0)
-  const order = rows.map((row) => ({ row, length: lengthOf(row) })).sort((a, b) => a.length - b.length)
+export function toMicrobatches(
+  sequences: readonly Sequence[],
+  tokens: number,
+  rows: readonly Row[] = ownRows(sequences),
+): Microbatch[] {
+  const order = [...rows].sort((a, b) => a.length - b.length)
   const batches: Microbatch[] = []
   for (let next = 0; next < order.length;) {
     // Sorted by length, so the last member decides the padded length.
@@ -66,52 +65,43 @@ export function toMicrobatches(sequences: readonly Sequence[], tokens: number, p
       time = wider
       count++
     }
-    const members = order.slice(next, next + count).map(({ row }) => row)
-    batches.push(microbatch(sequences, members, paddedSize(count), time))
+    batches.push(microbatch(sequences, order.slice(next, next + count), paddedSize(count), time))
     next += count
   }
   return batches
 }
 
-/** Rows of sequences, none longer than the longest sequence: each goes, the longest first, where least stays free. */
-function packRows(sequences: readonly Sequence[]): number[][] {
-  const order = sequences.map(({ ids }, i) => ({ i, length: ids.length })).sort((a, b) => b.length - a.length)
-  const rows: { members: number[]; free: number }[] = []
-  const capacity = order[0]?.length ?? 0
-  for (const { i, length } of order) {
-    let best: (typeof rows)[number] | undefined
-    for (const row of rows) if (row.free >= length && (!best || row.free < best.free)) best = row
-    if (!best) rows.push((best = { members: [], free: capacity }))
-    best.members.push(i)
-    best.free -= length
-  }
-  return rows.map(({ members }) => members)
-}
-
-function microbatch(
+/** Microbatches of rollouts: a prompt is computed once for those that share it. */
+export const rolloutMicrobatches = (
   sequences: readonly Sequence[],
-  members: readonly (readonly number[])[],
-  rows: number,
-  time: number,
-): Microbatch {
+  config: ModelConfig,
+  tokens: number,
+): Microbatch[] => toMicrobatches(sequences, tokens, rolloutRows(sequences, config, tokens))
+
+function microbatch(sequences: readonly Sequence[], members: readonly Row[], rows: number, time: number): Microbatch {
   const ids = new Int32Array(rows * time)
   const starts = new Int32Array(rows * time)
+  const sharedIds = new Int32Array(rows)
   const logitRows: number[] = []
   const targets: number[] = []
   const origins: Microbatch['origins'] = []
-  members.forEach((row, number) => {
-    let start = 0
+  members.forEach(({ members: row, shared }, number) => {
+    ids.set(sequences[row[0]!]!.ids.slice(0, shared), number * time)
+    sharedIds[number] = shared
+    let start = shared
     for (const sequence of row) {
       const { ids: sequenceIds, trained } = sequences[sequence]!
+      const own = sequenceIds.slice(shared)
       const first = number * time + start
-      ids.set(sequenceIds, first)
-      starts.fill(start, first, first + sequenceIds.length)
+      ids.set(own, first)
+      starts.fill(start, first, first + own.length)
       trained.forEach((place, token) => {
-        logitRows.push(first + place - 1)
+        const before = place - 1
+        logitRows.push(before < shared ? number * time + before : first + before - shared)
         targets.push(sequenceIds[place]!)
         origins.push({ sequence, place, token })
       })
-      start += sequenceIds.length
+      start += own.length
     }
   })
   const padded = paddedSize(Math.max(1, logitRows.length))
@@ -122,7 +112,8 @@ function microbatch(
   }
   return {
     ids: int32(ids, [rows, time]),
-    ...(members.some((row) => row.length > 1) && { starts: int32(starts, [rows, time]) }),
+    ...(members.some(({ members }) => members.length > 1) && { starts: int32(starts, [rows, time]) }),
+    ...(members.some(({ shared }) => shared > 0) && { shared: int32(sharedIds, [rows]) }),
     logitRows: int32(pad(logitRows)),
     targets: int32(pad(targets)),
     origins,
@@ -135,3 +126,14 @@ export function perTarget(batch: Microbatch, value: (origin: Origin) => number):
   batch.origins.forEach((origin, i) => (values[i] = value(origin)))
   return values
 }
+
+/** What a compiled loss reads of a microbatch: which tokens of which sequences are trained. */
+export type TargetInputs = Pick<Microbatch, 'ids' | 'logitRows' | 'targets' | 'starts' | 'shared'>
+
+export const targetInputs = ({ ids, starts, shared, logitRows, targets }: Microbatch): TargetInputs => ({
+  ids,
+  ...(starts && { starts }),
+  ...(shared && { shared }),
+  logitRows,
+  targets,
+})

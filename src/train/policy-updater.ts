@@ -11,10 +11,11 @@ import { examineTrajectories } from './examine-trajectories.js'
 import type { ExaminedTrajectory } from './examine-trajectories.js'
 import type { LearnerSettings, LearnerState, LearnerStep } from './learner.js'
 import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
-import type { ModelWeights, TargetInputs, Trainable } from './loss-function.js'
+import type { ModelWeights, Trainable } from './loss-function.js'
 import { memoryGuard } from './memory-model.js'
-import { perTarget, toMicrobatches } from './microbatch.js'
-import type { Sequence } from './microbatch.js'
+import { perTarget, rolloutMicrobatches, targetInputs } from './microbatch.js'
+import type { Microbatch, TargetInputs } from './microbatch.js'
+import type { Sequence } from './rows.js'
 import { minibatches } from './minibatches.js'
 import { NotFiniteError } from './not-finite.js'
 import { createOptimizer } from './optimizer.js'
@@ -119,9 +120,10 @@ export async function createPolicyUpdater(
     clamp: settings.klClamp,
   }
   const accumulate = compileLoss('policy loss', policy, settings, (outputs, inputs: Traced<LossInputs>) => {
-    const sequences = inputs.ids.shape[0]
     const { logprobs } = outputs
-    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs }, lossOptions, sequences)
+    // Each sequence has a target or more.
+    const atMost = inputs.targets.shape[0]
+    const { loss, metrics } = clippedPolicyLoss({ ...inputs, logprobs }, lossOptions, atMost)
     if (!shared) return { loss, metrics: { ...metrics, logprobs, valueLoss: tf.scalar(0), valueClipped: tf.scalar(0) } }
     const { oldValues, returns, share } = inputs as Required<typeof inputs>
     const value = clippedValueLoss({ values: valuesOf(outputs), oldValues, returns, share }, shared.clip)
@@ -130,6 +132,9 @@ export async function createPolicyUpdater(
       metrics: { ...metrics, ...value.metrics, logprobs, valueLoss: value.loss },
     }
   })
+
+  const microbatchesOf = (sequences: readonly Sequence[]): Microbatch[] =>
+    rolloutMicrobatches(sequences, policy.config, microbatchTokens)
 
   async function accumulateMinibatch(
     sequences: readonly TrainedSequence[],
@@ -143,22 +148,19 @@ export async function createPolicyUpdater(
       { aggregation: settings.lossAggregation, divisor: settings.lossDivisor },
     )
     const sums = noSums()
-    const microbatches = toMicrobatches(members, microbatchTokens)
+    const microbatches = microbatchesOf(members)
     microbatches.forEach(refuseLarge)
     for (const batch of microbatches) {
-      const { ids, logitRows, targets } = batch
       const row = (of: TokenRows): HostTensor => rowsInput(batch, of, places)
       const { weights, oldValues, returns } = rows
       const inputs: LossInputs = {
-        ids,
-        logitRows,
-        targets,
+        ...targetInputs(batch),
         oldLogprobs: row(rows.oldLogprobs),
         refLogprobs: row(rows.refLogprobs),
         advantages: row(rows.advantages),
         share: float32(perTarget(batch, ({ sequence }) => shares[sequence]!)),
         ...(weights && { weights: row(weights) }),
-        ...(ratio !== 'token' && { sequence: int32(Array.from(logitRows.data, (i) => Math.floor(i / ids.shape[1]!))) }),
+        ...(ratio !== 'token' && { sequence: int32(Int32Array.from(perTarget(batch, ({ sequence }) => sequence))) }),
         ...(shared && { oldValues: row(oldValues!), returns: row(returns!) }),
       }
       const result = await accumulate(inputs, { ...model, gradients: optimizer.gradients })
@@ -171,7 +173,7 @@ export async function createPolicyUpdater(
   }
 
   const readLogprobs = (sequences: readonly Sequence[], weights: ModelWeights): Promise<number[][]> =>
-    readRows(sequences, microbatchTokens, async (inputs) => (await logprobsOf(inputs, weights)).logprobs)
+    readRows(sequences, microbatchesOf(sequences), async (inputs) => (await logprobsOf(inputs, weights)).logprobs)
 
   let failed: { sequences: readonly TrainedSequence[]; rows: UpdateRows } | undefined
 
@@ -180,7 +182,7 @@ export async function createPolicyUpdater(
     model,
     async measure(sequences) {
       // Before anything is computed.
-      toMicrobatches(sequences, microbatchTokens).forEach(refuseLarge)
+      microbatchesOf(sequences).forEach(refuseLarge)
       const read = (weights: ModelWeights): Promise<number[][]> => readLogprobs(sequences, weights)
       const told = sequences.map(({ samplerLogprobs }) => samplerLogprobs)
       // The sampler computes in float32 as the trainer does, so that its own log-probabilities are the old ones.

@@ -4,6 +4,7 @@ import { explainedVariance } from '../algorithm/value-loss.js'
 import { whiten } from '../algorithm/whiten.js'
 import { disposeWeights } from '../model/weights.js'
 import { compileValues, createCritic, criticSchema, readValues } from './critic.js'
+import { rolloutMicrobatches } from './microbatch.js'
 import type { CriticSettings } from './critic.js'
 import type { Learner } from './learner.js'
 import type { Trainable } from './loss-function.js'
@@ -73,7 +74,12 @@ export async function createPpo(
       const { samplerKl, ...measured } = await updater.measure(sequences)
       const oldValues = critic
         ? await critic.values(sequences)
-        : await readValues(headValues!, updater.model, sequences, microbatchTokens)
+        : await readValues(
+            headValues!,
+            updater.model,
+            sequences,
+            rolloutMicrobatches(sequences, policy.config, microbatchTokens),
+          )
       const rewards = shaping.rewards(sequences, groupSizes, measured, optimizer.steps > 0)
       const { advantages, returns } = ppoAdvantages(rewards, settings, oldValues)
       const rows = { ...measured, advantages, oldValues, returns }

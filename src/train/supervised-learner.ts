@@ -3,11 +3,12 @@ import { float32, int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
 import { hash } from '../random/seeded-random.js'
 import { compileLoss, compileTargetLogprobs, modelWeights } from './loss-function.js'
-import type { DropoutInputs, TargetInputs, Trainable } from './loss-function.js'
+import type { DropoutInputs, Trainable } from './loss-function.js'
 import { memoryGuard } from './memory-model.js'
 import type { MemorySetup } from './memory-model.js'
-import { perTarget, toMicrobatches } from './microbatch.js'
-import type { Microbatch } from './microbatch.js'
+import { perTarget, targetInputs, toMicrobatches } from './microbatch.js'
+import { ownRows, packedRows } from './rows.js'
+import type { TargetInputs } from './microbatch.js'
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer, OptimizerSettings } from './optimizer.js'
 
@@ -67,7 +68,7 @@ export async function createSupervisedLearner(
       ids,
       trained: tokenWeights.flatMap((weight, place) => (place > 0 && weight > 0 ? [place] : [])),
     }))
-    const batches = toMicrobatches(sequences, microbatchTokens, packing)
+    const batches = toMicrobatches(sequences, microbatchTokens, packing ? packedRows(sequences) : ownRows(sequences))
     batches.forEach(refuseLarge)
     return batches.map((batch) => ({
       inputs: targetInputs(batch),
@@ -111,13 +112,6 @@ export async function createSupervisedLearner(
 /** What all tokens of examples count together. */
 export const totalWeight = (examples: readonly Example[]): number =>
   examples.reduce((sum, { tokenWeights }) => sum + tokenWeights.slice(1).reduce((a, b) => a + b, 0), 0)
-
-const targetInputs = ({ ids, starts, logitRows, targets }: Microbatch): TargetInputs => ({
-  ids,
-  ...(starts && { starts }),
-  logitRows,
-  targets,
-})
 
 /** What the adapter does not hear depends on its seed, the step and the microbatch alone. */
 function dropoutInputs({ adapter }: Trainable, step: number, microbatch: number): DropoutInputs {

@@ -1,8 +1,8 @@
 import { float32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import type { TargetInputs } from './loss-function.js'
-import { perTarget, toMicrobatches } from './microbatch.js'
-import type { Microbatch, Sequence } from './microbatch.js'
+import { perTarget, targetInputs } from './microbatch.js'
+import type { Microbatch, TargetInputs } from './microbatch.js'
+import type { Sequence } from './rows.js'
 
 /** A row for each sequence with a value for each of its trained tokens. */
 export type TokenRows = readonly (readonly number[])[]
@@ -10,13 +10,13 @@ export type TokenRows = readonly (readonly number[])[]
 /** What a compiled function says of all trained tokens, microbatch by microbatch. */
 export async function readRows(
   sequences: readonly Sequence[],
-  microbatchTokens: number,
+  microbatches: readonly Microbatch[],
   read: (inputs: TargetInputs) => Promise<HostTensor>,
 ): Promise<number[][]> {
   const rows = sequences.map(({ trained }) => new Array<number>(trained.length).fill(0))
-  for (const { ids, logitRows, targets, origins } of toMicrobatches(sequences, microbatchTokens)) {
-    const { data } = await read({ ids, logitRows, targets })
-    origins.forEach(({ sequence, token }, i) => (rows[sequence]![token] = data[i]!))
+  for (const batch of microbatches) {
+    const { data } = await read(targetInputs(batch))
+    batch.origins.forEach(({ sequence, token }, i) => (rows[sequence]![token] = data[i]!))
   }
   return rows
 }

@@ -8,12 +8,13 @@ import { compileValues, readValues } from './critic.js'
 import type { Group } from './learner.js'
 import { compileTargetLogprobs, modelWeights } from './loss-function.js'
 import type { ModelWeights, Trainable } from './loss-function.js'
-import type { Sequence } from './microbatch.js'
+import type { Sequence } from './rows.js'
 import { createRewardShaping } from './policy-gradient.js'
 import { rewardAll } from './rewarded.js'
 import { advantagesOf } from './run-config.js'
 import type { RunConfig } from './run-config.js'
 import { readSavedNetworks } from './saved-networks.js'
+import { rolloutMicrobatches } from './microbatch.js'
 import { readRows } from './target-rows.js'
 import type { TokenRows } from './target-rows.js'
 import { tokenOrigins } from './token-sources.js'
@@ -136,8 +137,8 @@ async function measure(
 async function readLogprobs({ model, weights }: Network, sequences: readonly Sequence[], options: CheckedViewOptions) {
   const logprobs = compileTargetLogprobs(model, options)
   try {
-    const { microbatchTokens } = options
-    return await readRows(sequences, microbatchTokens, async (inputs) => (await logprobs(inputs, weights)).logprobs)
+    const batches = rolloutMicrobatches(sequences, model.config, options.microbatchTokens)
+    return await readRows(sequences, batches, async (inputs) => (await logprobs(inputs, weights)).logprobs)
   } finally {
     logprobs.dispose()
   }
@@ -151,7 +152,8 @@ async function readCritic(
 ): Promise<number[][]> {
   const values = compileValues(model, options)
   try {
-    return await readValues(values, critic, sequences, options.microbatchTokens)
+    const batches = rolloutMicrobatches(sequences, model.config, options.microbatchTokens)
+    return await readValues(values, critic, sequences, batches)
   } finally {
     values.dispose()
   }

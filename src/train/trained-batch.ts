@@ -1,6 +1,6 @@
 import type { Trajectory } from '../schema/trajectory.js'
 import type { Group } from './learner.js'
-import type { Sequence } from './microbatch.js'
+import type { Sequence } from './rows.js'
 
 /** A trajectory as an update sees it. */
 export interface TrainedSequence extends Sequence {

@@ -92,9 +92,26 @@ describe('a table', () => {
   it('gives the numbers of a column the same decimals, as many as its smallest needs', async () => {
     expect(texts(await html(table({ em: [0.5, 1, 0] })))).toEqual(['0.500', '1.000', '0.000'])
     expect(texts(await html(table({ kl: [0.25, 0.00012] })))).toEqual(['0.25000', '0.00012'])
-    expect(texts(await html(table({ p: [0.25, 1.2e-9] })))).toEqual(['2.50e-1', '1.20e-9'])
+    expect(texts(await html(table({ p: [0.25, 1.2e-9] })))).toEqual(['0.250', '1.20e-9'])
     expect(texts(await html(table({ n: [200, -3], x: [null, NaN] })))).toEqual(['200', '', '-3', 'NaN'])
     expect(await html(table({ n: [1], s: ['a'] }))).toMatch(/text-align: right;">n<.*text-align: left;">s</)
+  })
+
+  it('has its best values in bold, of the whole table or within the values of a column', async () => {
+    const results = table({ set: ['a', 'a', 'b'], em: [0.2, 0.5004, 0.1], text: ['12.5', '3.0', '+9'] })
+    const bold = async (options: ShowOptions): Promise<unknown> => texts(await html(results, options), 'b')
+    expect(await bold({ best: { em: 'max' } })).toEqual(['0.500'])
+    expect(await bold({ best: { em: 'max' }, within: 'set' })).toEqual(['0.500', '0.100'])
+    expect(await bold({ best: 'min', sort: '-em' })).toEqual(['3.0', '0.100'])
+    await expect(bold({ best: { f1: 'max' } })).rejects.toThrow(
+      'display: there is no column f1; the columns are set, em',
+    )
+  })
+
+  it('breaks its texts where it would be wider than the page', async () => {
+    const wide = table(Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`c${i}`, ['a text of several words']])))
+    expect(await html(wide)).not.toContain('nowrap')
+    expect(await html(wide.select('c0', 'c1'))).toContain('nowrap')
   })
 
   it('shows the ends of a long or wide one, and how large it is', async () => {

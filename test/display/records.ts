@@ -1,3 +1,4 @@
+import type { Calibration, DocumentMeasures } from '../../src/schema/calibration.js'
 import type { Forecast } from '../../src/schema/forecast.js'
 import type { Question } from '../../src/schema/question.js'
 import type { Score } from '../../src/schema/score.js'
@@ -104,6 +105,30 @@ const view: TokenView = {
   ],
 }
 
+const shown = { count: 7, of: 10, share: 0.7, low: 0.4, high: 0.89 }
+const measures: DocumentMeasures = {
+  ...{ searches: 10, failed: 1, holdsAnswer: shown, documentHoldsAnswer: shown, holdsAnswerByChance: shown },
+  ...{ parsed: shown, complete: shown, words: { mean: 12.5, deviation: 3 }, distinct1: 0.4, distinct2: 0.8 },
+  ...{ repeated: shown, resemblance: 0.2, seconds: { median: 0.5, p95: 0.9 }, cost: 0.001 },
+  tokens: { prompt: 90, completion: 60 },
+}
+const distance = { divergence: 0.3, divergenceByChance: 0.1, told: { ...shown, pValue: 0.02 } }
+const calibration: Calibration = {
+  ...{ simulator: 'writer', reference: 'bm25', questions: 10, topK: 5, concurrency: 8 },
+  ...{
+    useful: measures,
+    noisy: {} as DocumentMeasures,
+    real: {} as DocumentMeasures,
+    style: { useful: distance, noisy: null },
+  },
+  searches: [
+    {
+      ...{ questionId: 'q', question: 'Capital?', goldAnswers: ['Lima'], query: 'capital', quality: 'useful' },
+      ...{ documents: [document], text: 'Doc 1: Lima', seconds: 0.5 },
+    },
+  ],
+}
+
 const forecast: Forecast = {
   ...{ policy: 'policy', parameters: 1_600_000, trainedParameters: 1_500_000, peakBytes: 4e9 },
   memory: {
@@ -133,6 +158,7 @@ export const records = {
   score,
   'update record': update,
   forecast,
+  calibration,
   'step of supervised training': { step: 1, loss: 2.5, gradNorm: 1, learningRate: 1e-3, tokens: 4096 },
   comparison: { questions: 300, onlyFirst: 3, onlySecond: 40, difference: -0.12, pValue: 1e-9 },
   generation: { ids: [5, 6], logprobs: [-0.5, -0.25], text: 'Lima', stopReason: 'eos' },

@@ -230,6 +230,8 @@ describe('createSimulator', () => {
     expect(await simulator.simulate('q', { question, topK: 5 })).toEqual({
       documents: [{ text: 'a', rank: 1 }],
       text: 'Sure!\n1) a',
+      promptTokens: expect.any(Number) as number,
+      completionTokens: 11,
     })
   })
 

@@ -9,15 +9,16 @@ const config = {
   ...{ ...tinyConfig, layers: 30, vocabSize: 49_152, hiddenSize: 576, heads: 9, kvHeads: 3, headDim: 64 },
   ...{ intermediateSize: 1536, maxPositions: 8192 },
 }
-const sequence = (length: number): { ids: number[]; trained: number[] } => ({
-  ids: new Array<number>(length).fill(0),
-  trained: Array.from({ length: Math.floor(length / 2) }, (_, i) => length - 1 - i),
+/** Made of one id, so that it shares its prompt with no other. */
+const sequence = (length: number, id: number): { ids: number[]; trained: number[] } => ({
+  ids: new Array<number>(length).fill(id),
+  trained: Array.from({ length: Math.floor(length / 2) }, (_, i) => Math.ceil(length / 2) + i),
 })
 const run: RunMemory = {
   setup: { config, optimizerStates: 'float32', reference: 'float32', bfloat16: false },
   microbatchTokens: 4096,
   slots: 16,
-  sequences: Array.from({ length: 16 }, () => sequence(500)),
+  sequences: Array.from({ length: 16 }, (_, i) => sequence(500, i)),
   shortest: 100,
 }
 const needed = addedBytes(modelledMemory(run))
@@ -69,7 +70,7 @@ describe('what makes a run fit', () => {
       },
       microbatchTokens: number('microbatchTokens') ?? run.microbatchTokens,
       slots: number('slots') ?? run.slots,
-      sequences: run.sequences.map(() => sequence(length)),
+      sequences: run.sequences.map((_, i) => sequence(length, i)),
     }
     expect(addedBytes(modelledMemory(changed))).toBeLessThanOrEqual(free)
   })
@@ -92,7 +93,11 @@ it('memory grows with every dimension that it is about', () => {
     fc.property(positive, positive, positive, (count, slots, length) => {
       const bytes = (count: number, slots: number, length: number): number =>
         addedBytes(
-          modelledMemory({ ...run, slots, sequences: Array.from({ length: count }, () => sequence(10 * length)) }),
+          modelledMemory({
+            ...run,
+            slots,
+            sequences: Array.from({ length: count }, (_, i) => sequence(10 * length, i)),
+          }),
         )
       const now = bytes(count, slots, length)
       expect(bytes(count + 1, slots, length)).toBeGreaterThanOrEqual(now)

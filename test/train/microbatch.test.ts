@@ -4,7 +4,7 @@ import { disposeWeights } from '../../src/model/weights.js'
 import { createRandom } from '../../src/random/seeded-random.js'
 import { compileCount } from '../../src/tensor/compile.js'
 import { paddedSize, perTarget, toMicrobatches } from '../../src/train/microbatch.js'
-import type { Sequence } from '../../src/train/microbatch.js'
+import type { Sequence } from '../../src/train/rows.js'
 import { trainSupervised } from '../../src/train/supervised.js'
 import { letterTokenizer, tinyConfig, tinyWeights } from '../tiny-model.js'
 
