@@ -78,9 +78,9 @@ export async function readRunFile(path: string, change: Readonly<Record<string, 
  * The options that `train` takes, out of a run's configuration file: JSON in which comments and trailing commas may stand.
  * Settings have the names that `train` has for them. Besides:
  * - `model`, with `adapter`, `slots` and `contextLength`, is the policy as `loadModel` takes it, or `mini:policy`;
- * - `questions` are paths, or mini sets such as `mini-nq` or `mini-nq:validation`;
+ * - `questions` are paths, names of the hub as `readQuestions` takes them, or mini sets such as `mini-nq` or `mini-nq:validation`;
  * - `searchEngine` has a `kind`: `simulator` (with a `model`, or a `server` that speaks OpenAI's protocol, and a `prompt`,
- *   `zerosearch` or `mini`), `bm25` (with `documents`, a path or `mini:train`), `search-r1`, `wiki`, `elasticsearch`,
+ *   `zerosearch` or `mini`), `bm25` (with `documents`, a path or `mini:train`, or the `index` that was saved), `search-r1`, `wiki`, `elasticsearch`,
  *   `google`, `serpapi` (with the options of these engines). Keys come from the environment;
  * - `protocol` is `zerosearch` or `mini`; `reward` weights of named parts.
  *

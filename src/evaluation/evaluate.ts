@@ -62,12 +62,13 @@ export async function evaluate(options: EvaluateOptions): Promise<Score[]> {
   try {
     await withProgress(shown, (tell) => evaluation.run(tell))
   } catch (error) {
-    await results?.finish(evaluation.scores, signal?.aborted ? undefined : error).catch((fault: unknown) => {
-      console.warn(`evaluate: ${errorMessage(fault)}`)
+    const [status, fault] = signal?.aborted ? (['stopped'] as const) : (['failed', error] as const)
+    await results?.finish(evaluation.scores, status, fault).catch((another: unknown) => {
+      console.warn(`evaluate: ${errorMessage(another)}`)
     })
     throw error
   }
-  await results?.finish(evaluation.scores)
+  await results?.finish(evaluation.scores, 'done')
   return evaluation.scores
 }
 
@@ -184,12 +185,14 @@ class Evaluation {
   private async *reading(): AsyncGenerator<Question> {
     const ids = new IdCheck()
     const all: Question[] = []
+    let count = 0
     for await (const question of checkedQuestions(this.settings.questions as AsyncIterable<Question>)) {
       ids.add(question)
-      all.push(question)
+      count++
+      if (this.settings.methods.length > 1) all.push(question)
       yield question
     }
-    if (all.length === 0) throw new Error('evaluate: questions must be at least one, got none')
-    this.questions = all
+    if (count === 0) throw new Error('evaluate: questions must be at least one, got none')
+    if (all.length > 0) this.questions = all
   }
 }

@@ -38,11 +38,15 @@ export interface ResultsSession extends ProcessSession {
   questions?: { dataset: string; questions: number; content: string }[]
 }
 
+export type ResultsStatus = 'running' | 'done' | 'stopped' | 'failed'
+
 /** `evaluation.json`. */
 export interface ResultsFile {
   version: typeof VERSION
   manifest: ResultsManifest
   sessions: ResultsSession[]
+  /** How the last session ended; `running` also where its process was killed. */
+  status: ResultsStatus
   /** Message of the error that ended it. */
   fault?: string
 }
@@ -69,6 +73,7 @@ const fileSchema: z.ZodType<ResultsFile> = z.object({
     methods: z.record(z.string(), describedSchema),
   }),
   sessions,
+  status: z.enum(['running', 'done', 'stopped', 'failed']),
   fault: z.string().exactOptional(),
 })
 

@@ -18,7 +18,7 @@ import type { Score } from '../schema/score.js'
 import { describeMethods } from './describe-method.js'
 import type { Method } from './method.js'
 import { FILES, VERSION, readResultsFile, readSavedScores, scoreKey } from './results-file.js'
-import type { ResultsFile, ResultsManifest, ResultsSession, SavedScore } from './results-file.js'
+import type { ResultsFile, ResultsManifest, ResultsSession, ResultsStatus, SavedScore } from './results-file.js'
 import { dropRepeatedTrajectories } from './saved-trajectories.js'
 import type { Scored } from './score-question.js'
 
@@ -43,15 +43,17 @@ export interface Results {
   /**
    * Puts the scores in order, writes them as Parquet too, and lets others write the folder.
    * @param asked Those of this evaluation, in order.
+   * @param status How it ended.
    * @param fault The error that ended it, if one did.
    */
-  finish(asked: readonly Score[], fault?: unknown): Promise<void>
+  finish(asked: readonly Score[], status: Exclude<ResultsStatus, 'running'>, fault?: unknown): Promise<void>
 }
 
 const KIND: FolderKind = {
   operation: 'evaluate: saveTo',
-  what: 'evaluation',
+  what: 'saved evaluation',
   marker: FILES.evaluation,
+  goOn: 'resume: true',
   owns: (name) => Object.values(FILES).includes(name),
 }
 
@@ -85,6 +87,7 @@ export async function openResults(
       // Methods of earlier sessions stay: their scores do too.
       manifest: { ...manifest, methods: { ...before?.file.manifest.methods, ...described } },
       sessions,
+      status: 'running',
     }
     await (before ? goOn(folder, file) : begin(folder, file))
     const scoreLines = await openLines(join(folder.folder, FILES.scores))
@@ -182,7 +185,7 @@ class OpenResults implements Results {
     this.scores.set(scoreKey(method, score.dataset, score.questionId), JSON.parse(line) as SavedScore)
   }
 
-  async finish(asked: readonly Score[], fault?: unknown): Promise<void> {
+  async finish(asked: readonly Score[], status: ResultsStatus, fault?: unknown): Promise<void> {
     try {
       await this.scoreLines.close()
       await this.trajectoryLines?.close()
@@ -191,6 +194,7 @@ class OpenResults implements Results {
       await writeJsonl(join(folder, FILES.scores), ordered)
       if (this.trajectoryLines && this.file.sessions.length > 1) await dropRepeatedTrajectories(folder)
       await writeParquet(join(folder, FILES.table), ordered.map(toColumns), COLUMNS)
+      this.file.status = status
       if (fault !== undefined) this.file.fault = errorMessage(fault).slice(0, LONGEST_FAULT)
       await writeFileWhole(join(folder, FILES.evaluation), fileText(this.file))
     } finally {

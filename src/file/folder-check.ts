@@ -11,6 +11,8 @@ export interface FolderKind {
   what: string
   /** The file by which it is known. */
   marker: string
+  /** How to go on with what is there, where that can be done: `resume: true`. */
+  goOn?: string
   /** True for the names that a new one replaces, or leaves out; whatever else lies in the old folder is carried over. */
   owns: (name: string) => boolean
 }
@@ -46,7 +48,9 @@ export async function checkTarget(target: string, kind: FolderKind, overwrite: b
     if ((await lstat(inner)).isDirectory() && (await isMountPoint(inner)))
       refuse(`holds the mount point ${name}, which cannot be moved; choose another folder`)
   }
-  if (!overwrite) refuse(`holds a ${kind.what} already; \`overwrite: true\` replaces it, or choose another folder`)
+  if (overwrite) return
+  const goOn = kind.goOn === undefined ? '' : `\`${kind.goOn}\` goes on with it, `
+  refuse(`holds a ${kind.what} already; ${goOn}\`overwrite: true\` replaces it, or choose another folder`)
 }
 
 /** A process goes on in a folder that is deleted, but can't say where it is. */

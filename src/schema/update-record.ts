@@ -98,8 +98,8 @@ export interface UpdateRecord {
   /** Wall time of the optimization, in seconds, without `compileSeconds`. */
   updateSeconds: number
   /**
-   * Wall time of functions of the engine that ran for the first time, and had to be traced or compiled for it, in seconds.
-   * Most of it falls into a run's first updates.
+   * Wall time of tracing and compiling the engine's functions for shapes that were new, in seconds. Most of it falls into a
+   * run's first updates.
    */
   compileSeconds: number
   /** Ids of all trajectories, prompts and observations included, per second of rollouts and optimization. */

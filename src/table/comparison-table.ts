@@ -16,7 +16,7 @@ export interface ComparisonRow {
   domain: Domain | 'all' | null
   /** Number of questions. */
   n: number
-  /** Questions whose rollout failed. They count as wrong in every metric but `emWithoutFailed`. */
+  /** Questions whose rollout failed. They count as wrong in every metric but those `WithoutFailed`. */
   failed: number
   /** Exact match. */
   em: number
@@ -30,12 +30,28 @@ export interface ComparisonRow {
   emOfQuestions: number
   /** Share of answers that contain a gold answer. */
   coverEm: number
+  /** The same over the questions that did not fail. */
+  coverEmWithoutFailed: number | null
   /** Bag-of-words F1. */
   f1: number
+  /** The same over the questions that did not fail. */
+  f1WithoutFailed: number | null
   /** What the paper's code calls exact match; null where a score lacks it. */
   paperEm: number | null
   /** Mean number of searches in a trajectory. */
   searches: number
+  /** Mean number of texts that models wrote for a question; null, as the next ones, where a score does not say it. */
+  turns: number | null
+  /** Mean number of their tokens. */
+  tokens: number | null
+  /** Mean number of pages that were read whole. */
+  pages: number | null
+  /** Mean time of a question, with others in work beside it. */
+  seconds: number | null
+  /** Mean cost of a question. */
+  cost: number | null
+  /** What the method might have taken at most for a question, in words; null where the scores do not say it. */
+  budget: string | null
   /** Share of questions that got an answer. */
   answered: number
 }
@@ -110,11 +126,31 @@ function datasetRow(method: string, dataset: string, domain: Domain | null, scor
     emOfQuestions: em,
     emWithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.em)),
     coverEm: mean(scores.map((score) => score.coverEm)),
+    coverEmWithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.coverEm)),
     f1: mean(scores.map((score) => score.f1)),
+    f1WithoutFailed: ended.length === 0 ? null : mean(ended.map((score) => score.f1)),
     paperEm: meanOrNull(scores.map((score) => score.paperEm ?? null)),
     searches: mean(scores.map((score) => score.searches)),
+    turns: meanOrNull(scores.map((score) => score.turns ?? null)),
+    tokens: meanOrNull(scores.map((score) => score.tokens ?? null)),
+    pages: meanOrNull(scores.map((score) => score.pages ?? null)),
+    seconds: meanOrNull(scores.map((score) => score.seconds ?? null)),
+    cost: meanOrNull(scores.map((score) => score.cost ?? null)),
+    budget: budgetText(scores),
     answered: mean(scores.map((score) => score.answered)),
   }
+}
+
+/** "5 searches, 6 turns, 3,000 tokens"; limits of nothing are left out. */
+function budgetText(scores: readonly Score[]): string | null {
+  const texts = new Set(
+    scores.map(({ budget }) => {
+      const limits = Object.entries(budget ?? {}).filter(([, limit]) => limit > 0)
+      return limits.map(([what, limit]) => `${limit.toLocaleString('en')} ${what}`).join(', ')
+    }),
+  )
+  const [only = ''] = texts
+  return texts.size === 1 && only !== '' ? only : null
 }
 
 function averageRows(
@@ -150,9 +186,17 @@ function averageRows(
         emOfQuestions: mean(parts.flatMap((row) => cellOf(row.dataset))),
         emWithoutFailed: meanOrNull(parts.map((row) => row.emWithoutFailed)),
         coverEm: mean(parts.map((row) => row.coverEm)),
+        coverEmWithoutFailed: meanOrNull(parts.map((row) => row.coverEmWithoutFailed)),
         f1: mean(parts.map((row) => row.f1)),
+        f1WithoutFailed: meanOrNull(parts.map((row) => row.f1WithoutFailed)),
         paperEm: meanOrNull(parts.map((row) => row.paperEm)),
         searches: mean(parts.map((row) => row.searches)),
+        turns: meanOrNull(parts.map((row) => row.turns)),
+        tokens: meanOrNull(parts.map((row) => row.tokens)),
+        pages: meanOrNull(parts.map((row) => row.pages)),
+        seconds: meanOrNull(parts.map((row) => row.seconds)),
+        cost: meanOrNull(parts.map((row) => row.cost)),
+        budget: parts.every((row) => row.budget === parts[0]!.budget) ? parts[0]!.budget : null,
         answered: mean(parts.map((row) => row.answered)),
       },
     ]
@@ -173,9 +217,17 @@ function comparisonRowsToTable(rows: readonly ComparisonRow[]): ColumnTable {
     emOfQuestions: rows.map((row) => row.emOfQuestions),
     emWithoutFailed: rows.map((row) => row.emWithoutFailed),
     coverEm: rows.map((row) => row.coverEm),
+    coverEmWithoutFailed: rows.map((row) => row.coverEmWithoutFailed),
     f1: rows.map((row) => row.f1),
+    f1WithoutFailed: rows.map((row) => row.f1WithoutFailed),
     paperEm: rows.map((row) => row.paperEm),
     searches: rows.map((row) => row.searches),
+    turns: rows.map((row) => row.turns),
+    tokens: rows.map((row) => row.tokens),
+    pages: rows.map((row) => row.pages),
+    seconds: rows.map((row) => row.seconds),
+    cost: rows.map((row) => row.cost),
+    budget: rows.map((row) => row.budget),
     answered: rows.map((row) => row.answered),
   })
 }

@@ -57,7 +57,10 @@ export function compileCount(): number {
 
 let compiling = 0
 
-/** Seconds that first calls of compiled functions have taken so far in this process: tracing, compiling, and the call itself. */
+/**
+ * Seconds that tracing and compiling have taken so far in this process. XLA compiles in a function's first call, which counts
+ * whole; the first call of a plain function is work like those after it.
+ */
 export function compileSeconds(): number {
   return compiling
 }
@@ -87,17 +90,17 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
     const key = signature([...names.map((name, i) => [name, values[i]!] as const), ...places])
     const known = entries.get(key)
     if (known) return execute(known, values, variables)
-    const started = performance.now()
-    try {
-      // XLA compiles in the first call.
-      return await withProgress({ title: `compiling ${name}` }, () => {
-        const entry = trace(name, body, options, inputs, names, values, state, variables)
-        entries.set(key, entry)
-        return execute(entry, values, variables)
-      })
-    } finally {
-      compiling += (performance.now() - started) / 1000
-    }
+    return withProgress({ title: `compiling ${name}` }, async () => {
+      const started = performance.now()
+      const entry = trace(name, body, options, inputs, names, values, state, variables)
+      entries.set(key, entry)
+      const traced = performance.now()
+      try {
+        return await execute(entry, values, variables)
+      } finally {
+        compiling += ((options.xla ? performance.now() : traced) - started) / 1000
+      }
+    })
   }
   const execute = async (entry: Entry, values: HostTensor[], variables: Variable[]): Promise<Results<R>> => {
     const uploaded = values.map((value) => native.upload(dtypeNumber[value.dtype], value.shape, value.data))

@@ -1,4 +1,5 @@
 // The folder of an evaluation: what is in it, how it goes on, what it refuses.
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +61,7 @@ const fileOf = (folder: string) =>
   JSON.parse(readFileSync(join(folder, 'evaluation.json'), 'utf8')) as {
     manifest: { methods: Record<string, { settings: Record<string, unknown> }> }
     sessions: { scoredBefore: number; questions: unknown[] }[]
+    status: string
     fault?: string
   }
 
@@ -87,7 +89,8 @@ test('the folder has the scores as JSONL and Parquet, the trajectories, and what
     expect(name).toBe('m')
     expect(trajectorySchema.safeParse(trajectory).success).toBe(true)
   }
-  const { manifest, sessions } = fileOf(folder)
+  const { manifest, sessions, status } = fileOf(folder)
+  expect(status).toBe('done')
   expect(manifest).toMatchObject({
     seed: 0,
     trajectories: true,
@@ -105,6 +108,28 @@ test('the folder has the scores as JSONL and Parquet, the trajectories, and what
     },
   ])
 })
+
+/** A Python with what test/parity/requirements.txt names, where there is one. */
+const PYTHON = [process.env['ZEROSEARCH_PARITY_PYTHON'], '.parity/venv/bin/python'].find(
+  (python) => python !== undefined && existsSync(python),
+)
+
+test.skipIf(PYTHON === undefined)(
+  'pandas and DuckDB read the folder',
+  async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const folder = newFolder()
+    const failing = counting('some "fail"', {}, (n) => {
+      if (n % 7 === 0) throw new Error('line\u2028break, \n and "quotes"')
+    })
+    await evaluate({ methods: [failing.method, counting('m').method], questions, saveTo: folder, trajectories: true })
+    const said = execFileSync(PYTHON!, [join(import.meta.dirname, '../parity/read-results.py'), folder], {
+      encoding: 'utf8',
+    })
+    expect(said).toBe('60 scores, 5 failed, agree\n')
+  },
+  60_000,
+)
 
 describe('going on', () => {
   test('asks further methods and questions alone, in whatever order they come', async () => {
@@ -161,12 +186,16 @@ describe('going on', () => {
     const evaluating = evaluate({ methods: [dead.method], questions, saveTo: folder, concurrency: 1 })
     await expect(evaluating).rejects.toThrow('16 of 20 questions failed')
     expect((await readScores(folder)).filter(({ failure }) => failure === undefined)).toHaveLength(4)
-    expect(fileOf(folder).fault).toContain('16 of 20 questions failed')
+    expect(fileOf(folder)).toMatchObject({
+      status: 'failed',
+      fault: expect.stringContaining('16 of 20 questions') as string,
+    })
     expect(existsSync(join(folder, 'scores.parquet'))).toBe(true)
     const stop = new AbortController()
     const stopped = counting('m', {}, (n) => n === 10 && stop.abort())
     const options = { questions, saveTo: folder, resume: true, concurrency: 1 }
     await expect(evaluate({ methods: [stopped.method], ...options, signal: stop.signal })).rejects.toThrow('aborted')
+    expect(fileOf(folder)).toMatchObject({ status: 'stopped' })
     expect(fileOf(folder).fault).toBeUndefined()
     const last = counting('m')
     expect(await evaluate({ methods: [last.method], ...options })).toHaveLength(30)
@@ -225,12 +254,12 @@ describe('what is refused', () => {
   test('a folder that holds results, or something else, or none to go on with', async () => {
     const folder = await made()
     await expect(going(folder, { resume: false })).rejects.toThrow(
-      'holds a evaluation already; `overwrite: true` replaces it',
+      'holds a saved evaluation already; `resume: true` goes on with it, `overwrite: true` replaces it',
     )
     expect(await going(folder, { resume: false, overwrite: true })).toHaveLength(3)
     await expect(going(newFolder())).rejects.toThrow('evaluate: there are no results in')
     writeFileSync(join(parent, 'note.txt'), 'x')
-    await expect(going(parent, { resume: false })).rejects.toThrow('holds files but no evaluation')
+    await expect(going(parent, { resume: false })).rejects.toThrow('holds files but no saved evaluation')
   })
 
   test('other settings, named with both values', async () => {
@@ -269,6 +298,7 @@ describe('what is refused', () => {
     const first = evaluate({ methods: [slow], questions, saveTo: folder, signal: stop.signal })
     first.catch(() => undefined)
     while (!existsSync(join(folder, 'scores.jsonl'))) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(fileOf(folder).status).toBe('running')
     await expect(going(folder)).rejects.toThrow('is being written by this process; wait for its end, or choose another')
     stop.abort()
     await expect(first).rejects.toThrow('aborted')

@@ -167,6 +167,31 @@ describe('comparison', () => {
       ['average', 'out-of-domain', 2, 0, null],
       ['average', 'all', 3, 0.25, null],
     ])
+    const [first] = rowsOf(
+      [...failing].map((score): Score => (score.failure ? { ...score, f1: 0, coverEm: 0 } : score)),
+    )
+    expect(first!.f1WithoutFailed).toBeCloseTo((first!.f1 * 4) / 3)
+    expect(first!.coverEmWithoutFailed).toBeCloseTo((first!.coverEm * 4) / 3)
+    expect(rows.map((row) => row.f1WithoutFailed === null)).toEqual([false, true, false, true, true])
+  })
+
+  it('has what a question took, and what it might have taken', () => {
+    const budget = { searches: 5, turns: 6, tokens: 3000, pages: 0 }
+    const spent = { turns: 2, tokens: 100, pages: 0, seconds: 1.5, cost: 0.01 }
+    const counted = scores('m', 'mini-nq', 2, 4).map((score, i): Score => ({
+      ...score,
+      ...spent,
+      tokens: 100 * i,
+      budget,
+    }))
+    const [set, average] = rowsOf(counted)
+    const wanted = { turns: 2, tokens: 150, pages: 0, seconds: 1.5, budget: '5 searches, 6 turns, 3,000 tokens' }
+    expect(set).toMatchObject(wanted)
+    expect(set!.cost).toBeCloseTo(0.01)
+    expect(average).toMatchObject(wanted)
+    // Some scores do not say it, or say another budget.
+    const mixed = [...counted, { ...scores('m', 'mini-nq', 0, 1)[0]!, questionId: 'x', budget: { turns: 1 } }]
+    expect(rowsOf(mixed)[0]).toMatchObject({ tokens: null, cost: null, budget: null })
   })
 
   it('has its columns where there is no score', () => {
@@ -179,6 +204,18 @@ test('scores are rows, in their order', () => {
   expect(table.array('em')).toEqual([1, 0, 0])
   expect(table.array('answer')).toEqual(['Lima', null, null])
   expect(table.array('questionId')).toEqual(['mini-nq-0', 'mini-nq-1', 'mini-nq-2'])
+  expect(table.array('seconds')).toEqual([null, null, null])
+  const counted = scores('m', 'mini-nq', 1, 1).map((score): Score => ({
+    ...score,
+    turns: 2,
+    tokens: 9,
+    seconds: 0.5,
+    cost: 1,
+  }))
+  const columns = ['turns', 'tokens', 'pages', 'seconds', 'cost', 'domain'].map(
+    (name) => scoreTable(counted).get(name, 0) as unknown,
+  )
+  expect(columns).toEqual([2, 9, null, 0.5, 1, 'in-domain'])
 })
 
 test('updates are rows, in order; what was not measured is null', () => {
