@@ -143,7 +143,12 @@ export function searchO1Method(model: LanguageModel, options: SearchO1Options): 
     return answer === null ? ending : { answer, stopReason: 'answer' }
   }
   const settings = { model, ...checked }
-  return { name: 'search-o1', budget, settings, answer: (question, context) => attempt(question, context, budget, play) }
+  return {
+    name: 'search-o1',
+    budget,
+    settings,
+    answer: (question, context) => attempt(question, context, budget, play),
+  }
 }
 
 const EMPTY = { kind: 'invalid', cause: 'the query is empty' } as const
