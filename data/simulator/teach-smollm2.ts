@@ -3,7 +3,7 @@
 // A folder with corpora/wiki18-single-hop.jsonl ({ id, title, text }) and FlashRAG's nq, popqa and triviaqa, as README.md says.
 // A run that was ended goes on where it was.
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as zs from '../../src/index.js'
@@ -108,7 +108,11 @@ const after = await zs.trySimulator(
 )
 console.log('after', after)
 
-await model.save(here('smollm2-adapter'), { dtype: 'bfloat16', overwrite: existsSync(here('smollm2-adapter')) })
+const adapter = here('smollm2-adapter')
+await model.save(adapter, { dtype: 'bfloat16', overwrite: existsSync(adapter) })
+// A base from a folder of one's own is the same model.
+const config = join(adapter, 'adapter_config.json')
+await writeFile(config, (await readFile(config, 'utf8')).replace(JSON.stringify(base), '"smollm2"'))
 await writeFile(
   here('smollm2-measured.json'),
   `${JSON.stringify(
