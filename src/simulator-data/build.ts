@@ -46,7 +46,7 @@ const OWN = [
 
 const KIND: FolderKind = {
   operation: `${OPERATION}: saveTo`,
-  what: 'simulator data',
+  what: 'simulator data set',
   marker: MANIFEST,
   owns: (name) => OWN.includes(name),
 }

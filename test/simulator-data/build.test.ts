@@ -362,7 +362,7 @@ describe('buildSimulatorData', () => {
   test('what cannot go together is refused', async () => {
     const saveTo = fresh()
     await build({ saveTo })
-    await expect(build({ saveTo })).rejects.toThrow('holds a simulator data already')
+    await expect(build({ saveTo })).rejects.toThrow('holds a simulator data set already')
     await expect(build({ saveTo, resume: true, seed: 1 })).rejects.toThrow('seed must be that of the data')
     await expect(build({ saveTo, resume: true, model: { ...player(isOdd), name: 'other' } })).rejects.toThrow(
       'model must be',
