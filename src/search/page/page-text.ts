@@ -24,13 +24,22 @@ const CELLS = new Set(['TD', 'TH'])
  */
 export function pageText(bytes: Uint8Array, contentType: string): PageText {
   if (/^\s*text\/plain/i.test(contentType)) return { title: '', text: tidy(decode(bytes, contentType)) }
-  // What jsdom has to say about the page interests nobody.
-  const { document } = new JSDOM(bytes, { contentType: plainType(contentType), virtualConsole: new VirtualConsole() })
-    .window
+  const { document } = parse(bytes, contentType).window
   const whole = document.body ? textOf(document.body) : ''
   const article = new Readability(document, { serializer: (node) => textOf(node) }).parse()
   const title = (article?.title ?? document.title).replace(/\s+/g, ' ').trim()
   return { title, text: article?.content || whole }
+}
+
+function parse(bytes: Uint8Array, contentType: string): JSDOM {
+  // What jsdom has to say about the page interests nobody.
+  const options = { contentType: plainType(contentType), virtualConsole: new VirtualConsole() }
+  try {
+    return new JSDOM(bytes, options)
+  } catch {
+    // It stumbles over some charsets that there are not, such as `__proto__`, in the header and in the page.
+    return new JSDOM(decode(bytes, contentType), options)
+  }
 }
 
 /** jsdom takes types of HTML alone, and refuses what else a header may hold. */

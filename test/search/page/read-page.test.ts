@@ -73,6 +73,10 @@ describe('a page', () => {
     expect((await read()).text).toBe('a')
     answer('a', { 'content-type': 'text/plain; charset=klingon' })
     expect((await read()).text).toBe('a')
+    answer('<p>a', { 'content-type': 'text/html; charset=__proto__' })
+    expect((await read()).text).toBe('a')
+    answer('<meta charset="__proto__"><p>a', { 'content-type': 'text/html' })
+    expect((await read()).text).toBe('a')
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string(), (html, type) => {
         expect(typeof pageText(Buffer.from(html), `text/html; charset=${type}`).text).toBe('string')
