@@ -23,7 +23,7 @@ async function stage(title, command, args, options) {
 }
 
 /** Their parts are tested one by one: together they would take minutes more. */
-const LONG = ['06-evaluation.ipynb', '07-paper-tables.ipynb', '08-your-model.ipynb']
+const LONG = ['04-simulator.ipynb', '06-evaluation.ipynb', '07-paper-tables.ipynb', '08-your-model.ipynb']
 
 /** Why a notebook is left out: it takes long, or reads published questions, which are not part of the project. */
 function reasonToSkip(notebook) {
