@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../model/config.js'
 import { int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import { ownRows, rolloutRows } from './rows.js'
+import { operations, ownRows, rolloutRows } from './rows.js'
 import type { Row, Sequence } from './rows.js'
 
 /** Rows of similar length side by side, padded at the end, with the trained tokens listed flat. */
@@ -71,12 +71,17 @@ export function toMicrobatches(
   return batches
 }
 
-/** Microbatches of rollouts: a prompt is computed once for those that share it. */
-export const rolloutMicrobatches = (
-  sequences: readonly Sequence[],
-  config: ModelConfig,
-  tokens: number,
-): Microbatch[] => toMicrobatches(sequences, tokens, rolloutRows(sequences, config, tokens))
+/** Rows behind common prompts differ more in length, so that more is padded and traced: they have to save this much. */
+const WORTHWHILE = 0.1
+
+/** Microbatches of rollouts: a prompt is computed once for those that share it, where that saves enough. */
+export function rolloutMicrobatches(sequences: readonly Sequence[], config: ModelConfig, tokens: number): Microbatch[] {
+  const cost = (batches: readonly Microbatch[]): number =>
+    batches.reduce((sum, { ids: { shape } }) => sum + shape[0]! * operations(shape[1]!, config.hiddenSize), 0)
+  const own = toMicrobatches(sequences, tokens)
+  const shared = toMicrobatches(sequences, tokens, rolloutRows(sequences, config, tokens))
+  return cost(shared) < (1 - WORTHWHILE) * cost(own) ? shared : own
+}
 
 function microbatch(sequences: readonly Sequence[], members: readonly Row[], rows: number, time: number): Microbatch {
   const ids = new Int32Array(rows * time)

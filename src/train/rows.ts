@@ -73,5 +73,5 @@ function cheapest(sequences: readonly Sequence[], members: readonly number[], hi
   return best!.rows
 }
 
-/** What a row of a layer costs, in units of 2 · hidden: products of 12 · hidden² values, and attention to half of the row. */
-const operations = (length: number, hidden: number): number => length * (12 * hidden + length)
+/** What a row costs in a layer, in units of 2 · hidden: products of 12 · hidden² values, and attention to half of the row. */
+export const operations = (length: number, hidden: number): number => length * (12 * hidden + length)
