@@ -36,9 +36,9 @@ export interface LocalModelOptions {
   slots?: number
   /** Most ids of a conversation; default: what the model was made for, 4096 at most. */
   contextLength?: number
-  /** Tokens sampled in one call of a small model, or on a GPU; default 8. A large one on the CPU samples one. */
+  /** Tokens sampled in one call of a small model with at most 4 slots, or on a GPU; default 8. Others sample one. */
   tokensPerCall?: number
-  /** Ids per row of a prefill call of a small model, or on a GPU; default 32. */
+  /** Ids per row of a prefill call of a small model with at most 4 slots, or on a GPU; default 32. */
   prefillChunk?: number
   /** How a model is downloaded: cache folder, token, progress. */
   download?: ResolveModelOptions
@@ -143,7 +143,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
   const weights = await uploadCheckpoint(checkpoint)
   const adapter = source && { ...source.settings, weights: await uploadAdapter(source, weights) }
   const all = { ...weights, ...adapter?.weights }
-  const decoder = decoderFor({ config, vocabulary: tokenizer.vocabSize, tokensPerCall, prefillChunk })
+  const decoder = decoderFor({ config, vocabulary: tokenizer.vocabSize, slots, tokensPerCall, prefillChunk })
   const rows = cacheRows(config, slots)
   const scheduler = new Scheduler({
     config,

@@ -1,14 +1,13 @@
 import type { ModelConfig } from '../model/config.js'
-import { parameterCount } from '../model/weight-names.js'
 import { widthFor } from './cache-block.js'
-import { SMALL } from './decoder-for.js'
+import { isSmall, usesXla } from './decoder-for.js'
 
-/** A small model spends its time on the cache, so few rows share one; a larger one on its weights. */
+/** A call that XLA compiled computes all rows of a cache: of a small model, which spends its time on it, few share one. */
 const SMALL_ROWS = 32
 
 /** Conversations that share a cache. */
 export const cacheRows = (config: ModelConfig, slots: number): number =>
-  parameterCount(config) < SMALL ? Math.min(slots, SMALL_ROWS) : slots
+  isSmall(config) && usesXla(config, slots) ? Math.min(slots, SMALL_ROWS) : slots
 
 /** What decides how large the caches of a model's conversations become. */
 export interface CacheUse {

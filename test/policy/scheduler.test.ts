@@ -28,6 +28,7 @@ const make = (slots: number, rows = slots): Scheduler =>
     decoder: decoderFor({
       config: tinyConfig,
       vocabulary: letterTokenizer.vocabSize,
+      slots: 1,
       tokensPerCall: 4,
       prefillChunk: 16,
     }),
