@@ -1,30 +1,36 @@
+import { availableParallelism } from 'node:os'
 import type { CacheBlock } from './cache-block.js'
+
+/** Blocks that are served at a time, where their decoders let calls run side by side: one for each processor. */
+export const LANES = availableParallelism()
 
 /** Blocks of all models that have something to do, and how often another one went before. */
 const busy = new Map<CacheBlock, number>()
-let serving = false
+const served = new Set<CacheBlock>()
+let lanes = 0
 
 /** A turn of the event loop: conversations that ask in the same one are served together. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /**
- * Serves a block until none of its conversations has anything to generate. The engine does one thing at a time, and a call
- * costs the same for few rows as for many: so the block with most active rows goes first, while the others' rows come
- * together; who is passed over gains, so that nobody waits for ever.
+ * Serves a block until none of its conversations has anything to generate. The block with most active rows goes first, while
+ * the others' rows come together; who is passed over gains, so that nobody waits for ever.
  */
 export function serveBlock(block: CacheBlock): void {
   if (!busy.has(block)) busy.set(block, 0)
-  if (!serving) void run()
+  if (lanes < LANES) void run()
 }
 
 async function run(): Promise<void> {
-  serving = true
+  lanes++
   await turn()
   for (let block = next(); block; block = next()) {
+    served.add(block)
     await block.advance()
+    served.delete(block)
     await turn()
   }
-  serving = false
+  lanes--
 }
 
 /** The block to serve now; forgets those that have nothing to do. */
@@ -32,6 +38,7 @@ function next(): CacheBlock | undefined {
   let best: CacheBlock | undefined
   let highest = 0
   for (const [block, passed] of busy) {
+    if (served.has(block)) continue
     const active = block.active().length
     if (active === 0) {
       busy.delete(block)

@@ -73,6 +73,11 @@ export class CacheBlock {
     return (this.slots[row] = { block: this, row, ids: [], cached: 0, sampling, seed, pending: undefined })
   }
 
+  /** Rows that no conversation holds. */
+  free(): number {
+    return this.slots.filter((slot) => slot === undefined).length
+  }
+
   holds(slot: Slot): boolean {
     return this.slots[slot.row] === slot
   }
@@ -103,7 +108,7 @@ export class CacheBlock {
       for (const slot of active) reject(slot, error)
     } finally {
       this.busy = false
-      if (this.disposed) this.free()
+      if (this.disposed) this.freeCache()
     }
   }
 
@@ -111,14 +116,14 @@ export class CacheBlock {
   dispose(reason: Error): void {
     this.disposed = true
     for (const slot of this.opened()) this.close(slot, reason)
-    if (!this.busy) this.free()
+    if (!this.busy) this.freeCache()
   }
 
   private opened(): Slot[] {
     return this.slots.filter((slot): slot is Slot => slot !== undefined)
   }
 
-  private free(): void {
+  private freeCache(): void {
     if (this.cache) disposeCache(this.cache)
     this.cache = undefined
   }
@@ -129,7 +134,7 @@ export class CacheBlock {
     const width = widthFor(length, Math.max(length, decoder.reach(0, contextLength) + decoder.tokensPerCall))
     const options = { slots, width, anyWidth: decoder.anyWidth }
     const unused = this.opened().every((slot) => slot.cached === 0)
-    if (this.cache && unused && width < this.cache.width) this.free()
+    if (this.cache && unused && width < this.cache.width) this.freeCache()
     if (!this.cache) this.cache = await createCache(config, options)
     else if (width > this.cache.width) this.cache = await widenCache(config, this.cache, options)
     return { weights, keys: this.cache.keys, values: this.cache.values }

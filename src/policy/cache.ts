@@ -20,19 +20,27 @@ export interface CacheOptions {
 // Shapes are inputs of these functions: what a cache may grow to is not known when they are traced.
 const float = attribute.type('dtype', 'float32')
 
-const fill = compile('empty cache', ({ shape }: { shape: Tensor }, variable: Variable) => {
-  // Memory of its own for each variable: zeros that are a constant of the graph would be shared by all.
-  const [zeros] = runOp('Empty', [float, attribute.bool('init', true)], [shape], 1)
-  variable.replace(zeros!.id)
-  return {}
-})
+const fill = compile(
+  'empty cache',
+  ({ shape }: { shape: Tensor }, variable: Variable) => {
+    // Memory of its own for each variable: zeros that are a constant of the graph would be shared by all.
+    const [zeros] = runOp('Empty', [float, attribute.bool('init', true)], [shape], 1)
+    variable.replace(zeros!.id)
+    return {}
+  },
+  { beside: true },
+)
 
-const widen = compile('widen cache', ({ paddings }: { paddings: Tensor }, state: { from: Variable; to: Variable }) => {
-  const types = [attribute.type('T', 'float32'), attribute.type('Tpaddings', 'int32')]
-  const [wider] = runOp('Pad', types, [state.from.read(), paddings], 1)
-  state.to.replace(wider!.id)
-  return {}
-})
+const widen = compile(
+  'widen cache',
+  ({ paddings }: { paddings: Tensor }, state: { from: Variable; to: Variable }) => {
+    const types = [attribute.type('T', 'float32'), attribute.type('Tpaddings', 'int32')]
+    const [wider] = runOp('Pad', types, [state.from.read(), paddings], 1)
+    state.to.replace(wider!.id)
+    return {}
+  },
+  { beside: true },
+)
 
 /** An empty cache. */
 export function createCache(config: ModelConfig, options: CacheOptions): Promise<Cache> {

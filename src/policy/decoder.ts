@@ -53,6 +53,8 @@ export interface Decoder {
   readonly tokensPerCall: number
   /** Whether its caches are variables whose width may change without compiling anew. */
   readonly anyWidth: boolean
+  /** Whether calls on several caches run side by side. */
+  readonly beside: boolean
   /** How wide the cache must be for a slot's ids from `cached` on to be read. */
   reach(cached: number, ids: number): number
   /** Reads some of the ids. @returns how many of each, from the first one on; in all at least one */

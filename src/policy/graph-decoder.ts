@@ -26,6 +26,9 @@ type Tensor = TensorFlow.Tensor
 const DECODE_COUNTS = [2, 4, 8, 12, 16, 24, 32, 48, 64]
 const PREFILL_COUNTS = [16, 64, 128, 256]
 
+/** Calls change the cache that they are made for alone. */
+const BESIDE = { beside: true }
+
 /** Slots that one prefill call reads for. */
 const PREFILL_SLOTS = 16
 
@@ -39,10 +42,14 @@ type Host<T> = { [K in keyof T]: HostTensor }
  * is the same, bit for bit, whatever else is computed.
  */
 export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
-  const prefill = compile('prefill', (call: Call, state: DecoderState) => {
-    hiddenStates(config, call, state)
-    return {}
-  })
+  const prefill = compile(
+    'prefill',
+    (call: Call, state: DecoderState) => {
+      hiddenStates(config, call, state)
+      return {}
+    },
+    BESIDE,
+  )
   const logitsOf = (call: Call, state: DecoderState): Tensor => {
     const { embed: table, lmHead } = state.weights
     const head = readWeights({ embed: table!, ...(lmHead && { lmHead }) })
@@ -53,18 +60,23 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
     (truncation: Truncation) =>
     ({ uniform, temperature, topP, topK, ...call }: Call & DrawInputs, state: DecoderState) =>
       draw(logitsOf(call, state), { uniform, temperature, topP, topK }, truncation)
-  const measure = compile('measure', (call: Call, state: DecoderState) => ({
-    logprobs: logSoftmax(logitsOf(call, state), vocabulary),
-  }))
-  const decode = compile('decode', step({ topP: false, topK: false }))
-  const decodeTopP = compile('decode top-p', step({ topP: true, topK: false }))
-  const decodeTopK = compile('decode top-k', step({ topP: false, topK: true }))
-  const decodeBoth = compile('decode top-p and top-k', step({ topP: true, topK: true }))
+  const measure = compile(
+    'measure',
+    (call: Call, state: DecoderState) => ({
+      logprobs: logSoftmax(logitsOf(call, state), vocabulary),
+    }),
+    BESIDE,
+  )
+  const decode = compile('decode', step({ topP: false, topK: false }), BESIDE)
+  const decodeTopP = compile('decode top-p', step({ topP: true, topK: false }), BESIDE)
+  const decodeTopK = compile('decode top-k', step({ topP: false, topK: true }), BESIDE)
+  const decodeBoth = compile('decode top-p and top-k', step({ topP: true, topK: true }), BESIDE)
   const decoderOf = ({ topP, topK }: Truncation) =>
     topP ? (topK ? decodeBoth : decodeTopP) : topK ? decodeTopK : decode
   return {
     tokensPerCall: 1,
     anyWidth: true,
+    ...BESIDE,
     reach: (_, ids) => ids - 1,
     async prefill(state, unread) {
       const served = takeTurns(unread)

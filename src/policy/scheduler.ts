@@ -56,13 +56,20 @@ export class Scheduler {
   private open(sampling: Sampling, seed: number): Slot | undefined {
     if (this.opened === this.options.slots) return undefined
     this.opened++
-    for (const block of this.blocks) {
-      const slot = block.open(sampling, seed)
-      if (slot) return slot
+    return this.roomiest().open(sampling, seed)
+  }
+
+  /** The block to open a conversation in: where blocks are served side by side, the emptiest; else the first with room. */
+  private roomiest(): CacheBlock {
+    const { slots, rows, decoder } = this.options
+    const withRoom = this.blocks.filter((block) => block.free() > 0)
+    const spread = decoder.beside && this.blocks.length < Math.ceil(slots / rows)
+    if (withRoom.length === 0 || (spread && withRoom.every((block) => block.free() < rows))) {
+      const block = new CacheBlock(this.options)
+      this.blocks.push(block)
+      return block
     }
-    const block = new CacheBlock(this.options)
-    this.blocks.push(block)
-    return block.open(sampling, seed)
+    return decoder.beside ? withRoom.reduce((best, block) => (block.free() > best.free() ? block : best)) : withRoom[0]!
   }
 
   private generate(

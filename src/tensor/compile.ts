@@ -3,7 +3,7 @@ import { withProgress } from '../host/progress.js'
 import { abortable } from '../signal/abortable.js'
 import { float32 } from './host-tensor.js'
 import type { HostTensor } from './host-tensor.js'
-import { enqueue } from './queue.js'
+import { enqueue, enqueueBeside } from './queue.js'
 import { dtypeNumber, native } from './runtime.js'
 import type { NativeResult } from './runtime.js'
 import { Trace } from './trace.js'
@@ -16,6 +16,11 @@ export interface CompileOptions {
   xla?: boolean
   /** Compute matrix products in bfloat16; default false. */
   bfloat16?: boolean
+  /**
+   * Let calls run beside others of this kind, so that no processor waits. No two of them may change the same variables at the
+   * same time: the caller sees to that. Default false: a call runs alone.
+   */
+  beside?: boolean
 }
 
 /** What may go into a compiled function: a number is a float32 scalar. */
@@ -29,7 +34,7 @@ export type Results<R> = { [K in keyof R]: HostTensor }
 
 export interface Compiled<I extends { [K in keyof I]: Input }, S, R> {
   /**
-   * Runs in TensorFlow, off the main thread, after all earlier calls of any compiled function.
+   * Runs in TensorFlow, off the main thread, after all earlier calls of any compiled function (but see `beside`).
    * @param state Variables (in any nesting of arrays and records) that the body reads and changes. A call with other
    * variables of the same shapes reuses the compiled function.
    * @param signal Rejects at once when aborted; the step itself ends in the background.
@@ -122,7 +127,7 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
   const compiled = (inputs: I, state: S, signal?: AbortSignal): Promise<Results<R>> =>
     // TensorFlow cannot stop a running function: it ends in the background, and later calls wait for it.
     abortable(
-      enqueue(() => run(inputs, state)),
+      (options.beside ? enqueueBeside : enqueue)(() => run(inputs, state)),
       signal,
       () => new DOMException(`${name}: stopped; the running step ends in the background`, 'AbortError'),
     )

@@ -10,7 +10,7 @@ import { uniform } from '../../src/random/seeded-random.js'
 import { compileCount } from '../../src/tensor/compile.js'
 import { letterTokenizer, tinyConfig, tinyWeights } from '../tiny-model.js'
 
-// The decoder of large models, on small ones.
+// The decoder of large models, and of small ones with many slots.
 
 const WARM: Sampling = { temperature: 0.8, topP: 1, topK: 0 }
 const config: ModelConfig = { ...tinyConfig, layers: 3, hiddenSize: 96, heads: 6, kvHeads: 2, headDim: 16 }
@@ -45,19 +45,29 @@ async function converse(
   return turns
 }
 
+/** Slots, and how many of them share a cache: several caches are served side by side. */
+const ROUNDS: [number, number][] = [
+  [10, 10],
+  [3, 3],
+  [7, 7],
+  [10, 2],
+  [10, 5],
+  [5, 1],
+]
+
 const atOnce = (): Promise<void> => Promise.resolve()
 
 describe.each(Object.entries(architectures))('the decoder of plain functions: %s', (_, architecture) => {
   let weights: Weights
   const decoder = graphDecoder({ config: architecture, vocabulary: 90 })
-  const make = (slots: number, of = decoder): Scheduler =>
+  const make = (slots: number, of = decoder, rows = slots): Scheduler =>
     new Scheduler({
       config: architecture,
       weights,
       tokenizer: letterTokenizer,
       decoder: of,
       slots,
-      rows: slots,
+      rows,
       contextLength: 400,
     })
   beforeAll(async () => {
@@ -70,8 +80,8 @@ describe.each(Object.entries(architectures))('the decoder of plain functions: %s
     const wanted: Generation[][] = []
     for (let i = 0; i < 10; i++) wanted.push(await converse(alone, i, WARM, atOnce))
     alone.dispose()
-    for (const [round, slots] of [10, 3, 7].entries()) {
-      const scheduler = make(slots)
+    for (const [round, [slots, rows]] of ROUNDS.entries()) {
+      const scheduler = make(slots, decoder, rows)
       let calls = 0
       const late = (): Promise<void> => {
         const ms = round === 0 ? 0 : uniform(round, calls++) * 40
