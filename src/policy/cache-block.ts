@@ -1,10 +1,10 @@
 import type { ModelConfig } from '../model/config.js'
-import type { Weights } from '../model/weights.js'
 import { uniform } from '../random/seeded-random.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { CACHE_BLOCK } from './cached-attention.js'
 import { createCache, disposeCache, widenCache } from './cache.js'
 import type { Cache, Decoder, DecoderState } from './decoder.js'
+import type { DecodingWeights } from './decoding-weights.js'
 import type { Generation, GenerationLimits, Sampling } from './policy.js'
 import { takeTokens } from './take-tokens.js'
 
@@ -41,7 +41,7 @@ export interface Slot {
 
 export interface CacheBlockOptions {
   config: ModelConfig
-  weights: Weights
+  weights: DecodingWeights
   tokenizer: Tokenizer
   decoder: Decoder
   /** Most ids of a conversation. */
@@ -132,7 +132,8 @@ export class CacheBlock {
     if (this.cache && unused && width < this.cache.width) this.free()
     if (!this.cache) this.cache = await createCache(config, options)
     else if (width > this.cache.width) this.cache = await widenCache(config, this.cache, options)
-    return { weights, keys: this.cache.keys, values: this.cache.values }
+    const { keys, values } = this.cache
+    return { weights: await weights.current(), keys, values }
   }
 
   /** Brings all ids but the last of each slot into the cache. */

@@ -66,6 +66,9 @@ export interface Decoder {
   measure(state: DecoderState, rows: readonly Measured[], filled: readonly number[]): Promise<Float32Array[]>
 }
 
+/** The type of the weights of the layers' products, and what these are computed in. */
+export type DecodingType = 'float32' | 'bfloat16'
+
 /** What a decoder depends on. */
 export interface DecoderOptions {
   config: ModelConfig

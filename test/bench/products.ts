@@ -70,7 +70,9 @@ async function weight(shape: [number, number], dtype: Way['dtype']): Promise<Var
 }
 
 const cell = (text: string | number): string => String(text).padStart(16)
-console.log(`load ${loadavg()[0]!.toFixed(1)}; GFLOP/s (GB/s of weights) of the best round, = where a row has the bits it has among 2`)
+console.log(
+  `load ${loadavg()[0]!.toFixed(1)}; GFLOP/s (GB/s of weights) of the best round, = where a row has the bits it has among 2`,
+)
 for (const [name, { hidden, intermediate, layers }] of Object.entries(SHAPES)) {
   console.log(`\n${name}: [rows, ${hidden}] × ${intermediate} and back`)
   console.log([cell('stored'), cell('type'), cell('by'), ...ROWS.map((rows) => cell(`${rows} rows`))].join(''))

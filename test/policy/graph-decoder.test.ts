@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ModelConfig } from '../../src/model/config.js'
 import { disposeWeights } from '../../src/model/weights.js'
 import type { Weights } from '../../src/model/weights.js'
+import { decodingWeights } from '../../src/policy/decoding-weights.js'
 import { graphDecoder } from '../../src/policy/graph-decoder.js'
+import type { DecodingType } from '../../src/policy/decoder.js'
 import type { Generation, Sampling } from '../../src/policy/policy.js'
 import { Scheduler } from '../../src/policy/scheduler.js'
 import { xlaDecoder } from '../../src/policy/xla-decoder.js'
@@ -50,10 +52,10 @@ const atOnce = (): Promise<void> => Promise.resolve()
 describe.each(Object.entries(architectures))('the decoder of plain functions: %s', (_, architecture) => {
   let weights: Weights
   const decoder = graphDecoder({ config: architecture, vocabulary: 90 })
-  const make = (slots: number, of = decoder): Scheduler =>
+  const make = (slots: number, of = decoder, dtype: DecodingType = 'float32'): Scheduler =>
     new Scheduler({
       config: architecture,
-      weights,
+      weights: decodingWeights(weights, dtype),
       tokenizer: letterTokenizer,
       decoder: of,
       slots,
@@ -65,23 +67,27 @@ describe.each(Object.entries(architectures))('the decoder of plain functions: %s
   })
   afterAll(() => disposeWeights(weights))
 
-  it('gives a conversation the same bits alone, in company, and with any latency', async () => {
-    const alone = make(1)
-    const wanted: Generation[][] = []
-    for (let i = 0; i < 10; i++) wanted.push(await converse(alone, i, WARM, atOnce))
-    alone.dispose()
-    for (const [round, slots] of [10, 3, 7].entries()) {
-      const scheduler = make(slots)
-      let calls = 0
-      const late = (): Promise<void> => {
-        const ms = round === 0 ? 0 : uniform(round, calls++) * 40
-        return new Promise((resolve) => setTimeout(resolve, ms))
+  it.each(['float32', 'bfloat16'] as const)(
+    'gives a conversation the same bits alone, in company, and with any latency: %s',
+    async (dtype) => {
+      const own = graphDecoder({ config: architecture, vocabulary: 90 }, dtype)
+      const alone = make(1, own, dtype)
+      const wanted: Generation[][] = []
+      for (let i = 0; i < 10; i++) wanted.push(await converse(alone, i, WARM, atOnce))
+      alone.dispose()
+      for (const [round, slots] of [10, 3, 7].entries()) {
+        const scheduler = make(slots, own, dtype)
+        let calls = 0
+        const late = (): Promise<void> => {
+          const ms = round === 0 ? 0 : uniform(round, calls++) * 40
+          return new Promise((resolve) => setTimeout(resolve, ms))
+        }
+        const got = await Promise.all(wanted.map((__, i) => converse(scheduler, i, WARM, late)))
+        expect(got).toEqual(wanted)
+        scheduler.dispose()
       }
-      const got = await Promise.all(wanted.map((__, i) => converse(scheduler, i, WARM, late)))
-      expect(got).toEqual(wanted)
-      scheduler.dispose()
-    }
-  })
+    },
+  )
 
   it.each([WARM, { temperature: 0, topP: 0.9, topK: 5 }])(
     'gives the tokens of the decoder that XLA compiles, sampling %j',
