@@ -53,6 +53,8 @@ export interface Decoder {
   readonly tokensPerCall: number
   /** Whether its caches are variables whose width may change without compiling anew. */
   readonly anyWidth: boolean
+  /** Whether ids get the same, bit for bit, whatever else is computed: then what is cached of them may be copied. */
+  readonly independent: boolean
   /** How wide the cache must be for a slot's ids from `cached` on to be read. */
   reach(cached: number, ids: number): number
   /** Reads some of the ids. @returns how many of each, from the first one on; in all at least one */

@@ -66,6 +66,7 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions, dtype: Deco
   return {
     tokensPerCall: 1,
     anyWidth: true,
+    independent: true,
     reach: (_, ids) => ids - 1,
     async prefill(state, unread) {
       const served = takeTurns(unread)

@@ -54,6 +54,7 @@ export function xlaDecoder({ config, vocabulary }: DecoderOptions, steps: number
   return {
     tokensPerCall: steps,
     anyWidth: false,
+    independent: false,
     reach: (cached, ids) => cached + Math.ceil((ids - 1 - cached) / chunk) * chunk,
     async prefill(state, unread) {
       const slots = state.keys[0]!.shape[0]!
