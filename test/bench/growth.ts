@@ -8,6 +8,7 @@ import { availableMemory } from '../../src/host/available-memory.js'
 import { newAdapter } from '../../src/model/adapter.js'
 import { parseModelConfig } from '../../src/model/config.js'
 import { parameterCount } from '../../src/model/weight-names.js'
+import { decodingType } from '../../src/policy/decoder-for.js'
 import { cacheBytes } from '../../src/policy/cache-size.js'
 import { microbatchMemory, standingMemory, totalBytes } from '../../src/train/memory-model.js'
 import type { MemorySetup } from '../../src/train/memory-model.js'
@@ -85,7 +86,8 @@ for (const { shape, steps: sizes, conversations } of MODELS) {
     }
   }
   for (const batch of conversations) {
-    for (const decodingDtype of ['float32', 'bfloat16']) {
+    for (const decodingDtype of ['float32', 'bfloat16'] as const) {
+      if (decodingType(configOf(shape), decodingDtype) !== decodingDtype) continue
       const options = { batch, time: 128, tokens: 64, repeats: 2, decodingDtype }
       const { ms, peakBytes = NaN } = measureOwn('decode', folder, options)
       const perSecond = ((batch * options.tokens) / ms) * 1000

@@ -6,7 +6,7 @@ import { loadavg } from 'node:os'
 import { uploadWeight } from '../../src/model/weights.js'
 import { createRandom } from '../../src/random/seeded-random.js'
 import { compile } from '../../src/tensor/compile.js'
-import type { Compiled } from '../../src/tensor/compile.js'
+import type { Compiled, NoInputs } from '../../src/tensor/compile.js'
 import { float32 } from '../../src/tensor/host-tensor.js'
 import type { HostTensor } from '../../src/tensor/host-tensor.js'
 import { tf } from '../../src/tensor/runtime.js'
@@ -44,15 +44,15 @@ function products({ layout, dtype, xla }: Way): Run {
   const body = ({ x }: { x: ReturnType<typeof tf.zeros> }, { up, down }: Layers) => {
     let y = x
     up.forEach((weight, i) => {
-      const wide = tf.matMul(y as never, weight.read() as never, false, transposed)
-      y = tf.matMul(wide, down[i]!.read() as never, false, transposed)
+      const wide = tf.matMul(y, weight.read(), false, transposed)
+      y = tf.matMul(wide, down[i]!.read(), false, transposed)
     })
     return { y }
   }
   return compile(`products ${layout} ${dtype}`, body, { xla, bfloat16: dtype === 'bfloat16' })
 }
 
-const toBfloat16 = compile('to bfloat16', ({}, state: { from: Variable; to: Variable }) => {
+const toBfloat16 = compile('to bfloat16', (_: NoInputs, state: { from: Variable; to: Variable }) => {
   state.to.assign(state.from.read())
   return {}
 })
