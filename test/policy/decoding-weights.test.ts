@@ -3,7 +3,8 @@ import { disposeWeights, downloadWeight, setWeight } from '../../src/model/weigh
 import type { Weights } from '../../src/model/weights.js'
 import { decodingWeights } from '../../src/policy/decoding-weights.js'
 import { native } from '../../src/tensor/runtime.js'
-import { tinyConfig, tinyWeights } from '../tiny-model.js'
+import { trainSupervised } from '../../src/train/supervised.js'
+import { letterTokenizer, tinyConfig, tinyWeights } from '../tiny-model.js'
 
 let weights: Weights
 beforeAll(async () => {
@@ -47,4 +48,21 @@ it('copies what products need into bfloat16, follows its changes, and leaves the
   decoded.dispose()
   expect(native.getNumOfTensors()).toBe(tensors)
   await setWeight(weights[key]!, before)
+})
+
+it('follows a step of training', async () => {
+  const decoded = decodingWeights(weights, 'bfloat16')
+  await decoded.current()
+  const version = decoded.version()
+  await trainSupervised({
+    policy: { config: tinyConfig, weights, tokenizer: letterTokenizer },
+    steps: 1,
+    batch: () => [{ ids: [3, 4, 5, 6], tokenWeights: [1, 1, 1, 1] }],
+    learningRate: 0.1,
+    progress: false,
+  })
+  expect(decoded.version()).toBeGreaterThan(version)
+  const copied = await downloadWeight((await decoded.current())[key]!)
+  expect([...copied]).toEqual([...(await downloadWeight(weights[key]!))].map(toBfloat16))
+  decoded.dispose()
 })
