@@ -87,9 +87,12 @@ export async function* downloadWeights(
  * @param dtype `bfloat16` rounds to nearest even and takes half of the memory. Default float32.
  */
 export function cloneWeights(weights: Weights, dtype: 'float32' | 'bfloat16' = 'float32'): Promise<Weights> {
-  return filled(sameShapes(weights, dtype), async (clones) => {
-    await Promise.all(Object.entries(weights).map(([key, from]) => copy({}, { from, to: clones[key]! })))
-  })
+  return filled(sameShapes(weights, dtype), (clones) => copyWeights(weights, clones))
+}
+
+/** Gives weights the values of others of the same keys. */
+export async function copyWeights(from: Weights, to: Weights): Promise<void> {
+  await Promise.all(Object.entries(from).map(([key, variable]) => copy({}, { from: variable, to: to[key]! })))
 }
 
 /** Variables of the same shapes, filled with zeros: gradients and optimizer state. */

@@ -1,11 +1,12 @@
 import type { ModelConfig } from '../model/config.js'
-import type { Weights } from '../model/weights.js'
 import { uniform } from '../random/seeded-random.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { CACHE_BLOCK } from './cached-attention.js'
-import { createCache, disposeCache, widenCache } from './cache.js'
+import { copyCacheRow, createCache, disposeCache, widenCache } from './cache.js'
 import type { Cache, Decoder, DecoderState } from './decoder.js'
+import type { DecodingWeights } from './decoding-weights.js'
 import type { Generation, GenerationLimits, Sampling } from './policy.js'
+import { longestPrefix } from './shared-prefix.js'
 import { takeTokens } from './take-tokens.js'
 
 /** A generation that is under way. */
@@ -34,6 +35,8 @@ export interface Slot {
   ids: number[]
   /** Leading ids whose keys and values are in the cache. */
   cached: number
+  /** Of the weights that these were computed with (see decoding-weights.ts); undefined where they were several. */
+  version: number | undefined
   sampling: Sampling
   seed: number
   pending: Pending | PendingMeasure | undefined
@@ -41,7 +44,7 @@ export interface Slot {
 
 export interface CacheBlockOptions {
   config: ModelConfig
-  weights: Weights
+  weights: DecodingWeights
   tokenizer: Tokenizer
   decoder: Decoder
   /** Most ids of a conversation. */
@@ -58,6 +61,10 @@ export interface CacheBlockOptions {
  */
 export class CacheBlock {
   private readonly slots: (Slot | undefined)[]
+  /** Whose keys and values lie in each row, be that conversation at an end or not. */
+  private readonly held: (Slot | undefined)[] = []
+  /** Of the weights that the call uses. */
+  private version = 0
   private cache: Cache | undefined
   private busy = false
   private disposed = false
@@ -70,7 +77,8 @@ export class CacheBlock {
   open(sampling: Sampling, seed: number): Slot | undefined {
     const row = this.slots.indexOf(undefined)
     if (row < 0) return undefined
-    return (this.slots[row] = { block: this, row, ids: [], cached: 0, sampling, seed, pending: undefined })
+    const empty = { ids: [], cached: 0, version: undefined, pending: undefined }
+    return (this.slots[row] = { block: this, row, ...empty, sampling, seed })
   }
 
   /** Rows that no conversation holds. */
@@ -126,6 +134,7 @@ export class CacheBlock {
   private freeCache(): void {
     if (this.cache) disposeCache(this.cache)
     this.cache = undefined
+    this.held.length = 0
   }
 
   /** A cache that has room for `length` ids. Where nothing is cached it is made anew, as narrow as it may be. */
@@ -137,7 +146,9 @@ export class CacheBlock {
     if (this.cache && unused && width < this.cache.width) this.freeCache()
     if (!this.cache) this.cache = await createCache(config, options)
     else if (width > this.cache.width) this.cache = await widenCache(config, this.cache, options)
-    return { weights, keys: this.cache.keys, values: this.cache.values }
+    const { keys, values } = this.cache
+    this.version = weights.version()
+    return { weights: await weights.current(), keys, values }
   }
 
   /** Brings all ids but the last of each slot into the cache. */
@@ -147,15 +158,48 @@ export class CacheBlock {
       const behind = slots.filter((slot) => slot.pending && !isReady(slot))
       if (behind.length === 0) return
       const state = await this.cacheFor(Math.max(...behind.map((slot) => decoder.reach(slot.cached, slot.ids.length))))
-      const served = behind.filter((slot) => slot.pending)
+      const reading = decoder.independent ? await this.share(state, behind) : behind
+      const served = reading.filter((slot) => slot.pending && !isReady(slot))
       if (served.length === 0) continue
       const read = await decoder.prefill(
         state,
         served.map(({ row, cached, ids }) => ({ slot: row, position: cached, ids: ids.slice(cached, -1) })),
       )
-      // The ids of a slot do not change while it is active; one that was ended is never used again.
-      read.forEach((count, i) => (served[i]!.cached += count))
+      // The ids of a slot do not change while it is active; one that was ended begins nothing again.
+      read.forEach((count, i) => this.hold(served[i]!, served[i]!.cached + count))
     }
+  }
+
+  /**
+   * Gives conversations at their beginning what others have read of the same ids: of a prompt that many have, one reads.
+   * @returns those that read now; the others wait for one of these to have read what they begin with
+   */
+  private async share(state: DecoderState, behind: readonly Slot[]): Promise<Slot[]> {
+    const reading: Slot[] = []
+    for (const slot of behind) {
+      if (!slot.pending) continue
+      if (slot.cached === 0) {
+        const now = this.held.filter((other) => other?.version === this.version) as Slot[]
+        const ready = longestPrefix(slot.ids, now, ({ cached }) => cached)
+        const soon = longestPrefix(slot.ids, reading, ({ ids }) => ids.length - 1)
+        if (soon && soon.length > (ready?.length ?? 0)) continue
+        if (ready) {
+          await copyCacheRow(state, ready.other.row, slot.row)
+          this.hold(slot, ready.length)
+        }
+      }
+      reading.push(slot)
+    }
+    return reading
+  }
+
+  /** Notes that the ids of a slot are in the cache up to `count`. */
+  private hold(slot: Slot, count: number): void {
+    const { version } = this
+    const same = this.options.weights.version() === version && (slot.cached === 0 || slot.version === version)
+    slot.version = same ? version : undefined
+    slot.cached = count
+    this.held[slot.row] = slot
   }
 
   /** Samples for those of the slots that are still active. Their prefill must be done. */
@@ -198,7 +242,7 @@ export class CacheBlock {
     active.forEach((slot, i) => {
       // It may have been ended meanwhile.
       if (slot.pending?.kind !== 'measure') return
-      slot.cached = slot.ids.length
+      this.hold(slot, slot.ids.length)
       const { pending } = slot
       slot.pending = undefined
       pending.resolve(measured[i]!)
@@ -223,7 +267,7 @@ export class CacheBlock {
     slot.ids.push(...tokens.slice(0, taken.count))
     pending.logprobs.push(...logprobs.slice(0, taken.count))
     // Every sampled token but the last of the call was fed back, and so is in the cache.
-    slot.cached = before + Math.min(taken.count, tokens.length - 1)
+    this.hold(slot, before + Math.min(taken.count, tokens.length - 1))
     const ids = slot.ids.slice(pending.start)
     if (!taken.stopReason) return pending.onIds?.(ids)
     slot.pending = undefined

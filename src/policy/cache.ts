@@ -3,7 +3,8 @@ import type { ModelConfig } from '../model/config.js'
 import { compile } from '../tensor/compile.js'
 import { int32 } from '../tensor/host-tensor.js'
 import type { HostTensor } from '../tensor/host-tensor.js'
-import { attribute, runOp } from '../tensor/trace.js'
+import { tf } from '../tensor/runtime.js'
+import { attribute, currentTrace, runOp } from '../tensor/trace.js'
 import { Variable } from '../tensor/variable.js'
 import type { Cache } from './decoder.js'
 
@@ -41,6 +42,31 @@ const widen = compile(
   },
   { beside: true },
 )
+
+const copyRow = compile(
+  'copy cache row',
+  ({ from, to }: Record<'from' | 'to', Tensor>, { keys, values }: Pick<Cache, 'keys' | 'values'>) => {
+    const trace = currentTrace()!
+    const gather = [attribute.type('Tparams', 'float32'), attribute.type('Tindices', 'int32')]
+    for (const variable of [...keys, ...values]) {
+      const all = variable.read()
+      const types = [...gather, attribute.type('Taxis', 'int32'), attribute.int('batch_dims', 0)]
+      const [row] = runOp('GatherV2', types, [all, from, tf.scalar(0, 'int32')], 1)
+      trace.setShape(row!.id, [1, ...variable.shape.slice(1)])
+      // In place, as new keys are written: an update of the variable itself would make each later read of it a copy.
+      const [updated] = runOp('InplaceUpdate', [attribute.type('T', 'float32')], [all, to, row!.id], 1)
+      trace.setShape(updated!.id, [...variable.shape])
+      trace.changed(variable, updated!.id)
+    }
+    return {}
+  },
+  { beside: true },
+)
+
+/** Makes a conversation's row of a cache the same as another's. Only for caches of any width. */
+export async function copyCacheRow(cache: Pick<Cache, 'keys' | 'values'>, from: number, to: number): Promise<void> {
+  if (from !== to) await copyRow({ from: int32([from]), to: int32([to]) }, { keys: cache.keys, values: cache.values })
+}
 
 /** An empty cache. */
 export function createCache(config: ModelConfig, options: CacheOptions): Promise<Cache> {

@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../model/config.js'
 import { parameterCount } from '../model/weight-names.js'
 import { native } from '../tensor/runtime.js'
-import type { Decoder, DecoderOptions } from './decoder.js'
+import type { Decoder, DecoderOptions, DecodingType } from './decoder.js'
 import { graphDecoder } from './graph-decoder.js'
 import { xlaDecoder } from './xla-decoder.js'
 
@@ -29,6 +29,8 @@ export interface DecoderForOptions extends DecoderOptions {
   tokensPerCall: number
   /** Ids per row of a prefill call, where XLA compiles it. */
   prefillChunk: number
+  /** Of the layers' products, where XLA does not compile them (see `decodingType`). */
+  dtype: DecodingType
 }
 
 const decoders = new Map<string, Decoder>()
@@ -39,7 +41,13 @@ export function decoderFor({ slots, ...options }: DecoderForOptions): Decoder {
   const key = JSON.stringify([xla, options])
   const known = decoders.get(key)
   if (known) return known
-  const made = xla ? xlaDecoder(options, options.tokensPerCall, options.prefillChunk) : graphDecoder(options)
+  const made = xla
+    ? xlaDecoder(options, options.tokensPerCall, options.prefillChunk)
+    : graphDecoder(options, options.dtype)
   decoders.set(key, made)
   return made
 }
+
+/** What a model decodes in that was asked to in a type: XLA computes bfloat16 products no faster than those of float32. */
+export const decodingType = (config: ModelConfig, slots: number, asked: DecodingType): DecodingType =>
+  usesXla(config, slots) ? 'float32' : asked

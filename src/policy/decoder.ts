@@ -55,6 +55,8 @@ export interface Decoder {
   readonly anyWidth: boolean
   /** Whether calls on several caches run side by side. */
   readonly beside: boolean
+  /** Whether ids get the same, bit for bit, whatever else is computed: then what is cached of them may be copied. */
+  readonly independent: boolean
   /** How wide the cache must be for a slot's ids from `cached` on to be read. */
   reach(cached: number, ids: number): number
   /** Reads some of the ids. @returns how many of each, from the first one on; in all at least one */
@@ -67,6 +69,9 @@ export interface Decoder {
   /** Log-probabilities of what may come next, [vocabulary] for each of the rows. Their tokens are in the cache then. */
   measure(state: DecoderState, rows: readonly Measured[], filled: readonly number[]): Promise<Float32Array[]>
 }
+
+/** The type of the weights of the layers' products, and what these are computed in. */
+export type DecodingType = 'float32' | 'bfloat16'
 
 /** What a decoder depends on. */
 export interface DecoderOptions {

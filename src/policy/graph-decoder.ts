@@ -13,7 +13,7 @@ import type { Variable } from '../tensor/variable.js'
 import { cachedAttention } from './cached-attention.js'
 import type { Segments } from './cached-attention.js'
 import { truncationOf } from './decoder.js'
-import type { Decoder, DecoderOptions, DecoderState, Drawn, Sampled, Unread } from './decoder.js'
+import type { Decoder, DecoderOptions, DecoderState, DecodingType, Drawn, Sampled, Unread } from './decoder.js'
 import { draw, logSoftmax } from './sampling.js'
 import type { DrawInputs, Truncation } from './sampling.js'
 
@@ -40,12 +40,13 @@ type Host<T> = { [K in keyof T]: HostTensor }
  * A decoder of plain TensorFlow functions, for large models on the CPU. One function for a layer is all that there is to
  * trace, whatever the model's depth and the cache's width; a call computes the tokens that it is for; and what a token gets
  * is the same, bit for bit, whatever else is computed.
+ * @param dtype Of the layers' products. Default float32.
  */
-export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
+export function graphDecoder({ config, vocabulary }: DecoderOptions, dtype: DecodingType = 'float32'): Decoder {
   const prefill = compile(
     'prefill',
     (call: Call, state: DecoderState) => {
-      hiddenStates(config, call, state)
+      hiddenStates(config, dtype, call, state)
       return {}
     },
     BESIDE,
@@ -53,7 +54,7 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
   const logitsOf = (call: Call, state: DecoderState): Tensor => {
     const { embed: table, lmHead } = state.weights
     const head = readWeights({ embed: table!, ...(lmHead && { lmHead }) })
-    const logits = unembed(config, head, hiddenStates(config, call, state).squeeze([0]))
+    const logits = unembed(config, head, hiddenStates(config, dtype, call, state).squeeze([0]))
     return vocabularyMask(config.vocabSize, vocabulary)(logits)
   }
   const step =
@@ -77,6 +78,7 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
     tokensPerCall: 1,
     anyWidth: true,
     ...BESIDE,
+    independent: true,
     reach: (_, ids) => ids - 1,
     async prefill(state, unread) {
       const served = takeTurns(unread)
@@ -127,7 +129,12 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions): Decoder {
 }
 
 /** All layers over the tokens of a call, [1, tokens, hidden]. */
-function hiddenStates(config: ModelConfig, { ids, places, ...segments }: Call, state: DecoderState): Tensor {
+function hiddenStates(
+  config: ModelConfig,
+  dtype: DecodingType,
+  { ids, places, ...segments }: Call,
+  state: DecoderState,
+): Tensor {
   const { embed: table, finalNorm } = state.weights
   const layers = byKind(config, (rope, window) => {
     const options = {
@@ -145,6 +152,7 @@ function hiddenStates(config: ModelConfig, { ids, places, ...segments }: Call, s
           cachedAttention(qkv, layer, at, options),
         ),
       }),
+      { bfloat16: dtype === 'bfloat16' },
     )
     const { cos, sin } = ropeAt(rope, config.headDim, places)
     const rotation = { cos: cos.expandDims(0).expandDims(0), sin: sin.expandDims(0).expandDims(0) }

@@ -51,6 +51,8 @@ interface Entry {
   outputs: string[]
   /** Variables that the body uses without their being in `state`. */
   captured: VariableHandle[]
+  /** Places of the variables that it changes, among those of `state` and then the captured ones. */
+  changed: number[]
 }
 
 let compileCounter = 0
@@ -110,10 +112,11 @@ export function compile<I extends { [K in keyof I]: Input }, S, R extends Record
   const execute = async (entry: Entry, values: HostTensor[], variables: Variable[]): Promise<Results<R>> => {
     const uploaded = values.map((value) => native.upload(dtypeNumber[value.dtype], value.shape, value.data))
     try {
-      const handles = [...variables, ...entry.captured].map((variable) => variable.id)
+      const all = [...variables, ...entry.captured]
+      for (const place of entry.changed) all[place]!.changes++
       const results = await native.call(
         entry.functionName,
-        [...uploaded, ...handles],
+        [...uploaded, ...all.map((variable) => variable.id)],
         entry.outputs.length,
         options.xla ?? false,
       )
@@ -154,11 +157,13 @@ function trace<I extends { [K in keyof I]: Input }, S, R extends Record<string, 
   const recording = new Trace(options.bfloat16 ?? false)
   const functionName = `zerosearch_${compileCounter}_${name.replace(/\W/g, '_')}`
   let outputs: string[] = []
+  let changed: number[] = []
   recording.record(() => {
     const traced = names.map((key, i) => [key, recording.placeholder(dtypeNumber[values[i]!.dtype], values[i]!.shape)])
     variables.forEach((variable) => recording.variable(variable))
     const results = body(Object.fromEntries(traced) as Traced<I>, state)
     outputs = Object.keys(results)
+    changed = recording.variables.flatMap((variable, place) => (recording.writes(variable) ? [place] : []))
     native.addFunction(
       recording.graph,
       functionName,
@@ -169,7 +174,8 @@ function trace<I extends { [K in keyof I]: Input }, S, R extends Record<string, 
     )
   })
   compileCounter++
-  return { functionName, parts: recording.functions, outputs, captured: recording.variables.slice(variables.length) }
+  const captured = recording.variables.slice(variables.length)
+  return { functionName, parts: recording.functions, outputs, captured, changed }
 }
 
 function callError(name: string, cause: unknown): Error {

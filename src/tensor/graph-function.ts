@@ -1,4 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
+import type { CompileOptions } from './compile.js'
 import { backend, dtypeNumber, native } from './runtime.js'
 import { currentTrace, Trace } from './trace.js'
 import type { TracedFunction } from './trace.js'
@@ -28,10 +29,12 @@ let counter = 0
  *
  * @param name Shown in errors.
  * @param body Gets tensors and state (variables in any nesting of arrays and records), as `compile`'s body does.
+ * @param options `bfloat16` as that of `compile`; default: as the caller.
  */
 export function graphFunction<I extends Tensors, S, R extends Tensors>(
   name: string,
   body: (inputs: I, state: S) => R,
+  options: Pick<CompileOptions, 'bfloat16'> = {},
 ): GraphFunction<I, S, R> {
   const entries = new WeakMap<Trace, Map<string, Entry>>()
   return (inputs, state) => {
@@ -45,7 +48,8 @@ export function graphFunction<I extends Tensors, S, R extends Tensors>(
     const key = signature([...Object.entries(inputs), ...variables])
     let entry = known.get(key)
     if (!entry) {
-      entry = trace(name, body, inputs, state, [...variables.values()], caller)
+      const recording = new Trace(options.bfloat16 ?? caller.bfloat16, caller)
+      entry = trace(name, body, inputs, state, [...variables.values()], recording)
       known.set(key, entry)
     }
     const handles = [...variables.values(), ...entry.captured].map((variable) => caller.variable(variable))
@@ -60,9 +64,8 @@ function trace<I extends Tensors, S, R extends Tensors>(
   inputs: I,
   state: S,
   variables: Variable[],
-  caller: Trace,
+  recording: Trace,
 ): Entry {
-  const recording = new Trace(caller.bfloat16, caller)
   const functionName = `zerosearch_part_${counter++}_${name.replace(/\W/g, '_')}`
   let entry: Entry | undefined
   recording.record(() => {
@@ -88,6 +91,6 @@ function trace<I extends Tensors, S, R extends Tensors>(
       ['_noinline'],
     )
   })
-  caller.root.functions.push(functionName)
+  recording.root.functions.push(functionName)
   return entry!
 }

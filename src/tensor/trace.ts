@@ -38,6 +38,8 @@ interface Accesses {
 /** What a trace knows of a variable: the handle that is bound at each call. */
 export interface VariableHandle {
   readonly id: number
+  /** How often it may have been changed so far. */
+  changes: number
 }
 
 let current: Trace | undefined

@@ -18,6 +18,9 @@ export const storedBytes: Record<StoredType, number> = { float32: 4, int32: 4, b
 export class Variable {
   private handle: number | undefined
 
+  /** How often the value may have been changed so far: whoever made something of it sees by it whether that is out of date. */
+  changes = 0
+
   /**
    * @param shape Fixed; a dimension of -1 may be any, and only ops that are given the value's id may use it.
    * @param dtype Default float32.
@@ -64,6 +67,7 @@ export class Variable {
     const input = this.dtype === this.valueType ? value : cast(value, 'float32', this.dtype).id
     runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), input], 0)
     if (typeof input === 'number' && !currentTrace()) backend.binding.deleteTensor(input)
+    this.count()
   }
 
   /** Sets the value to what an op has made (see `runOp`), whose shape need not be known. */
@@ -71,12 +75,14 @@ export class Variable {
     const symbol = this.symbol()
     currentTrace()?.setShape(id, [...this.shape])
     runOp('AssignVariableOp', [attribute.type('dtype', this.dtype)], [symbol, id], 0)
+    this.count()
   }
 
   /** Adds to the value. Throws on another shape. */
   add(value: TensorFlow.Tensor): void {
     this.check(value, 'add')
     runOp('AssignAddVariableOp', [attribute.type('dtype', this.dtype)], [this.symbol(), value], 0)
+    this.count()
   }
 
   /** What ops on variables take as input: the handle, or what stands for it in the function that is being compiled. */
@@ -91,6 +97,11 @@ export class Variable {
     native.executeOp('DestroyResourceOp', [attribute.bool('ignore_lookup_error', true)], [this.handle], 0)
     native.deleteTensor(this.handle)
     this.handle = undefined
+  }
+
+  /** Changes by a compiled function are counted when it runs (see compile.ts). */
+  private count(): void {
+    if (!currentTrace()) this.changes++
   }
 
   /** What `read` gives and `assign` takes. */

@@ -2,6 +2,7 @@
 // Usage: tsx measure-own.ts KIND FOLDER JSON   → one JSON line
 import { exactMatch } from '../../src/reward/answer-metrics.js'
 import { loadModel } from '../../src/language-model/local-model.js'
+import type { DecodingType } from '../../src/policy/decoder.js'
 import type { Trajectory } from '../../src/schema/trajectory.js'
 import { compileCount } from '../../src/tensor/compile.js'
 import { createLearner } from '../../src/train/run-config.js'
@@ -9,12 +10,13 @@ import { trainSupervised } from '../../src/train/supervised.js'
 import { settingsOf } from '../train/settings.js'
 
 const [kind, folder, text] = process.argv.slice(2) as [string, string, string]
-const options = JSON.parse(text) as Record<string, number> & { bfloat16?: boolean }
+const options = JSON.parse(text) as Record<string, number> & { bfloat16?: boolean; decodingDtype?: DecodingType }
 const { batch = 1, time = 128, tokens = 128, repeats = 5, tokensPerCall = 8 } = options
 const ids = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, i) => 10 + ((i * 7919 + seed * 104_729) % 2000))
 const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-const policy = await loadModel(folder, { slots: kind === 'train' ? 1 : batch, tokensPerCall })
+const { decodingDtype = 'float32' } = options
+const policy = await loadModel(folder, { slots: kind === 'train' ? 1 : batch, tokensPerCall, decodingDtype })
 const report = (result: object): void => {
   // Linux counts it in KiB.
   const peakBytes = process.resourceUsage().maxRSS * 1024

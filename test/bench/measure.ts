@@ -18,7 +18,7 @@ export interface Measured {
   peakBytes?: number
 }
 
-type Options = Record<string, number | boolean>
+type Options = Record<string, number | boolean | string>
 
 /** This project's side. */
 export const measureOwn = (kind: string, folder: string, options: Options): Measured =>

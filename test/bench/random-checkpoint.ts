@@ -35,14 +35,37 @@ export const HALF_BILLION: Shape = {
   intermediate: 4864,
 }
 
+/** 1.6 M parameters: the smaller of the mini world's sizes. */
+export const TINY: Shape = { ...SMALL, name: 'tiny', hidden: 192, layers: 3, heads: 6, kvHeads: 3, intermediate: 512 }
+/** 52 M parameters. */
+export const MEDIUM: Shape = {
+  ...{ name: 'medium', vocabulary: 32_000, hidden: 512, layers: 12 },
+  ...{ heads: 8, kvHeads: 4, intermediate: 1408 },
+}
+export const SMOLLM2: Shape = {
+  ...{ name: 'smollm2-135m-shape', vocabulary: 49_152, hidden: 576, layers: 30 },
+  ...{ heads: 9, kvHeads: 3, intermediate: 1536 },
+}
+export const ONE_AND_A_HALF_BILLION: Shape = {
+  ...{ name: 'qwen2.5-1.5b-shape', vocabulary: 151_936, hidden: 1536, layers: 28 },
+  ...{ heads: 12, kvHeads: 2, intermediate: 8960 },
+}
+export const THREE_BILLION: Shape = {
+  ...{ name: 'qwen2.5-3b-shape', vocabulary: 151_936, hidden: 2048, layers: 36 },
+  ...{ heads: 16, kvHeads: 2, intermediate: 11_008 },
+}
+/** Its head is a matrix of its own, which is left out here as `configJson` ties it. */
+export const SEVEN_BILLION: Shape = {
+  ...{ name: 'qwen2.5-7b-shape', vocabulary: 152_064, hidden: 3584, layers: 28 },
+  ...{ heads: 28, kvHeads: 4, intermediate: 18_944 },
+}
+
 const CACHE = fileURLToPath(new URL('../../.cache/bench/', import.meta.url))
 const TOKENIZER = fileURLToPath(new URL('../../data/mini/tokenizer/', import.meta.url))
 
-/** @returns the folder; made once, with the mini world's tokenizer */
-export async function randomCheckpoint(shape: Shape): Promise<string> {
-  const folder = `${CACHE}${shape.name}`
-  if (existsSync(folder)) return folder
-  const json = {
+/** The config.json of a shape. */
+export function configJson(shape: Shape) {
+  return {
     architectures: ['Qwen2ForCausalLM'],
     model_type: 'qwen2',
     vocab_size: shape.vocabulary,
@@ -58,6 +81,13 @@ export async function randomCheckpoint(shape: Shape): Promise<string> {
     tie_word_embeddings: true,
     dtype: 'float32',
   }
+}
+
+/** @returns the folder; made once, with the mini world's tokenizer */
+export async function randomCheckpoint(shape: Shape): Promise<string> {
+  const folder = `${CACHE}${shape.name}`
+  if (existsSync(folder)) return folder
+  const json = configJson(shape)
   const files: Record<string, string> = { 'config.json': JSON.stringify(json) }
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) files[name] = readFileSync(TOKENIZER + name, 'utf8')
   const random = createRandom(1)

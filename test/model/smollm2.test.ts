@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../src/language-model/local-model.js'
 import type { LocalModel } from '../../src/language-model/local-model.js'
+import type { Generation } from '../../src/policy/policy.js'
 
 /** What test/parity/make-smollm2.py writes. */
 interface Golden {
@@ -36,6 +37,23 @@ describe.skipIf(path === undefined)(name, { timeout: 300_000 }, () => {
         promptIds,
       )
     }
+  })
+
+  it('gives the same bits alone, side by side and after a copied prompt, in either type', async () => {
+    const half = await loadModel(path!, { slots: 4, contextLength: 512, decodingDtype: 'bfloat16' })
+    const { promptIds } = texts[0]!
+    for (const one of [model, half]) {
+      const say = async (seed: number): Promise<Generation> => {
+        const conversation = await one.start({ temperature: 1, topP: 1, topK: 0 }, seed)
+        const generation = await conversation.generate([...promptIds, 10 + seed], { maxTokens: 12, stop: [] })
+        conversation.end()
+        return generation
+      }
+      const alone: Generation[] = []
+      for (const seed of [1, 2, 3]) alone.push(await say(seed))
+      expect(await Promise.all([1, 2, 3].map(say))).toEqual(alone)
+    }
+    half.dispose()
   })
 
   it('writes the greedy texts of transformers, token by token, alone and side by side', async () => {

@@ -3,6 +3,7 @@ import { hiddenStates, unembed } from '../../src/model/forward.js'
 import { readWeights } from '../../src/model/weights.js'
 import type { Weights } from '../../src/model/weights.js'
 import { decoderFor } from '../../src/policy/decoder-for.js'
+import { decodingWeights } from '../../src/policy/decoding-weights.js'
 import type { Sampling } from '../../src/policy/policy.js'
 import { Scheduler } from '../../src/policy/scheduler.js'
 import { compile, compileCount } from '../../src/tensor/compile.js'
@@ -23,7 +24,7 @@ let scheduler: Scheduler
 const make = (slots: number, rows = slots): Scheduler =>
   new Scheduler({
     config: tinyConfig,
-    weights,
+    weights: decodingWeights(weights, 'float32'),
     tokenizer: letterTokenizer,
     decoder: decoderFor({
       config: tinyConfig,
@@ -31,6 +32,7 @@ const make = (slots: number, rows = slots): Scheduler =>
       slots: 1,
       tokensPerCall: 4,
       prefillChunk: 16,
+      dtype: 'float32',
     }),
     slots,
     rows,
