@@ -31,7 +31,7 @@ try {
           other?.id === document.id &&
           other?.title === document.title &&
           other?.text === document.text &&
-          Math.abs(other!.score! - document.score!) < 1e-4 &&
+          Math.abs(other.score! - document.score!) < 1e-4 &&
           texts![i]!.text === `"${document.title!}"\n${document.text}`
         )
       })
