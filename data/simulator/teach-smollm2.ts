@@ -81,13 +81,14 @@ const heldOut = (await zs.readSimulatorExamples(built.heldOut!)).slice(0, TRIED)
 
 // Before: a new adapter changes nothing.
 const texts = zs.cached(model, { folder: join(runs, 'texts') })
-const before = await zs.trySimulator(
+const before = await zs.calibrateSimulator(
   zs.createSimulator(texts, { prompt: explained, temperature: TEMPERATURE }),
+  searchEngine,
   heldOut,
-  { name: 'prompted' },
+  { name: 'prompted', topK: DOCUMENTS, concurrency: 24 },
 )
 await texts.close()
-console.log('before', before)
+console.log('before', before.useful, before.noisy)
 const sft = join(runs, 'sft')
 const losses = await zs.finetune({
   model,
@@ -101,12 +102,13 @@ const losses = await zs.finetune({
   resume: existsSync(sft),
   onStep: ({ step, loss }) => console.log(`step ${step}: loss ${loss.toFixed(3)}`),
 })
-const after = await zs.trySimulator(
+const after = await zs.calibrateSimulator(
   zs.createSimulator(model, { prompt: taughtPrompt, temperature: TEMPERATURE }),
+  searchEngine,
   heldOut,
-  { name: 'taught' },
+  { name: 'taught', topK: DOCUMENTS, concurrency: 24 },
 )
-console.log('after', after)
+console.log('after', after.useful, after.noisy)
 
 const adapter = here('smollm2-adapter')
 await model.save(adapter, { dtype: 'bfloat16', overwrite: existsSync(adapter) })
@@ -117,7 +119,7 @@ await writeFile(
   here('smollm2-measured.json'),
   `${JSON.stringify(
     {
-      tried: [...before.slice(0, 2), ...after],
+      measured: [before, after].map(({ searches: _, ...calibration }) => calibration),
       loss: { first: losses[0]!.loss, last: losses.at(-1)!.loss, steps: losses.length },
       counts: built.counts,
     },

@@ -16,7 +16,6 @@ import type { Server } from '../serve/serve.js'
 import type { Simulation } from '../simulator/simulator.js'
 import type { SimulatorData } from '../simulator-data/build.js'
 import type { SimulatorExample } from '../simulator-data/label.js'
-import type { SimulatorTrial } from '../simulator-data/try-simulator.js'
 import { exactMatch, f1 } from '../reward/answer-metrics.js'
 import { bestCells } from '../table/best-cells.js'
 import { calibrationFields, calibrationHtml, calibrationText, shareText } from './calibration-html.js'
@@ -134,20 +133,6 @@ const SHAPES: Shape[] = [
       'gold answers': question.goldAnswers.join(' or '),
       query,
       documents: documents.map((text, i) => `Doc ${i + 1}: ${text}`).join('\n'),
-    })),
-  }),
-  shape({
-    plural: 'trials of simulators',
-    is: (value) => hasFields(value, { name: 'string', quality: 'string', withAnswer: 'present', distinct2: 'present' }),
-    ...fromRow(({ name, quality, searches, withAnswer, complete, documents, words, distinct2 }: SimulatorTrial) => ({
-      documents: name,
-      quality,
-      searches,
-      'with the answer': withAnswer,
-      'as many as asked': complete,
-      'documents a search': documents,
-      'words a document': words,
-      'distinct-2': distinct2,
     })),
   }),
   shape({

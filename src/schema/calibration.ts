@@ -30,7 +30,7 @@ export interface CalibratedSearch {
   documents: Document[]
   /** What the engine received, where fewer documents than wanted could be read in it. */
   text?: string
-  /** From asking to the answer. */
+  /** From asking to the answer, without `compileSeconds` of the calibration. */
   seconds: number
   /** Tokens that the simulator's LLM read and wrote, where the engine tells. */
   tokens?: { prompt: number; completion: number }
@@ -99,6 +99,8 @@ export interface Calibration {
   topK: number
   /** Searches that were in work at a time: seconds depend on it. */
   concurrency: number
+  /** Seconds in which models in this process were compiled meanwhile; 0 behind a server. They are in no search's seconds. */
+  compileSeconds: number
   /** Useful documents. */
   useful: DocumentMeasures
   /** Noisy documents. */

@@ -45,8 +45,9 @@ const searchR1Answer = z.object({
 /** Options of `searchR1Engine`. */
 export interface SearchR1Options extends RetrieverOptions {
   /**
-   * Sends the question, its gold answers, quality and seed along with each query: for a simulator behind `zs.serve`, which has to know
-   * them. Default false, for a retriever over a corpus needs none of it.
+   * Sends the question's text, its gold answers and supporting facts, quality and seed along with each query: for a simulator behind
+   * `zs.serve`, which has to know them. A training draws the quality by its own curriculum and records it, so the server needs
+   * no curriculum and no step. Default false, for a retriever over a corpus needs none of it.
    */
   contexts?: boolean
 }

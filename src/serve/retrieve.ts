@@ -51,11 +51,17 @@ const searchR1 = z.object({
 const wiki = z.object({ query: text, top_k: topK, context: carried.nullish() })
 const either = z.record(z.string(), z.unknown())
 
-/** `POST /retrieve`: `queries` is Search-R1's shape, `query` that of ZeroSearch's retriever over Wikipedia. */
+/**
+ * `POST /retrieve`: `queries`, `topk` and `return_scores` are Search-R1's names, which SkyRL sends beside one `query`; `query`
+ * without them is the shape of ZeroSearch's retriever over Wikipedia.
+ */
 export function retrieve(retrieval: Retrieval): Handler {
   return async ({ body, signal }) => {
     const fields = checked(() => parseOptions('retrieve', z.object({ body: either }), { body })).body
-    return 'query' in fields ? askWiki(retrieval, fields, signal) : askSearchR1(retrieval, fields, signal)
+    if (!('query' in fields) || 'queries' in fields) return askSearchR1(retrieval, fields, signal)
+    if (!('topk' in fields) && !('return_scores' in fields)) return askWiki(retrieval, fields, signal)
+    const { query, context, ...rest } = fields
+    return askSearchR1(retrieval, { ...rest, queries: [query], contexts: [context ?? null] }, signal)
   }
 }
 
@@ -163,11 +169,12 @@ function drawn(
 }
 
 /** The title in quotes on the first line, as in Search-R1's corpora. */
-const contentsOf = ({ title, text }: Document): string => (title ? `"${title}"\n${text}` : text)
+const contentsOf = ({ title, text }: Pick<Document, 'title' | 'text'>): string => (title ? `"${title}"\n${text}` : text)
 
-const passage = (document: Document): object => ({
-  ...(document.id !== undefined && { id: document.id }),
-  contents: contentsOf(document),
+/** Clients take the first line of a passage for its title, so that of a document without one stays empty. */
+const passage = ({ id, title, text }: Document): object => ({
+  ...(id !== undefined && { id }),
+  contents: title ? contentsOf({ title, text }) : `\n${text}`,
 })
 
 const withScore = (document: Document): object => ({

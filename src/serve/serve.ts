@@ -119,8 +119,8 @@ const GRACE_MS = 30_000
  * Puts a search engine and language models behind HTTP, so that other trainers (verl, SkyRL, TRL, OpenRLHF, Search-R1) can
  * train against them. The server runs until it is closed, also after its cell has ended.
  *
- * - `POST /retrieve` takes Search-R1's `{ queries, topk, return_scores }`, and ZeroSearch's `{ query, top_k }`. For a simulator
- *   a query may carry `question`, `gold_answers`, `seed`, `search` (number of the search in its trajectory, from 0), `step`
+ * - `POST /retrieve` takes Search-R1's and verl's `{ queries, topk, return_scores }`, SkyRL's `{ query, topk, return_scores }`, and
+ *   ZeroSearch's `{ query, top_k }`. For a simulator a query may carry `question`, `gold_answers`, `seed`, `search` (number of the search in its trajectory, from 0), `step`
  *   (the update, from 0) and `quality`: as an item of `contexts`, one for each query, or as `context`. The qualities that were
  *   drawn are in the answer of the first shape. Without a seed, the same query is answered alike.
  * - `POST /v1/chat/completions`, `POST /v1/completions` and `GET /v1/models` are OpenAI's. A field that asks for what cannot be

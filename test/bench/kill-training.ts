@@ -1,15 +1,20 @@
-// Kills a training of the mini world at random moments and resumes it (`npx tsx test/bench/kill-training.ts [kills] [tiny]`,
-// default 50; with `tiny` a model of random weights and scripted words, whose processes start in two seconds): whatever the
-// moment, the run must end with the records and, bit for bit, the weights of an unbroken one.
+// Kills a training at random moments and resumes it (`npx tsx test/bench/kill-training.ts [kills] [what]`, default 50 and `mini`):
+// whatever the moment, the run must end with the records and, bit for bit, the weights of an unbroken one. What is trained is
+// - `mini`, GRPO of the mini world's policy;
+// - `tiny`, the same of a model of random weights and scripted words, whose processes start in two seconds;
+// - `ppo` with a critic of its own, `dapo` with refilled groups, an `adapter` by GRPO, or `finetune`, of a tiny checkpoint that
+//   really samples.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { runIn, trainWithKills } from '../train/kill-training.js'
+import { TRAINEES, runIn, trainWithKills } from '../train/kill-training.js'
 import type { Training } from '../train/kill-training.js'
 
 const kills = Number(process.argv[2] ?? 50)
-const training: Training = { model: process.argv[3] === 'tiny' ? 'tiny' : 'mini', updates: 12, span: 0 }
+const model = process.argv[3] ?? 'mini'
+if (!(model in TRAINEES)) throw new Error(`what is trained must be ${Object.keys(TRAINEES).join(', ')}, got ${model}`)
+const training: Training = { model: model as Training['model'], updates: 12, span: 0 }
 const parent = mkdtempSync(join(tmpdir(), 'kill-training-'))
 try {
   const started = performance.now()

@@ -114,7 +114,7 @@ const measures: DocumentMeasures = {
 }
 const distance = { divergence: 0.3, divergenceByChance: 0.1, told: { ...shown, pValue: 0.02 } }
 const calibration: Calibration = {
-  ...{ simulator: 'writer', reference: 'bm25', questions: 10, topK: 5, concurrency: 8 },
+  ...{ simulator: 'writer', reference: 'bm25', questions: 10, topK: 5, concurrency: 8, compileSeconds: 0 },
   ...{
     useful: measures,
     noisy: {} as DocumentMeasures,
@@ -184,10 +184,6 @@ export const records = {
     },
   },
   'simulator example': { quality: 'useful', question, query: 'Peru', documents: [document.text] },
-  'trial of a simulator': {
-    ...{ name: 'after', quality: 'noisy', searches: 20, withAnswer: 0.1, complete: 0.9 },
-    ...{ documents: 4.5, words: 28, distinct2: 0.7 },
-  },
   simulation: { documents: [{ text: document.text, rank: 1 }], text: 'Sure! Doc 1: Its capital is Lima.' },
   model: {
     name: 'policy',

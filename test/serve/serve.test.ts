@@ -103,6 +103,19 @@ describe('retrieval', () => {
     expect(await json(ask(at, { queries: ['capital'], topk: null }))).toMatchObject({ result: { 0: { length: 1 } } })
     expect(await json(ask(at, { queries: [] }))).toEqual({ result: [] })
     expect(await json(ask(at, { query: 'Peru', top_k: 5 }))).toEqual([{ text: document.contents }])
+    // SkyRL sends one query, and reads Search-R1's answer.
+    expect(await json(ask(at, { query: 'Peru', topk: 3, return_scores: true }))).toEqual({
+      result: [[{ document, score: expect.any(Number) as number }]],
+    })
+  })
+
+  test('of a document without a title leaves the title’s line empty, so that clients read none in its text', async () => {
+    const text = 'One line.\nAnother line.'
+    const { url } = await start({ searchEngine: await createBm25Engine([{ text }]) })
+    expect(await json(ask(`${url}/retrieve`, { queries: ['line'] }))).toEqual({ result: [[{ contents: `\n${text}` }]] })
+    const found = await searchR1Engine({ baseUrl: url }).search('line', { question, topK: 1 })
+    expect(found).toMatchObject([{ text, rank: 1 }])
+    expect(found[0]).not.toHaveProperty('title')
   })
 
   test('of a query that carries its question is what a rollout in this process would be given', async () => {
@@ -135,8 +148,11 @@ describe('retrieval', () => {
         quality: expected[i],
       })
     }
-    await json(ask(`${url}/retrieve`, { query: 'q', context: { quality: 'noisy', seed: 3 } }))
+    const context = { quality: 'noisy', seed: 3 }
+    await json(ask(`${url}/retrieve`, { query: 'q', context }))
     expect(engine.asked.at(-1)).toMatchObject({ quality: 'noisy', seed: hash(3, 0), topK: 3 })
+    expect(await json(ask(`${url}/retrieve`, { query: 'q', topk: 2, context }))).toMatchObject({ qualities: ['noisy'] })
+    expect(engine.asked.at(-1)).toMatchObject({ quality: 'noisy', seed: hash(3, 0), topK: 2 })
   })
 
   test('of a query that carries nothing repeats, and draws a fixed noise', async () => {

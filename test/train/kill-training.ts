@@ -6,11 +6,19 @@ import type { Readable } from 'node:stream'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import { untimed } from './tiny-policy.js'
 
-const TRAINEE = join(import.meta.dirname, 'trainee.ts')
+/** What is trained, and by which process. */
+export const TRAINEES = {
+  tiny: 'trainee.ts',
+  mini: 'trainee.ts',
+  ppo: 'sampling-trainee.ts',
+  dapo: 'sampling-trainee.ts',
+  adapter: 'sampling-trainee.ts',
+  finetune: 'sampling-trainee.ts',
+} as const
 const PRELOAD = join(import.meta.dirname, '../../kernel/preload.cjs')
 
 export interface Training {
-  model: 'tiny' | 'mini'
+  model: keyof typeof TRAINEES
   updates: number
   /** A kill from outside comes so many milliseconds after the first sign of the process, at most. */
   span: number
@@ -63,7 +71,8 @@ export function startTrainee(
   folder: string,
   itself: readonly string[] = [],
 ): { child: ChildProcessByStdio<null, Readable, Readable>; ended: Promise<string> } {
-  const args = ['--require', PRELOAD, '--import', 'tsx', TRAINEE, model, folder, String(updates), ...itself]
+  const trainee = join(import.meta.dirname, TRAINEES[model])
+  const args = ['--require', PRELOAD, '--import', 'tsx', trainee, model, folder, String(updates), ...itself]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let [text, faults] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
@@ -77,30 +86,23 @@ export function startTrainee(
   return { child, ended }
 }
 
-const STATE = [
-  'reference.safetensors',
-  'optimizer.safetensors',
-  join('policy', 'model.safetensors'),
-  join('best', 'model.safetensors'),
-]
-
 /** The state of a saved run and its trajectories, byte by byte, and what it measured without what a clock says. */
 export function runIn(folder: string): {
-  state: string[]
-  trajectories: [name: string, content: string][]
+  state: [name: string, content: string][]
   run: object
   steps: number[]
-  records: UpdateRecord[]
+  records: object[]
 } {
-  const content = (...path: string[]): string => readFileSync(join(folder, ...path)).toString('base64')
-  const lines = readFileSync(join(folder, 'updates.jsonl'), 'utf8').trim().split('\n')
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
+  const kept = names.filter((name) => !name.startsWith('previous') && /\.safetensors$|^trajectories.*\.\w+$/.test(name))
+  const recorded = names.includes('metrics.jsonl') ? 'metrics.jsonl' : 'updates.jsonl'
+  const lines = readFileSync(join(folder, recorded), 'utf8').trim().split('\n')
   const { sessions: _, ...run } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as { sessions: unknown }
   return {
-    state: STATE.map((name) => content(name)),
-    trajectories: readdirSync(join(folder, 'trajectories')).map((name) => [name, content('trajectories', name)]),
+    state: kept.map((name) => [name, readFileSync(join(folder, name)).toString('base64')]),
     run,
-    steps: stepsIn(eventFileIn(folder)),
-    records: untimed(lines.map((line) => JSON.parse(line) as UpdateRecord)) as UpdateRecord[],
+    steps: names.includes('tensorboard') ? stepsIn(eventFileIn(folder)) : [],
+    records: untimed(lines.map((line) => ({ ...(JSON.parse(line) as UpdateRecord), seconds: 0 }))),
   }
 }
 

@@ -10,6 +10,7 @@ import { aFunction, anAbortSignal, anObject, parseOptions } from '../../schema/p
 import type { Question } from '../../schema/question.js'
 import { documentSchema, questionSchema } from '../../schema/record-schemas.js'
 import type { SearchContext, SearchEngine } from '../../search/search-engine.js'
+import { compileSeconds } from '../../tensor/compile.js'
 import { abortable } from '../../signal/abortable.js'
 import type { Simulator } from '../../simulator/simulator.js'
 import { sideBySide } from '../side-by-side.js'
@@ -17,9 +18,17 @@ import { trigramDivergence } from './divergence.js'
 import { measureSearches } from './measures.js'
 import { twoSampleTest } from './two-sample-test.js'
 
+/** A question and what is searched for it, such as an example of `readSimulatorExamples`. */
+export interface SearchedQuestion {
+  /** For which documents are useful or not. */
+  question: Question
+  /** What is searched for. */
+  query: string
+}
+
 /** Options of `calibrateSimulator`. */
 export interface CalibrateOptions {
-  /** What is searched for a question. Default: the question itself, as it stands. */
+  /** What is searched for a question that comes without a query. Default: the question itself, as it stands. */
   query?: (question: Question) => string
   /** Documents of each search. Default 5. */
   topK?: number
@@ -35,11 +44,19 @@ export interface CalibrateOptions {
   signal?: AbortSignal
 }
 
+const isQuestion = (value: unknown): value is Question => questionSchema.safeParse(value).success
+const searched = z.object({ question: questionSchema, query: z.string() })
+
 const optionsSchema = z.strictObject({
   simulator: anObject<SearchEngine>('a search engine', ['search']),
   referenceEngine: anObject<SearchEngine>('a search engine', ['search']),
   questions: z
-    .array(z.custom<Question>((value) => questionSchema.safeParse(value).success, 'must be a question'))
+    .array(
+      z.custom<Question | SearchedQuestion>(
+        (value) => isQuestion(value) || searched.safeParse(value).success,
+        'must be a question, or { question, query }',
+      ),
+    )
     .min(1),
   query: aFunction<NonNullable<CalibrateOptions['query']>>().default(
     () =>
@@ -63,28 +80,34 @@ const QUALITIES = ['useful', 'noisy', 'real'] as const
  * what the LLM wrote could be read, how long, how different and how repetitive documents are, how far their style is from that of
  * real ones (divergence of trigrams, classifier two-sample test), what a search takes, and keeps every search to be looked at.
  *
+ * Seconds are those of the searches alone: what the models in this process compile meanwhile counts apart, as `compileSeconds`.
+ *
  * Any search engine can be measured; only one that `createSimulator` makes tells tokens and cost. Containment is judged by
  * `containsAnswer`: an answer of one letter, "yes" and "no" say little.
  * @throws where an option is not what it must be, or more than half of the searches of a kind fail
  * @example
  * const calibration = await zs.calibrateSimulator(simulator, engine, questions.slice(0, 100), { name: 'prompt mode' })
  * await zs.display(calibration)
+ * const heldOut = await zs.readSimulatorExamples('runs/data/validation.jsonl') // their own queries
+ * await zs.display(await zs.calibrateSimulator(simulator, engine, heldOut, { topK: 3 }))
  * await zs.display(zs.plot.calibration([calibration]))
  */
 export async function calibrateSimulator(
   simulator: SearchEngine,
   referenceEngine: SearchEngine,
-  questions: readonly Question[],
+  questions: readonly (Question | SearchedQuestion)[],
   options: CalibrateOptions = {},
 ): Promise<Calibration> {
   const given = { simulator, referenceEngine, questions, ...options }
   const checked = parseOptions('calibrate simulator', optionsSchema, given)
   const { query, topK, name = simulator.name, concurrency, seed, progress, signal = interruptSignal() } = checked
-  const jobs = QUALITIES.flatMap((quality) => questions.map((question, i) => ({ quality, question, i })))
+  const asked = questions.map((each) => (isQuestion(each) ? { question: each, query: query(each) } : each))
+  const jobs = QUALITIES.flatMap((quality) => asked.map((each, i) => ({ ...each, quality, i })))
+  const compiledBefore = compileSeconds()
   const task = { title: 'calibrate', unit: 'searches', total: jobs.length, progress }
   const searches = await withProgress(task, (report) => {
     let done = 0
-    return sideBySide(jobs, concurrency, async ({ quality, question, i }) => {
+    return sideBySide(jobs, concurrency, async ({ quality, question, query, i }) => {
       signal?.throwIfAborted()
       const context: SearchContext = {
         ...{ question, topK, seed: hash(seed, i) },
@@ -92,10 +115,10 @@ export async function calibrateSimulator(
         ...(signal && { signal }),
       }
       const engine = quality === 'real' ? referenceEngine : simulator
-      const outcome = await measured(engine, query(question), context)
+      const outcome = await measured(engine, query, context)
       report(++done)
       const { id: questionId, goldAnswers } = question
-      return { questionId, question: question.question, goldAnswers, query: query(question), quality, ...outcome }
+      return { questionId, question: question.question, goldAnswers, query, quality, ...outcome }
     })
   })
   const of = (quality: CalibratedSearch['quality']): CalibratedSearch[] =>
@@ -107,6 +130,7 @@ export async function calibrateSimulator(
     questions: questions.length,
     topK,
     concurrency,
+    compileSeconds: compileSeconds() - compiledBefore,
     useful: measureSearches(of('useful'), topK, seed),
     noisy: measureSearches(of('noisy'), topK, seed),
     real: measureSearches(of('real'), topK, seed),
@@ -122,7 +146,9 @@ const isSimulator = (engine: SearchEngine): engine is Simulator =>
 
 async function measured(engine: SearchEngine, query: string, context: SearchContext): Promise<Outcome> {
   const started = performance.now()
-  const seconds = (): number => (performance.now() - started) / 1000
+  const compiledBefore = compileSeconds()
+  // A search that waits for a compilation, its own or another's, waits for all of it.
+  const seconds = (): number => Math.max(0, (performance.now() - started) / 1000 - (compileSeconds() - compiledBefore))
   try {
     const answer = await abortable(ask(engine, query, context), context.signal)
     const took = seconds()

@@ -5,6 +5,8 @@ import { calibration as calibrationFigure } from '../../../src/plot/calibration.
 import type { Question } from '../../../src/schema/question.js'
 import type { SearchEngine } from '../../../src/search/search-engine.js'
 import { createSimulator } from '../../../src/simulator/simulator.js'
+import { compile } from '../../../src/tensor/compile.js'
+import type { Traced } from '../../../src/tensor/compile.js'
 import { wilsonInterval } from '../../../src/statistics/wilson-interval.js'
 import { calibrationDocuments, calibrationTable } from '../../../src/table/calibration-table.js'
 
@@ -74,6 +76,51 @@ test('a simulator of another style is told apart', async () => {
   expect(style.useful!.divergence).toBeGreaterThan(5 * style.useful!.divergenceByChance)
   expect(style.useful!.told!.share).toBeGreaterThan(0.7)
   expect(style.useful!.told!.pValue).toBeLessThan(0.01)
+})
+
+test('a question may come with its query, as the examples of a simulator’s data do', async () => {
+  const asked: (readonly [string, string])[] = []
+  const listening: SearchEngine = {
+    name: 'listening',
+    search(query, { question }) {
+      asked.push([query, question.id])
+      return engine.search(query, { question, topK: 1 })
+    },
+  }
+  const [first, second] = questions as [Question, Question]
+  const given = [{ question: first, query: 'land 0' }, second, { question: first, query: 'capital of land 0' }]
+  const { searches } = await calibrateSimulator(listening, engine, given, { query: () => 'land 1', progress: false })
+  const expected = [
+    ['land 0', 'q0'],
+    ['land 1', 'q1'],
+    ['capital of land 0', 'q0'],
+  ]
+  expect(asked).toEqual([...expected, ...expected])
+  expect(searches.map(({ query, questionId }) => [query, questionId])).toEqual([...expected, ...expected, ...expected])
+  const none = [{ question: first }] as never
+  await expect(calibrateSimulator(engine, engine, none)).rejects.toThrow('must be a question, or { question, query }')
+})
+
+test('what is compiled while a search waits is not counted as its time', async () => {
+  // What is traced is the time that the body takes here.
+  const slow = compile('slow', ({ x }: Traced<{ x: number }>) => {
+    const end = performance.now() + 300
+    while (performance.now() < end);
+    return { doubled: x.mul(2) }
+  })
+  // TensorFlow's own beginning is no compilation.
+  await compile('first', ({ x }: Traced<{ x: number }>) => ({ doubled: x.mul(2) }))({ x: 1 }, {})
+  const compiling: SearchEngine = {
+    name: 'compiling',
+    async search(query, context) {
+      if (query.includes('land 3')) await slow({ x: 1 }, {})
+      return engine.search(query, context)
+    },
+  }
+  const { compileSeconds, searches } = await calibrateSimulator(compiling, engine, questions, { progress: false })
+  expect(compileSeconds).toBeGreaterThan(0.29)
+  const waited = searches.find(({ quality, questionId }) => quality === 'useful' && questionId === 'q3')!
+  expect(waited.seconds).toBeLessThan(0.25)
 })
 
 test('what fails is counted and told, and most of it ends the calibration', async () => {
