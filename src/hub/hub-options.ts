@@ -45,7 +45,9 @@ export async function hubRequest(
   if (!REVISION.test(revision))
     throw new Error(`${operation}: revision must be a branch, tag or commit, got '${revision}'`)
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new Error(`${operation}: the token (or HF_TOKEN) must be one word of plain characters; was more copied than the token?`)
+    throw new Error(
+      `${operation}: the token (or HF_TOKEN) must be one word of plain characters; was more copied than the token?`,
+    )
   }
   const hub = await import('@huggingface/hub')
   const hubUrl = (options.hubUrl ?? hub.HUB_URL).replace(/\/+$/, '')

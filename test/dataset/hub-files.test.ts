@@ -94,7 +94,9 @@ describe('a file of a dataset by name', () => {
     expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer hf_secret']))
     hub.fault = () => ({ status: 403 })
     const error: unknown = await read('nq/dev.jsonl', { token: 'hf_secret' }).catch((fault: unknown) => fault)
-    expect((error as Error).message).toContain(`accept its terms at ${hub.url}/datasets/owner/tiny and give a token, or set HF_TOKEN`)
+    expect((error as Error).message).toContain(
+      `accept its terms at ${hub.url}/datasets/owner/tiny and give a token, or set HF_TOKEN`,
+    )
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('secret')
   })
 })
