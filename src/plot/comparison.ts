@@ -1,18 +1,11 @@
 import type { ColumnTable } from 'arquero'
+import type { ComparisonRow } from '../table/comparison-table.js'
 import { COLOURS, TEXT, axis, layout } from './figure.js'
 import type { Figure } from './figure.js'
+import { scoreRows } from './score-row.js'
 
-interface Row {
-  method: string
-  dataset: string
-  domain: string | null
-  em: number
-  emLow: number
-  emHigh: number
-  n?: number
-  /** Tables of other makes may lack it. */
-  failed?: number
-}
+/** What tables of other makes may lack. */
+type Counts = Partial<Pick<ComparisonRow, 'n' | 'failed'>>
 
 /** Options of `comparison`. */
 export interface ComparisonFigureOptions {
@@ -31,7 +24,7 @@ export interface ComparisonFigureOptions {
  */
 export function comparison(table: ColumnTable, options: ComparisonFigureOptions = {}): Figure {
   const { labels = {}, title = 'Exact match by question set, with 95 % intervals' } = options
-  const rows = (table.objects() as Row[]).filter((row) => row.dataset !== 'average')
+  const rows = scoreRows<Counts>(table).filter((row) => row.dataset !== 'average')
   const methods = [...new Set(rows.map((row) => row.method))]
   const data = methods.map((method, i) => {
     const ofMethod = rows.filter((row) => row.method === method)
