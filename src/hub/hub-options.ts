@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { aFunction, anAbortSignal } from '../schema/parse-options.js'
+import { hubToken } from '../schema/settings.js'
 import type { DownloadProgress, HubRequest } from './hub-download.js'
 
 /** How something is downloaded from the hub. */
@@ -41,7 +42,7 @@ export async function hubRequest(
   what: Pick<HubRequest, 'kind' | 'name'>,
   options: HubOptions,
 ): Promise<HubRequest> {
-  const { revision = 'main', token = tokenOfEnvironment() } = options
+  const { revision = 'main', token = hubToken() } = options
   if (!REVISION.test(revision))
     throw new Error(`${operation}: revision must be a branch, tag or commit, got '${revision}'`)
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
@@ -54,6 +55,3 @@ export async function hubRequest(
   const cacheDir = options.cacheDir ?? hub.getHFHubCachePath()
   return { ...options, ...what, hubUrl, revision, cacheDir, ...(token !== undefined && { token }) }
 }
-
-/** As Python's hub client reads it: without the line end of a secret's file, and an empty one is none. */
-const tokenOfEnvironment = (): string | undefined => process.env['HF_TOKEN']?.trim() || undefined

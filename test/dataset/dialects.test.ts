@@ -196,12 +196,6 @@ it.each<[string, string, string | object[], Partial<Question>]>([
     { goldAnswers: ['Aare', 'River Aare'] },
   ],
   [
-    'lists in a list',
-    'nq/mine.jsonl',
-    [{ question: 'q?', answers: [['Aare'], ['R']] }],
-    { goldAnswers: ['Aare', 'R'] },
-  ],
-  [
     'an answer in brackets is no list',
     'nq/mine.jsonl',
     [{ question: 'q?', answers: ["[sic] 'Aare'", "('Aare')x", '(Aare)', '{"Aare"}'] }],
