@@ -2,6 +2,7 @@ import type { ColumnTable } from 'arquero'
 import type { ComparisonRow } from '../table/comparison-table.js'
 import { COLOURS, TEXT, axis, layout } from './figure.js'
 import type { Figure } from './figure.js'
+import { legendOnTop } from './named-runs.js'
 import { scoreRows } from './score-row.js'
 
 /** What tables of other makes may lack. */
@@ -14,6 +15,8 @@ export interface ComparisonFigureOptions {
   /** Above the figure. Default: what the bars are of a table that `comparisonTable` makes. */
   title?: string
 }
+
+const PATTERNS = ['', '/', 'x', '.']
 
 /**
  * Exact match of every method on every set as bars with 95 % intervals, in-domain sets before the others. Where questions
@@ -49,19 +52,29 @@ export function comparison(table: ColumnTable, options: ComparisonFigureOptions 
         width: 4,
         color: TEXT,
       },
-      // Pale, so that the half of the interval inside of the bar shows, on light and dark paper.
-      marker: { color: COLOURS[i % COLOURS.length], opacity: 0.35 },
+      // Pale, so that the half of the interval inside of the bar shows, on light and dark paper. When the colours are used up,
+      // they come again with a pattern.
+      marker: {
+        color: COLOURS[i % COLOURS.length],
+        opacity: 0.35,
+        ...(i >= COLOURS.length && { pattern: { shape: PATTERNS[Math.floor(i / COLOURS.length) % PATTERNS.length] } }),
+      },
     }
   })
+  const plotHeight = 340
+  const { top, layout: legend } = legendOnTop(
+    data.map(({ name }) => name),
+    { plotHeight, below: 8 },
+  )
   return {
     data,
     layout: layout(title, {
       barmode: 'group',
       xaxis: axis({ tickangle: 0, showgrid: false, showdividers: false }),
-      yaxis: axis({ range: [0, 1] }),
-      legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
-      margin: { l: 60, r: 20, t: 80, b: 60 },
-      height: 460,
+      yaxis: axis({ title: { text: 'exact match' }, range: [0, 1] }),
+      ...legend,
+      margin: { l: 60, r: 20, t: top, b: 60 },
+      height: plotHeight + top + 60,
     }),
   }
 }
