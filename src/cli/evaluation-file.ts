@@ -57,11 +57,17 @@ export async function readEvaluationFile(
   const all = await openQuestions(path, which, 'test')
   const questions = subset ? drawSubset(all, subset).questions : all
 
+  const explain = (named: string, error: unknown): never => {
+    const known = Object.keys(models).join(', ') || 'none'
+    const which =
+      named in models ? `models.${named}` : `${named} is none of models (${known}), and not to be had by its name`
+    throw new Error(`${path}: ${which}: ${(error as Error).message}`, { cause: error })
+  }
   const openModels = new Map<string, Promise<LanguageModel>>()
   const model = (named: string): Promise<LanguageModel> => {
     const given = models[named] ?? named
     const settings = typeof given === 'string' ? { model: given } : given
-    const opened = openModels.get(named) ?? openAny(settings)
+    const opened = openModels.get(named) ?? openAny(settings).catch((error: unknown) => explain(named, error))
     openModels.set(named, opened)
     return opened
   }

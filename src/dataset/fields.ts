@@ -46,7 +46,10 @@ export function answersOf(row: Row, column: string): string[] {
 }
 
 function flatten(value: unknown, column: string): string[] {
-  if (typeof value === 'string') return listInText(value) ?? value.split(ANSWER_SPLIT)
+  if (typeof value === 'string') {
+    const holder = holderInText(value)
+    return holder ? flatten(holder, column) : (listInText(value) ?? value.split(ANSWER_SPLIT))
+  }
   if (typeof value === 'number' && Number.isFinite(value)) return [String(value)]
   if (Array.isArray(value)) {
     return value.flatMap((each: unknown) => {
@@ -57,7 +60,7 @@ function flatten(value: unknown, column: string): string[] {
     })
   }
   if (isRow(value)) {
-    const inner = (['target', 'text', 'value', 'Value'] as const).find((key) => value[key] !== undefined)
+    const inner = HOLDING.find((key) => value[key] !== undefined)
     if (inner !== undefined) {
       const first = flatten(value[inner], `${column}.${inner}`)
       const aliases = value['aliases'] ?? value['Aliases']
@@ -67,20 +70,41 @@ function flatten(value: unknown, column: string): string[] {
   throw new RowFault(`column ${column} must be a text or a list of texts, got ${shown(value)}`)
 }
 
-/** A list that a cell holds as text: `["a", "b"]`, or `['a', "b"]` as Python writes it. */
+const HOLDING = ['target', 'text', 'value', 'Value'] as const
+
+/** An object that holds answers, as JSON in a text: `{"target": ["a", "b"]}`. */
+function holderInText(text: string): Row | undefined {
+  if (!/^\s*\{\s*"/.test(text)) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return isRow(value) && HOLDING.some((key) => value[key] !== undefined) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A list that a cell holds as text: `["a", "b"]`, or as Python writes it: `['a', "b"]`, `('a', 'b')`, numpy's `['a' 'b']` and
+ * `array(['a', 'b'], dtype=object)`.
+ */
 export function listInText(text: string): string[] | undefined {
-  const trimmed = text.trim()
+  const trimmed = NUMPY_ARRAY.exec(text)?.[1] ?? text.trim()
+  const tuple = trimmed.startsWith('(') && trimmed.endsWith(')') ? `[${trimmed.slice(1, -1)}]` : undefined
+  if (tuple !== undefined) return PYTHON_LIST.test(tuple) ? pythonTexts(tuple) : undefined
   if (!trimmed.startsWith('[') || !trimmed.endsWith(']')) return undefined
   try {
     const list = JSON.parse(trimmed) as unknown[]
     return list.every((each) => typeof each === 'string' || typeof each === 'number') ? list.map(String) : undefined
   } catch {
-    return PYTHON_LIST.test(trimmed) ? [...trimmed.matchAll(PYTHON_TEXT)].map(([each]) => fromPython(each)) : undefined
+    return PYTHON_LIST.test(trimmed) ? pythonTexts(trimmed) : undefined
   }
 }
 
+const NUMPY_ARRAY = /^\s*array\((\[[^]*\])(?:,\s*dtype=[\w'<>]+)?\)\s*$/
 const PYTHON_TEXT = /'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*"/g
-const PYTHON_LIST = /^\[\s*(?:(?:'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*")\s*(?:,\s*|(?=\])))*\]$/
+const PYTHON_LIST = /^\[\s*(?:(?:'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*")(?:\s*,\s*|\s+|(?=\])))*\]$/
+
+const pythonTexts = (list: string): string[] => [...list.matchAll(PYTHON_TEXT)].map(([each]) => fromPython(each))
 
 const fromPython = (literal: string): string =>
   literal

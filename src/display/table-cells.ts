@@ -18,7 +18,7 @@ export interface TableCells {
 
 const GAP = '⋯'
 /** Tables up to this size are shown whole; of larger ones, the first and the last. */
-const WHOLE = { rows: 40, columns: 20 }
+const WHOLE = { rows: 40, columns: 24 }
 const ENDS = { rows: 10, columns: 8 }
 
 /**

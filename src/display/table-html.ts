@@ -9,14 +9,19 @@ const SHORT = 24
 /** Letters that fit beside each other on a page of a notebook, and those that the padding of a cell takes. */
 const WIDE = 110
 const PADDING = 3
+/** Letters that fit only if they are smaller and closer to each other. */
+const CROWDED = 220
 
 /** A table as HTML, in the colours of the page: numbers to the right, long texts cut, whole in the tooltip. */
 export function tableHtml({ columns, alignRight, index, rows, bold, size }: TableCells, style: Style): Html {
-  const fits = widthOf(columns, rows) <= WIDE
+  const width = widthOf(columns, rows)
+  const fits = width <= WIDE
+  const isCrowded = width > CROWDED
+  const side = fits ? 8 : isCrowded ? 2 : 5
   const cell = (tag: 'th' | 'td', text: string, right: boolean, isBold = false): Html => {
     const isWhole = right ? !/[ \u2013]/.test(text) : text.length <= SHORT && fits
     const whole = tag === 'td' && isWhole ? ' white-space: nowrap;' : ''
-    const css = style(`padding: 2px ${fits ? 8 : 5}px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
+    const css = style(`padding: 2px ${side}px; border: none;${whole} text-align: ${right ? 'right' : 'left'};`)
     const tooltip = text.length <= LONGEST ? '' : html` title="${cut(text, 1000)}"`
     const shown = cut(text, LONGEST)
     return tag === 'th'
@@ -32,7 +37,8 @@ export function tableHtml({ columns, alignRight, index, rows, bold, size }: Tabl
   })
   const corner = index ? cell('th', '', true) : ''
   const counts = size === undefined ? '' : html`<div>${size}</div>`
-  const table = html`<table${style('border-collapse: collapse;')}><thead><tr>${corner}${head}</tr></thead><tbody>${body}</tbody></table>`
+  const smaller = isCrowded ? ' font-size: 0.8em;' : ''
+  const table = html`<table${style(`border-collapse: collapse;${smaller}`)}><thead><tr>${corner}${head}</tr></thead><tbody>${body}</tbody></table>`
   // What is wider than the page scrolls; the counts stay where they are.
   return html`<div${style('overflow-x: auto;')}>${table}</div>${counts}`
 }

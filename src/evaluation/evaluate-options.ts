@@ -104,7 +104,8 @@ export function parseEvaluateOptions(options: EvaluateOptions) {
   )
   const names = checked.methods.map((method) => method.name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
-  if (twice !== undefined) throw new Error(`evaluate: methods must have different names, got ${twice} twice`)
+  if (twice !== undefined)
+    throw new Error(`evaluate: methods must have different names, got ${twice} twice; give one another name`)
   return checked
 }
 

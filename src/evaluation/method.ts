@@ -13,7 +13,7 @@ export interface Method {
    * this very method (`describeMethod`). Default: the source of `answer`.
    */
   settings?: Readonly<Record<string, unknown>>
-  /** Answers one question. A failure is a trajectory too; a rejection ends the whole evaluation. */
+  /** Answers one question. A failure is a trajectory too; what it throws becomes one, without messages. */
   answer(question: Question, context: AnswerContext): Promise<Trajectory>
 }
 

@@ -11,7 +11,10 @@ import type { Score } from '../schema/score.js'
 
 /** Options of `scorePredictions`. */
 export interface ScorePredictionsOptions {
-  /** Where gold answers are found by id, for predictions that do not carry theirs. Default: they do. */
+  /**
+   * Where gold answers are found by id, for predictions that do not carry theirs: by the question's own, or by that of the file
+   * that `readQuestions` read, without set and split before it. Default: the predictions carry theirs.
+   */
   questions?: readonly Question[]
   /** Name of the method, for predictions that do not say theirs. Default `predictions`. */
   method?: string
@@ -38,7 +41,7 @@ const optionsSchema = z.strictObject({
  */
 export async function scorePredictions(path: string, options: ScorePredictionsOptions = {}): Promise<Score[]> {
   const settings = parseOptions('score predictions', optionsSchema, { ...options, path })
-  const known = new Map(settings.questions?.map((question) => [question.id, question]))
+  const known = questionsById(settings.questions ?? [])
   const scores: Score[] = []
   const { records } = await openRecords(path, 'predictions')
   for await (const { place, value, fault } of records) {
@@ -52,7 +55,44 @@ export async function scorePredictions(path: string, options: ScorePredictionsOp
     }
   }
   if (scores.length === 0) throw new Error(`read predictions ${path}: there are none`)
+  const predicted = new Set(scores.map(({ dataset, questionId }) => JSON.stringify([dataset, questionId])))
+  const left = settings.questions?.filter(({ dataset, id }) => !predicted.has(JSON.stringify([dataset, id]))) ?? []
+  if (left.length > 0) {
+    console.warn(
+      `read predictions ${path}: ${left.length} of ${settings.questions!.length} questions have no prediction, and are not ` +
+        `counted (the first is ${left[0]!.id})`,
+    )
+  }
   return scores
+}
+
+type QuestionsById = ReadonlyMap<string, readonly Question[]>
+
+/** Questions by their ids, and by these without set and split, which `readQuestions` puts before them. */
+function questionsById(questions: readonly Question[]): QuestionsById {
+  const known = new Map<string, Question[]>()
+  for (const question of questions) {
+    const own = withoutStart(question.id, question.dataset)
+    for (const id of new Set([question.id, own, withoutStart(own, question.split)]))
+      known.set(id, [...(known.get(id) ?? []), question])
+  }
+  return known
+}
+
+const withoutStart = (id: string, start: string | undefined): string =>
+  start !== undefined && id.startsWith(`${start}-`) ? id.slice(start.length + 1) : id
+
+/** @throws {RowFault} where it may be one or another question */
+function findQuestion(known: QuestionsById, id: string, dataset: string | undefined): Question | undefined {
+  const found = known.get(id) ?? []
+  const exact = found.filter((question) => question.id === id)
+  const all = exact.length > 0 ? exact : found
+  const fits = dataset === undefined ? all : all.filter((question) => question.dataset === dataset)
+  if (fits.length > 1) {
+    const names = fits.map((question) => `${question.id} of ${question.dataset}`).join(', ')
+    throw new RowFault(`id ${id} may be ${names}; give whole ids, or the name of the set as dataset`)
+  }
+  return fits[0]
 }
 
 const GOLD = ['goldAnswers', 'golden_answers', 'gold_answers', 'answers']
@@ -60,14 +100,16 @@ const PREDICTION = ['prediction', 'pred', 'predicted_answer', 'answer']
 
 function scoreRow(
   row: Row,
-  known: ReadonlyMap<string, Question>,
+  known: QuestionsById,
   settings: { method: string; dataset: string },
   number: number,
 ): Score {
   // A saved trajectory holds its question whole.
   const holder = isRow(row['question']) ? row['question'] : row
-  const id = idOf(holder['id']) ?? idOf(row['questionId']) ?? idOf(row['question_id']) ?? String(number)
-  const question = known.get(id)
+  const id = idOf(holder['id']) ?? idOf(row['questionId']) ?? idOf(row['question_id'])
+  const said = holder['dataset'] ?? holder['data_source']
+  const dataset = typeof said === 'string' ? datasetName(said) : undefined
+  const question = id === undefined ? undefined : findQuestion(known, id, dataset)
   const prediction = PREDICTION.find((name) => name in row)
   if (prediction === undefined) {
     throw new RowFault(`there is no prediction; the columns are ${Object.keys(row).join(', ')}`)
@@ -78,27 +120,25 @@ function scoreRow(
   }
   const failed = isRow(row['failure'])
   const answer = given === null || failed ? null : String(given)
-  const dataset = holder['dataset'] ?? holder['data_source']
   const domain = question?.domain ?? holder['domain']
   return {
     method: typeof row['method'] === 'string' ? row['method'] : settings.method,
-    dataset: question?.dataset ?? (typeof dataset === 'string' ? datasetName(dataset) : settings.dataset),
+    dataset: question?.dataset ?? dataset ?? settings.dataset,
     ...((domain === 'in-domain' || domain === 'out-of-domain') && { domain }),
-    questionId: id,
+    questionId: question?.id ?? id ?? String(number),
     answer,
-    ...scoreAnswer(answer, question?.goldAnswers ?? goldOf(holder, prediction)),
+    ...scoreAnswer(answer, question?.goldAnswers ?? goldOf(holder, prediction, known.size > 0 ? id : undefined)),
     searches: typeof row['searches'] === 'number' ? row['searches'] : 0,
     answered: answer === null ? 0 : 1,
     ...(failed && { failure: String((row['failure'] as Row)['message']) }),
   }
 }
 
-function goldOf(row: Row, prediction: string): string[] {
+function goldOf(row: Row, prediction: string, id: string | undefined): string[] {
   const column = GOLD.find((name) => name in row) ?? (prediction !== 'answer' && 'answer' in row ? 'answer' : undefined)
   if (column === undefined) {
-    throw new RowFault(
-      `there are no gold answers, here or in questions by its id; the columns are ${Object.keys(row).join(', ')}`,
-    )
+    const among = id === undefined ? 'here or in questions by its id' : `and no question has the id ${id}`
+    throw new RowFault(`there are no gold answers, ${among}; the columns are ${Object.keys(row).join(', ')}`)
   }
   return answersOf(row, column)
 }

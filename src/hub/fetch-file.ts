@@ -17,6 +17,14 @@ export interface RemoteFile {
 /** fetch, or a function around it that adds headers. */
 export type Send = (url: string, init: { headers: Record<string, string> }) => Promise<Response>
 
+/** What is downloaded, and how. */
+interface Download {
+  send: Send
+  file: RemoteFile
+  target: string
+  onBytes: (bytes: number) => void
+}
+
 /** Where a transfer stands: bytes on the disk, and their digest. */
 interface Transfer {
   received: number
@@ -45,19 +53,16 @@ export async function fetchFile(
   target: string,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<void> {
-  const resumed = await fetchOnce(send, file, target, onBytes)
+  const download = { send, file, target, onBytes }
+  const resumed = await fetchOnce(download)
   if (resumed === 'whole') return
   // What an earlier process left may not have reached the disk before a power cut; from the start, it is all new.
-  if (resumed === 'damaged after resuming' && (await fetchOnce(send, file, target, onBytes)) === 'whole') return
+  if (resumed === 'damaged after resuming' && (await fetchOnce(download)) === 'whole') return
   throw new Error(`the checksum of ${file.url} is wrong; what was received has been deleted, try again`)
 }
 
-async function fetchOnce(
-  send: Send,
-  file: RemoteFile,
-  target: string,
-  onBytes: (bytes: number) => void,
-): Promise<'whole' | 'damaged' | 'damaged after resuming'> {
+async function fetchOnce(download: Download): Promise<'whole' | 'damaged' | 'damaged after resuming'> {
+  const { file, target, onBytes } = download
   const partial = partialPath(target)
   // Not truncated, and written by position: a second process that fetches the same file writes the same bytes.
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
@@ -65,7 +70,7 @@ async function fetchOnce(
     const transfer = await resume(handle, file)
     const start = transfer.received
     onBytes(transfer.received)
-    await receiveAll(send, file, handle, transfer, onBytes)
+    await receiveAll(download, handle, transfer)
     if (transfer.hash.digest('hex') !== file.checksum.hex) {
       await rm(partial, { force: true })
       return start > 0 ? 'damaged after resuming' : 'damaged'
@@ -108,18 +113,13 @@ async function resume(handle: FileHandle, file: RemoteFile): Promise<Transfer> {
   return transfer
 }
 
-async function receiveAll(
-  send: Send,
-  file: RemoteFile,
-  handle: FileHandle,
-  transfer: Transfer,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
+async function receiveAll(download: Download, handle: FileHandle, transfer: Transfer): Promise<void> {
+  const { file } = download
   for (let fruitless = 0; transfer.received < file.size;) {
     const before = transfer.received
     let failure: unknown = new Error(`the server ended ${file.url} at byte ${before} of ${file.size}`)
     try {
-      await receive(send, file, handle, transfer, onBytes)
+      await receive(download, handle, transfer)
     } catch (error) {
       if (!passes(error)) throw error
       failure = error
@@ -132,13 +132,7 @@ async function receiveAll(
 }
 
 /** One request, until its answer ends. */
-async function receive(
-  send: Send,
-  file: RemoteFile,
-  handle: FileHandle,
-  transfer: Transfer,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
+async function receive({ send, file, onBytes }: Download, handle: FileHandle, transfer: Transfer): Promise<void> {
   // Ranges count bytes of what is sent, so it must not be compressed.
   const headers: Record<string, string> = { 'accept-encoding': 'identity' }
   if (transfer.received > 0) headers['range'] = `bytes=${transfer.received}-`

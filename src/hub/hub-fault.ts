@@ -13,8 +13,8 @@ export function hubFault(subject: string, request: HubRequest, error: unknown): 
   if (status === 401 || status === 403) {
     const page = kind === 'model' ? name : `datasets/${name}`
     return fault(
-      `${hubUrl} refuses access (status ${status}): the name is wrong, or the ${kind} is private or gated; ` +
-        `then accept its terms at ${hubUrl}/${page} and give a token`,
+      `there is no such ${HERE[kind]} here, and ${hubUrl} refuses access to the ${kind} ${name} (status ${status}): there ` +
+        `is none, or it is private or gated; then accept its terms at ${hubUrl}/${page} and give a token, or set HF_TOKEN`,
     )
   }
   if (status === 404) return fault(`neither a ${HERE[kind]} here nor a ${kind}, in this revision, at ${hubUrl}`)
@@ -22,8 +22,9 @@ export function hubFault(subject: string, request: HubRequest, error: unknown): 
   if (isNetworkError(error)) {
     const { code } = (error as { cause: { code: unknown } }).cause
     return fault(
-      `${hubUrl} cannot be reached or cut the transfer (${String(code)}); look at the network and call again, ` +
-        `what has arrived is kept; or give a ${HERE[kind]}`,
+      `there is no such ${HERE[kind]} here, so it was taken for the ${kind} ${name} of the hub; ` +
+        `${hubUrl} cannot be reached or cut the transfer (${String(code)}); look at the network and call again, what has ` +
+        `arrived is kept; or give a ${HERE[kind]} that is here`,
     )
   }
   return fault(writeError(cacheDir, error).message)

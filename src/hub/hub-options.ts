@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { aFunction, anAbortSignal } from '../schema/parse-options.js'
+import { hubToken } from '../schema/settings.js'
 import type { DownloadProgress, HubRequest } from './hub-download.js'
 
 /** How something is downloaded from the hub. */
@@ -10,7 +11,7 @@ export interface HubOptions {
   hubUrl?: string
   /** Branch, tag or commit; default 'main'. */
   revision?: string
-  /** Needed for what is private or gated; sent to the hub only. */
+  /** Needed for what is private or gated; sent to the hub only. Default: the environment's `HF_TOKEN`. */
   token?: string
   /** Told how far the download is. */
   onProgress?: (progress: DownloadProgress) => void
@@ -41,13 +42,16 @@ export async function hubRequest(
   what: Pick<HubRequest, 'kind' | 'name'>,
   options: HubOptions,
 ): Promise<HubRequest> {
-  const { revision = 'main', token } = options
+  const { revision = 'main', token = hubToken() } = options
   if (!REVISION.test(revision))
     throw new Error(`${operation}: revision must be a branch, tag or commit, got '${revision}'`)
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new Error(`${operation}: the token must be one word of plain characters; was more copied than the token?`)
+    throw new Error(
+      `${operation}: the token (or HF_TOKEN) must be one word of plain characters; was more copied than the token?`,
+    )
   }
   const hub = await import('@huggingface/hub')
   const hubUrl = (options.hubUrl ?? hub.HUB_URL).replace(/\/+$/, '')
-  return { ...options, ...what, hubUrl, revision, cacheDir: options.cacheDir ?? hub.getHFHubCachePath() }
+  const cacheDir = options.cacheDir ?? hub.getHFHubCachePath()
+  return { ...options, ...what, hubUrl, revision, cacheDir, ...(token !== undefined && { token }) }
 }

@@ -1,18 +1,12 @@
 import type { ColumnTable } from 'arquero'
+import type { ComparisonRow } from '../table/comparison-table.js'
 import { COLOURS, TEXT, axis, layout } from './figure.js'
 import type { Figure } from './figure.js'
+import { legendOnTop } from './named-runs.js'
+import { scoreRows } from './score-row.js'
 
-interface Row {
-  method: string
-  dataset: string
-  domain: string | null
-  em: number
-  emLow: number
-  emHigh: number
-  n?: number
-  /** Tables of other makes may lack it. */
-  failed?: number
-}
+/** What tables of other makes may lack. */
+type Counts = Partial<Pick<ComparisonRow, 'n' | 'failed'>>
 
 /** Options of `comparison`. */
 export interface ComparisonFigureOptions {
@@ -21,6 +15,8 @@ export interface ComparisonFigureOptions {
   /** Above the figure. Default: what the bars are of a table that `comparisonTable` makes. */
   title?: string
 }
+
+const PATTERNS = ['', '/', 'x', '.']
 
 /**
  * Exact match of every method on every set as bars with 95 % intervals, in-domain sets before the others. Where questions
@@ -31,7 +27,7 @@ export interface ComparisonFigureOptions {
  */
 export function comparison(table: ColumnTable, options: ComparisonFigureOptions = {}): Figure {
   const { labels = {}, title = 'Exact match by question set, with 95 % intervals' } = options
-  const rows = (table.objects() as Row[]).filter((row) => row.dataset !== 'average')
+  const rows = scoreRows<Counts>(table).filter((row) => row.dataset !== 'average')
   const methods = [...new Set(rows.map((row) => row.method))]
   const data = methods.map((method, i) => {
     const ofMethod = rows.filter((row) => row.method === method)
@@ -56,19 +52,29 @@ export function comparison(table: ColumnTable, options: ComparisonFigureOptions 
         width: 4,
         color: TEXT,
       },
-      // Pale, so that the half of the interval inside of the bar shows, on light and dark paper.
-      marker: { color: COLOURS[i % COLOURS.length], opacity: 0.35 },
+      // Pale, so that the half of the interval inside of the bar shows, on light and dark paper. When the colours are used up,
+      // they come again with a pattern.
+      marker: {
+        color: COLOURS[i % COLOURS.length],
+        opacity: 0.35,
+        ...(i >= COLOURS.length && { pattern: { shape: PATTERNS[Math.floor(i / COLOURS.length) % PATTERNS.length] } }),
+      },
     }
   })
+  const plotHeight = 340
+  const { top, layout: legend } = legendOnTop(
+    data.map(({ name }) => name),
+    { plotHeight, below: 8 },
+  )
   return {
     data,
     layout: layout(title, {
       barmode: 'group',
       xaxis: axis({ tickangle: 0, showgrid: false, showdividers: false }),
-      yaxis: axis({ range: [0, 1] }),
-      legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
-      margin: { l: 60, r: 20, t: 80, b: 60 },
-      height: 460,
+      yaxis: axis({ title: { text: 'exact match' }, range: [0, 1] }),
+      ...legend,
+      margin: { l: 60, r: 20, t: top, b: 60 },
+      height: plotHeight + top + 60,
     }),
   }
 }

@@ -1,17 +1,12 @@
 import type { ColumnTable } from 'arquero'
+import type { ComparisonRow } from '../table/comparison-table.js'
 import { COLOURS, axis, layout } from './figure.js'
 import type { Figure } from './figure.js'
 import { legendOnTop } from './named-runs.js'
+import { scoreRows } from './score-row.js'
+import type { ScoreRow } from './score-row.js'
 
-interface Row {
-  method: string
-  dataset: string
-  domain: string | null
-  em: number
-  emLow: number
-  emHigh: number
-  searches: number
-}
+type Row = ScoreRow & Pick<ComparisonRow, 'searches'>
 
 /** Options of `searchAccuracy`. */
 export interface SearchAccuracyOptions {
@@ -29,7 +24,7 @@ const SYMBOLS = ['circle', 'square', 'triangle-up', 'diamond', 'x', 'star', 'cro
  * await zs.display(zs.plot.searchAccuracy(zs.comparisonTable(scores), { labels: zs.mini.labels }))
  */
 export function searchAccuracy(table: ColumnTable, { labels = {} }: SearchAccuracyOptions = {}): Figure {
-  const rows = table.objects() as Row[]
+  const rows = scoreRows<Row>(table)
   const methods = [...new Set(rows.map(({ method }) => method))]
   const data = methods.flatMap((method, i) => {
     const ofMethod = rows.filter((row) => row.method === method)

@@ -4,15 +4,7 @@ import { parseOptions } from '../schema/parse-options.js'
 import { axis, layout } from './figure.js'
 import type { Figure } from './figure.js'
 import { legendOnTop, runLine } from './named-runs.js'
-
-interface Row {
-  method: string
-  dataset: string
-  domain: string | null
-  em: number
-  emLow: number
-  emHigh: number
-}
+import { scoreRows } from './score-row.js'
 
 /** Options of `simulatorSizes`. */
 export interface SimulatorSizesOptions {
@@ -35,7 +27,7 @@ const SIZED = /^(.*?)[\s_-]*(\d+(?:\.\d+)?)B$/i
  */
 export function simulatorSizes(table: ColumnTable, options: SimulatorSizesOptions = {}): Figure {
   const { dataset } = parseOptions('simulatorSizes', optionsSchema, options)
-  const rows = table.objects() as Row[]
+  const rows = scoreRows(table)
   const sets = [...new Set(rows.map((row) => row.dataset))]
   const shown = rows.filter((row, i) => {
     const isLast = rows[i + 1]?.method !== row.method

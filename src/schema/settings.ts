@@ -40,6 +40,9 @@ export const serveToken = secret('ZEROSEARCH_SERVE_TOKEN')
 /** The key for Elasticsearch, where none is given. */
 export const elasticsearchKey = secret('ELASTICSEARCH_API_KEY')
 
+/** What the hub of Hugging Face must be told for what is private or gated, where no token is given; as Python's client reads it. */
+export const hubToken = secret('HF_TOKEN')
+
 /** Where downloads are kept that are not of the hub, as `XDG_CACHE_HOME` says: beside Python's cache of the hub. */
 export function cacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'zerosearch')

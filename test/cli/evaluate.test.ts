@@ -139,6 +139,18 @@ describe('a file in a cell', () => {
     ['{"method": [], "questions": "mini-nq"}', 'there is no option method; did you mean methods?'],
     [{ ...mini, methods: [{ method: 'ragg', model: 'policy' }] }, "methods.0: method must be one of 'direct', 'cot'"],
     [{ ...mini, methods: [{ method: 'rag' }] }, 'methods.0: model must be a text'],
+    [
+      {
+        ...mini,
+        models: { away: { server: { model: 'm', baseUrl: 'localhost:1' } } },
+        methods: [{ method: 'cot', model: 'away' }],
+      },
+      'models.away: openAi: baseUrl must be an address',
+    ],
+    [
+      { ...mini, models: { good: 'mini:policy' }, methods: [{ method: 'cot', model: './god' }] },
+      './god is none of models (good), and not to be had by its name',
+    ],
     [{ ...mini, questions: ['mini-nq', 'nowhere.jsonl'] }, 'nowhere.jsonl: the file does not exist'],
     [
       { ...mini, methods: [{ method: 'rag', model: 'server', searchEngine: 'bm26' }] },

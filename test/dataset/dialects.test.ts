@@ -178,6 +178,42 @@ it.each<[string, string, string | object[], Partial<Question>]>([
     { id: 'nq-test-0', dataset: 'nq', question: 'which river', goldAnswers: ['Aare', 'the "A\'are"', 'café'] },
   ],
   [
+    'numpy’s lists as text, as pandas writes them',
+    'nq/mine.csv',
+    `question,golden_answers\nq?,"['Aare'\n 'River ""Aare""']"\n`,
+    { goldAnswers: ['Aare', 'River "Aare"'] },
+  ],
+  [
+    'numpy’s arrays as text',
+    'nq/mine.jsonl',
+    [{ question: 'q?', golden_answers: "array(['Aare', \"A'are\"], dtype=object)" }],
+    { goldAnswers: ['Aare', "A'are"] },
+  ],
+  [
+    'Python’s tuples as text',
+    'nq/mine.jsonl',
+    [{ question: 'q?', answers: "('Aare', 'River Aare')" }],
+    { goldAnswers: ['Aare', 'River Aare'] },
+  ],
+  [
+    'an answer in brackets is no list',
+    'nq/mine.jsonl',
+    [{ question: 'q?', answers: ["[sic] 'Aare'", "('Aare')x", '(Aare)', '{"Aare"}'] }],
+    { goldAnswers: ["[sic] 'Aare'", "('Aare')x", '(Aare)', '{"Aare"}'] },
+  ],
+  [
+    'verl’s ground truth as JSON in a text',
+    'd.jsonl',
+    [
+      {
+        data_source: 'nq',
+        question: 'Which river?',
+        reward_model: { ground_truth: '{"target": ["Aare", "River Aare"]}', style: 'rule' },
+      },
+    ],
+    { question: 'Which river?', goldAnswers: ['Aare', 'River Aare'] },
+  ],
+  [
     'CSV’s quotes that a converter left in',
     'triviaqa/test.jsonl',
     [{ id: 'test_0', question: '"What is ""this""?"', golden_answers: ['"the ""Aare"""', '"Mean Joe" Greene'] }],

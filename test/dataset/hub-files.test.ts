@@ -94,7 +94,9 @@ describe('a file of a dataset by name', () => {
     expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer hf_secret']))
     hub.fault = () => ({ status: 403 })
     const error: unknown = await read('nq/dev.jsonl', { token: 'hf_secret' }).catch((fault: unknown) => fault)
-    expect((error as Error).message).toContain(`accept its terms at ${hub.url}/datasets/owner/tiny and give a token`)
+    expect((error as Error).message).toContain(
+      `accept its terms at ${hub.url}/datasets/owner/tiny and give a token, or set HF_TOKEN`,
+    )
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('secret')
   })
 })
@@ -102,6 +104,14 @@ describe('a file of a dataset by name', () => {
 describe('what is refused', () => {
   const refused = (path: string, rule: string, options = {}): Promise<void> =>
     expect(read(path, options)).rejects.toThrow(`read question set owner/tiny/${path}: ${rule}`)
+
+  it('a path whose file is not here, also where the hub does not say whether it has such a name', async () => {
+    hub.fault = () => ({ status: 401 })
+    await refused(
+      'nq/test.jsonl',
+      `there is no such file here, and ${hub.url} refuses access to the dataset owner/tiny (status 401): there is none`,
+    )
+  })
 
   it('a file that is not there, with what is', async () => {
     await refused(
@@ -120,7 +130,11 @@ describe('what is refused', () => {
 
   it('a hub that is away, and options that are none', async () => {
     await hub.close()
-    await refused('nq/test.jsonl', `${hub.url} cannot be reached or cut the transfer (ECONNREFUSED)`)
+    await refused(
+      'nq/test.jsonl',
+      `there is no such file here, so it was taken for the dataset owner/tiny of the hub; ${hub.url} cannot be reached or ` +
+        'cut the transfer (ECONNREFUSED)',
+    )
     await expect(read('nq/test.jsonl', { revison: 'x' } as object)).rejects.toThrow('read question set: download')
     await expect(read('nq/test.jsonl', { revision: '../x' })).rejects.toThrow(
       'revision must be a branch, tag or commit',

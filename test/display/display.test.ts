@@ -124,6 +124,23 @@ describe('a table', () => {
     expect(texts(await html(wide), 'th')).toHaveLength(17)
   })
 
+  it('shows every column of a comparison, in smaller letters', async () => {
+    const score = {
+      method: 'm',
+      dataset: 'nq',
+      questionId: '1',
+      answer: 'x',
+      em: 1,
+      coverEm: 1,
+      f1: 1,
+      searches: 1,
+      answered: 1,
+    }
+    const compared = comparisonTable([score])
+    const shown = await html(compared)
+    expect(texts(shown, 'th')).toEqual(compared.columnNames())
+  })
+
   it('keeps the order that it was given, or is sorted by a column, empty cells last', async () => {
     const given = table({ a: ['b', 'c', 'a'], n: [2, null, 3] })
     expect(texts(await html(given.orderby('a')))).toEqual(['a', '3', 'b', '2', 'c', ''])

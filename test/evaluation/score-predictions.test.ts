@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { readQuestions } from '../../src/dataset/read-questions.js'
 import { scorePredictions } from '../../src/evaluation/score-predictions.js'
 import { score } from '../../src/cli/score.js'
 import { readJsonl } from '../../src/file/jsonl.js'
@@ -31,6 +32,39 @@ it('gold answers are found by id; trajectories and tables are scored too', async
     { dataset: 'nq', em: 1, searches: 2 },
     { em: 0, answer: null, failure: 'no network' },
   ])
+})
+
+it('a question is found by its id in its own file too, and where it may be two, the set must be said', async () => {
+  const nq = await writeFixture(
+    'nq/test.jsonl',
+    jsonl(
+      { id: 'test_0', question: 'a?', golden_answers: ['x'] },
+      { id: 'test_1', question: 'b?', golden_answers: ['Lima'] },
+    ),
+  )
+  const bare = await writeFixture('musique/dev.jsonl', jsonl({ question: 'c?', answer: 'Quito' }))
+  const quiet = { onReport: () => {} }
+  const questions = [...(await readQuestions(nq, quiet)), ...(await readQuestions(bare, quiet))]
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const read = async (...rows: object[]) =>
+    scorePredictions(await writeFixture('p.jsonl', jsonl(...rows)), { questions: [...questions] })
+  expect(await read({ id: 'test_1', prediction: 'Lima' }, { id: 0, prediction: 'Quito' })).toMatchObject([
+    { dataset: 'nq', questionId: 'nq-test_1', em: 1 },
+    { dataset: 'musique', questionId: 'musique-dev-0', em: 1 },
+  ])
+  expect(warn.mock.calls).toEqual([
+    [expect.stringContaining('1 of 3 questions have no prediction, and are not counted')],
+  ])
+  questions.push({ ...questions[1]!, id: 'triviaqa-test_1', dataset: 'triviaqa' })
+  const named = { id: 'test_1', prediction: 'Lima' }
+  await expect(read(named)).rejects.toThrow(
+    'line 1: id test_1 may be nq-test_1 of nq, triviaqa-test_1 of triviaqa; give',
+  )
+  expect(await read({ ...named, data_source: 'tq' })).toMatchObject([{ dataset: 'triviaqa', em: 1 }])
+  await expect(read({ ...named, id: 'test_9' })).rejects.toThrow(
+    'there are no gold answers, and no question has the id test_9',
+  )
+  warn.mockRestore()
 })
 
 it.each([

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { loadModel } from '../../src/language-model/local-model.js'
 import { readCheckpoint } from '../../src/model/checkpoint.js'
 import { resolveModel } from '../../src/model/download.js'
@@ -239,7 +239,7 @@ describe('a download that fails', () => {
 
   it.each([
     [404, 'neither a folder here nor a model, in this revision, at'],
-    [401, 'the name is wrong, or the model is private or gated'],
+    [401, 'there is none, or it is private or gated'],
     [500, 'answered with status 500; try again later'],
   ])('says what status %i means', async (status, message) => {
     hub.fault = () => ({ status })
@@ -308,9 +308,34 @@ describe('a token', () => {
     },
   )
 
+  it('comes from HF_TOKEN where none is given, and is as secret', async () => {
+    vi.stubEnv('HF_TOKEN', `${token}\n`)
+    try {
+      const elsewhere = await startHub(checkpointFolder('qwen2'))
+      hub.fault = ({ path }) => (path.endsWith(WEIGHTS) ? { redirect: `${elsewhere.url}${path}` } : {})
+      await resolve()
+      expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${token}`]))
+      expect(elsewhere.requests.map(({ authorization }) => authorization)).toEqual([undefined])
+      for (const name of readdirSync(cacheDir, { recursive: true, encoding: 'utf8' }))
+        if (statSync(join(cacheDir, name)).isFile())
+          expect(readFileSync(join(cacheDir, name), 'latin1')).not.toContain('secret')
+      hub.fault = () => ({ status: 401 })
+      const error: unknown = await resolve({ revision: 'other' }).catch((error: unknown) => error)
+      expect((error as Error).message).toContain('there is no such folder here')
+      expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('secret')
+      hub.fault = () => ({})
+      hub.requests.length = 0
+      vi.stubEnv('HF_TOKEN', '')
+      await resolve({ cacheDir: join(cacheDir, 'other') })
+      expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set([undefined]))
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  })
+
   it('that holds other characters is refused without showing it', async () => {
     const error: unknown = await resolve({ token: `${token}\n` }).catch((error: unknown) => error)
-    expect((error as Error).message).toContain('the token must be one word')
+    expect((error as Error).message).toContain('the token (or HF_TOKEN) must be one word')
     expect(inspect(error, { depth: 20 })).not.toContain('secret')
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Figure } from '../../src/plot/figure.js'
+import { comparison } from '../../src/plot/comparison.js'
 import { noiseCurve } from '../../src/plot/noise-curve.js'
 import { searchAccuracy } from '../../src/plot/search-accuracy.js'
 import { simulatorSizes } from '../../src/plot/simulator-sizes.js'
@@ -25,6 +26,21 @@ const scores = (method: string, dataset: string, right: readonly number[]): Scor
     ...{ method, dataset, domain: dataset === 'nq' ? 'in-domain' : 'out-of-domain', questionId: `${dataset}-${i}` },
     ...{ answer: 'x', em, coverEm: em, f1: em, searches: 1 + (i % 2), answered: 1 },
   }))
+
+it('bars of more methods than there are colours differ by pattern, and their legend stands below the title', () => {
+  const one = paperTable('main').filter('d => d.model === "Qwen-2.5-7B"')
+  const { data, layout } = comparison(one) as unknown as {
+    data: { name: string; marker: { color: string; pattern?: { shape: string } } }[]
+    layout: { margin: { t: number }; yaxis: { title: { text: string } } }
+  }
+  expect(data.length).toBeGreaterThan(7)
+  const looks = data.map(({ marker }) => `${marker.color} ${marker.pattern?.shape ?? ''}`)
+  expect(new Set(looks).size).toBe(data.length)
+  // A row of a legend takes 20 pixels.
+  const few = comparison(one.filter('d => d.method === "CoT"')) as unknown as { layout: { margin: { t: number } } }
+  expect(layout.margin.t - few.layout.margin.t).toBeGreaterThanOrEqual(20)
+  expect(layout.yaxis.title.text).toBe('exact match')
+})
 
 describe('noise', () => {
   const two = (right: readonly number[]): Score[] => [

@@ -125,7 +125,8 @@ export function airRagMethod(model: LanguageModel, options: AirRagOptions): Meth
   checkModel('air-rag method', model)
   const checked = parseOptions('air-rag method', schema, options)
   const { rollouts, samples, maxSteps, maxQueries, maxTokens, lite } = checked
-  const searches = rollouts * Math.ceil(maxSteps / 2) * maxQueries
+  // A search for the question itself that gave nothing is no step of the path that goes on beside it.
+  const searches = rollouts * (Math.ceil(maxSteps / 2) * maxQueries + 1)
   const turns = 2 + searches + rollouts * (Math.ceil(maxSteps / 2) + samples)
   const budget = { searches, turns, tokens: turns * maxTokens, pages: 0 }
   return {

@@ -9,6 +9,11 @@ import type { BaselineOptions } from './one-message.js'
 
 /**
  * The model without any documents: what it knows by itself. Its name is `direct`.
+ *
+ * ZeroSearch (arXiv 2505.04588) prints neither prompt nor sampling for this row. It follows FlashRAG's zero-shot generation
+ * (arXiv 2405.13576): one call, no search, the answer alone, greedy. Search-o1's "direct" asks for reasoning and is `cotMethod`.
+ * Departures: the wording is ours; the answer is read from `<answer>` tags, none is no answer; the protocol limits the message
+ * (500 tokens by default, upstream 32), which ends at `</answer>`.
  * @throws if an option is not what it must be
  * @example
  * const scores = await zs.evaluate({ methods: [zs.directMethod(model)], questions })

@@ -29,6 +29,12 @@ const CHARACTERS_PER_TOKEN = 4
 
 /**
  * The model with the documents of one search for the question itself. Its name is `rag`.
+ *
+ * It follows the standard RAG of Search-o1 (arXiv 2501.05366, section 4.2; scripts/run_naive_rag.py) with the paper's five
+ * documents: the question is searched verbatim, once; an empty result still gives one call. Departures: the wording is ours; the
+ * engine's documents are shown, not windows of whole pages (upstream: ten pages, `readPage` and Search-o1 have those here); they
+ * are cut to the protocol's `maxObservationTokens`; the answer is read from `<answer>` tags, upstream from `\boxed{}`; greedy.
+ * ZeroSearch (arXiv 2505.04588) prints neither its prompt nor its sampling for this row.
  * @throws if an option is not what it must be
  * @example
  * const method = zs.ragMethod(model, { searchEngine: engine, topK: 3 })

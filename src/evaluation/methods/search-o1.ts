@@ -93,7 +93,9 @@ const searchO1Prompt =
  * The reader is given the shortened reasoning, the query and the pages, not the question. The answer is the last `\boxed{}`;
  * when turns run out none is asked for. Departures: the wording is ours; a **Final Information** heading counts at the very
  * beginning too, and its lines are joined by blanks, not glued; of a page that cannot be fetched the snippet is read; pages
- * take half of a reader's context where that is known; an empty query gets a notice; no repetition penalty; boxes are read with braces balanced, from the policy's own text.
+ * take half of a reader's context where that is known; an empty query gets a notice; the window is cut
+ * out of the whole page (upstream: out of its first 8000 characters); no repetition penalty; boxes are read with braces
+ * balanced, from the policy's own text.
  * @throws where an option is not what it must be
  * @example
  * const method = zs.searchO1Method(model, { searchEngine: engine, topK: 5, maxSearches: 5 })

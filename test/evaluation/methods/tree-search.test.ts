@@ -297,6 +297,16 @@ describe('air-rag', () => {
     await expect(method.answer(question, { seed: 0, signal: controller.signal })).rejects.toThrow('enough')
   })
 
+  test('spends no more where the first search gave nothing, and its path goes on by new queries', async () => {
+    const { answering } = play({
+      'from the documents alone': (_, __, n) => (n === 0 ? '' : 'Ada.'),
+      'What should be searched': (_, __, n) => [0, 1, 2].map((i) => `<query>q${n} ${i}</query>`).join(''),
+    })
+    const { spent, budget } = await answering
+    expect(spent!.searches).toBe(13)
+    expect(budget!.searches).toBe(13)
+  })
+
   test('spends no more than its budget', async () => {
     const { answering } = play(
       { 'What should be searched': (_, __, n) => [0, 1, 2].map((i) => `<query>q${n} ${i}</query>`).join('') },
