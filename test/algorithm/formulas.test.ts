@@ -64,9 +64,9 @@ interface Case {
   explainedVariance?: number
 }
 
-const { cases } = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../parity/fixtures/formulas.json'), 'utf8'),
-) as { cases: Case[] }
+const { cases } = JSON.parse(readFileSync(join(import.meta.dirname, '../parity/fixtures/formulas.json'), 'utf8')) as {
+  cases: Case[]
+}
 
 function expectNear(what: string, actual: readonly number[], expected: readonly number[]): void {
   expect(actual.length, what).toBe(expected.length)
@@ -139,7 +139,9 @@ it.each(cases.map((of, i): [number, string, Case] => [i, of.options.advantage, o
       part === 'first' ? [0, split] : [split, mask.length]
     for (const [m, part] of microbatches.entries()) {
       const cut = <T>(all: readonly T[]): T[] => all.slice(...bounds(part))
-      const batch = Object.fromEntries(Object.entries(rows).map(([key, all]) => [key, cut<unknown>(all)])) as typeof rows
+      const batch = Object.fromEntries(
+        Object.entries(rows).map(([key, all]) => [key, cut<unknown>(all)]),
+      ) as typeof rows
       const result = await policyLoss(
         { ...batch, weighted },
         { ...others, estimator: options.estimator, clamp, ...(dualClip !== null && { dualClip }) },
@@ -149,7 +151,13 @@ it.each(cases.map((of, i): [number, string, Case] => [i, of.options.advantage, o
       if (!values || !oldValues || !returns) continue
       const { mask: tokens, shares } = batch
       const critic = await valueLoss(
-        { values: cut(values), oldValues: cut(oldValues), returns: amongAll(cut(found!), tokens), mask: tokens, shares },
+        {
+          values: cut(values),
+          oldValues: cut(oldValues),
+          returns: amongAll(cut(found!), tokens),
+          mask: tokens,
+          shares,
+        },
         valueClip ?? Infinity,
       )
       expectNear('value loss', [critic.loss], [expected.valueLosses![m]!])
