@@ -99,10 +99,15 @@ function unknownKey(key: string, known: string[]): string {
 
 /** The known name that a mistyped one probably stands for, if one is near enough. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const mistyped = name.toLowerCase()
   const nearest = known
-    .map((other) => ({ other, distance: distance(name.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  return nearest && nearest.distance <= Math.max(2, name.length / 3) ? nearest.other : undefined
+    .map((other) => ({ other, distance: distance(mistyped, other.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)
+  const [first] = nearest
+  if (first && first.distance <= Math.max(2, name.length / 3)) return first.other
+  // `minibatchSize` is too far from `minibatchTrajectories`, letter by letter.
+  const beginning = mistyped.slice(0, Math.max(5, Math.ceil((2 * name.length) / 3)))
+  return nearest.find(({ other }) => other.toLowerCase().startsWith(beginning))?.other
 }
 
 /** Levenshtein's: how many letters to add, drop or change. */

@@ -152,11 +152,14 @@ export function wholeConfig<T extends Omit<RunConfig, 'microbatchTokens'>>(
   return schema
     .refine(({ minibatchTrajectories = 1, ...config }) => minibatchTrajectories <= trajectories(config as T), {
       path: ['minibatchTrajectories'],
-      error: 'must be at most questionsPerUpdate times groupSize',
+      error: ({ input }) => `must be at most questionsPerUpdate times groupSize, ${trajectories(input as T)}`,
     })
     .refine(({ dualClip = Infinity, clip, clipHigh = clip }) => dualClip > 1 + clipHigh, {
       path: ['dualClip'],
-      error: 'must be more than 1 + clipHigh',
+      error: ({ input }) => {
+        const { clip, clipHigh = clip } = input as T
+        return `must be more than 1 + clipHigh, ${1 + clipHigh}`
+      },
     })
     .refine(({ adaptiveKl, klIn }) => adaptiveKl === undefined || klIn === 'reward', {
       path: ['adaptiveKl'],

@@ -9,6 +9,7 @@ import { openFolder } from '../file/write-folder.js'
 import type { FolderKind, FolderWriter } from '../file/write-folder.js'
 import { baseOf, readAdapter } from '../model/adapter-folder.js'
 import { readCheckpoint } from '../model/checkpoint.js'
+import type { ModelConfig } from '../model/config.js'
 import type { NamedTensor } from '../model/stored-tensors.js'
 import { openSafetensors } from '../model/safetensors.js'
 import { readWeightFile, writeWeightFile } from '../model/weight-file.js'
@@ -17,6 +18,7 @@ import { setWeight } from '../model/weights.js'
 import type { Weights } from '../model/weights.js'
 import type { LocalModel } from '../language-model/local-model.js'
 import type { BestUpdate, RunSession } from '../schema/run-summary.js'
+import { firstDifference } from './first-difference.js'
 import type { Learner } from './learner.js'
 import { modelWeights } from './loss-function.js'
 import { FILES, LASTING, PREVIOUS, TRAINING, readRunFile, recordLineOf } from './run-file.js'
@@ -165,7 +167,7 @@ async function readWeights<R extends object>(
   kind: RunKind<R>,
 ): Promise<void> {
   const { trainable } = modelWeights(policy)
-  checkModel(kind, place, saved, trainable)
+  checkModel(kind, place, saved, policy, trainable)
   for (const [name, variables] of Object.entries(learner.state().weights))
     await readWeightFile(stateFile(place, name), variables)
   for await (const { key, data } of saved.tensors()) await setWeight(trainable[key]!, data)
@@ -216,6 +218,8 @@ interface Generation<R> {
 /** The trained weights of the policy: its adapter's, where it has one. */
 interface SavedPolicy {
   shapes: Readonly<Record<string, readonly number[]>>
+  /** Of a whole model; an adapter's folder has none. */
+  config?: ModelConfig
   tensors: () => AsyncIterable<NamedTensor>
 }
 
@@ -271,19 +275,35 @@ async function readPolicy({ operation }: Named, folder: string, { adapter, confi
   }
   if (adapter) return readAdapter(folder, config)
   const checkpoint = await readCheckpoint(folder)
-  return { shapes: expectedShapes(checkpoint.config), tensors: checkpoint.tensors }
+  return { shapes: expectedShapes(checkpoint.config), config: checkpoint.config, tensors: checkpoint.tensors }
 }
 
-function checkModel({ operation }: Named, folder: string, saved: SavedPolicy, weights: Weights): void {
-  const shapes = Object.entries(saved.shapes)
-  const other = shapes.find(([key, shape]) => weights[key]?.shape.join() !== shape.join())
-  if (!other && shapes.length === Object.keys(weights).length) return
-  const [key, shape] = other ?? shapes[0]!
+/** Shapes alone do not tell models apart: other heads or positions may have the same. */
+function checkModel(
+  { operation }: Named,
+  folder: string,
+  saved: SavedPolicy,
+  { config }: LocalModel,
+  weights: Weights,
+): void {
+  const other =
+    firstDifference(saved.config ?? config, config) ??
+    firstDifference(
+      shapeTexts(Object.entries(saved.shapes)),
+      shapeTexts(Object.entries(weights).map(([key, { shape }]) => [key, shape])),
+    )
+  if (!other) return
+  const [was, is] = other.values.map((value) =>
+    value === undefined ? 'none' : typeof value === 'string' ? value : JSON.stringify(value),
+  )
   throw new Error(
-    `${operation}: the run in ${folder} is of another model: its '${key}' is [${shape.join(', ')}], ` +
-      `the policy's [${weights[key]?.shape.join(', ') ?? ''}]; resume with the model that it began with`,
+    `${operation}: the run in ${folder} is of another model: its ${other.field} is ${was}, ` +
+      `the policy's ${is}; resume with the model that it began with`,
   )
 }
+
+const shapeTexts = (shapes: readonly (readonly [string, readonly number[]])[]): Record<string, string> =>
+  Object.fromEntries(shapes.map(([key, shape]) => [key, `[${shape.join(', ')}]`]))
 
 async function runFileOf({ operation }: Named, folder: string): Promise<RunFile> {
   const file = await readRunFile(folder).catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, test } from 'vitest'
 import { miniProtocol } from '../../src/mini/protocol.js'
+import { parseModelConfig } from '../../src/model/config.js'
 import { writeWeightFile } from '../../src/model/weight-file.js'
 import { Variable } from '../../src/tensor/variable.js'
 import { clearWeights, disposeWeights } from '../../src/model/weights.js'
@@ -12,8 +13,9 @@ import { createLearner } from '../../src/train/run-config.js'
 import type { UpdateRecord } from '../../src/schema/update-record.js'
 import type { TrainOptions } from '../../src/train/train-options.js'
 import { train } from '../../src/train/train.js'
+import { tinyWeights } from '../tiny-model.js'
 import { settingsOf } from './settings.js'
-import { aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
+import { TINY_CONFIG, aQuestion, allWeights, alternatingPolicy } from './tiny-policy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'bad-inputs-'))
 const open: LocalModel[] = []
@@ -112,6 +114,25 @@ it('a group without trajectories changes nothing of what a batch teaches', async
     learner.dispose()
   }
 }, 120_000)
+
+it('a run is not gone on with by a model of another architecture, even if its weights have the same shapes', async () => {
+  const saveTo = join(folder, 'architecture')
+  await run(await load(), { saveTo })
+  for (const [change, message] of [
+    [{ num_hidden_layers: 3 }, "its layers is 2, the policy's 3"],
+    [{ rope_theta: 5000 }, "its rope.theta is 10000, the policy's 5000"],
+    [{ num_attention_heads: 8, num_key_value_heads: 4, head_dim: 4 }, "its heads is 4, the policy's 8"],
+  ] as const) {
+    const config = parseModelConfig({ ...TINY_CONFIG, ...change })
+    const other = { ...(await load()), config, weights: await tinyWeights(config, 3) }
+    const before = await allWeights(other)
+    await expect(run(other, { saveTo, resume: true, updates: 2 })).rejects.toThrow(
+      `train: the run in ${saveTo} is of another model: ${message}; resume with the model that it began with`,
+    )
+    expect(await allWeights(other)).toEqual(before)
+    disposeWeights(other.weights)
+  }
+})
 
 it('a saved critic of another vocabulary is refused by name; folder and policy are as they were', async () => {
   const saveTo = join(folder, 'critic')

@@ -60,9 +60,10 @@ describe('train refuses', () => {
     [{ minibatchTrajectories: 0 }, 'train: minibatchTrajectories must be at least 1, got 0'],
     [
       { minibatchTrajectories: 11, questionsPerUpdate: 2 },
-      'train: minibatchTrajectories must be at most questionsPerUpdate times groupSize, got 11',
+      'train: minibatchTrajectories must be at most questionsPerUpdate times groupSize, 10, got 11',
     ],
-    [{ clipHigh: 1, dualClip: 1.5 }, 'train: dualClip must be more than 1 + clipHigh, got 1.5'],
+    [{ clipHigh: 1, dualClip: 1.5 }, 'train: dualClip must be more than 1 + clipHigh, 2, got 1.5'],
+    [{ minibatchSize: 8 }, 'train: there is no option minibatchSize; did you mean minibatchTrajectories?'],
     [{ adaptiveKl: { target: 0.1, horizon: 100 } }, "train: adaptiveKl must be left out where klIn is 'loss'"],
     [{ critic: { shared: true } }, 'train: there is no option critic'],
     [{ algorithm: 'ppo', critic: { learningrate: 1 } }, 'train: critic: there is no option learningrate; did you mean'],

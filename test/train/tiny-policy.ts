@@ -8,7 +8,7 @@ import type { Question } from '../../src/schema/question.js'
 import { scriptedPolicy } from '../rollout/scripted-policy.js'
 import { tinyWeights } from '../tiny-model.js'
 
-const CONFIG = {
+export const TINY_CONFIG = {
   model_type: 'qwen2',
   vocab_size: 96,
   hidden_size: 32,
@@ -26,7 +26,7 @@ const CONFIG = {
 
 /** Real weights that are really trained, and a script in place of what they would say. One turn is asked at a time. */
 export async function tinyPolicy(say: (turn: number, heard: string) => string): Promise<LocalModel> {
-  const config = parseModelConfig(CONFIG)
+  const config = parseModelConfig(TINY_CONFIG)
   const weights = await tinyWeights(config, 3)
   return {
     ...scriptedPolicy(say, { contextLength: 700 }),
@@ -37,7 +37,7 @@ export async function tinyPolicy(say: (turn: number, heard: string) => string): 
       writeCheckpoint(folder, {
         tensors: downloadWeights(weights),
         dtype: 'float32',
-        files: { 'config.json': JSON.stringify(CONFIG) },
+        files: { 'config.json': JSON.stringify(TINY_CONFIG) },
       }),
     dispose: () => Object.values(weights).forEach((variable) => variable.dispose()),
   }
