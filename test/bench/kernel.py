@@ -148,11 +148,11 @@ def lines(published):
 
 
 def measure(specs, folder):
-    """Title, unit, aim and each kernel's figure of every measurement."""
+    """Title, unit, goal and each kernel's figure of every measurement."""
     rows = []
 
-    def row(title, unit, times, aim=None):
-        rows.append((title, unit, aim, times))
+    def row(title, unit, times, goal=None):
+        rows.append((title, unit, goal, times))
         print(title, times, file=sys.stderr)
 
     def median(times):
@@ -223,13 +223,13 @@ def shown(value, unit):
 
 
 def table(rows):
-    head = ["measured", "zerosearch", "ipykernel", "tslab", "deno", "zerosearch / ipykernel", "aim", "reached"]
+    head = ["measured", "zerosearch", "ipykernel", "tslab", "deno", "zerosearch / ipykernel", "goal", "reached"]
     text = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for title, unit, aim, figures in rows:
+    for title, unit, goal, figures in rows:
         own, other = figures["zerosearch"], figures["ipykernel"]
         ratio = own / other if unit in ("s", "ms") and own is not None and other else None
         cells = [title, *(shown(figures[name], unit) for name in KERNELS), "" if ratio is None else f"{ratio:.2f}×"]
-        cells += ["", ""] if aim is None else [f"≤ {aim}×", "yes" if ratio is not None and ratio <= aim else "no"]
+        cells += ["", ""] if goal is None else [f"≤ {goal}×", "yes" if ratio is not None and ratio <= goal else "no"]
         text.append(f"| {' | '.join(cells)} |")
     return "\n".join(text)
 
