@@ -142,13 +142,9 @@ function measureHtml(measure: Measure, parts: readonly Part[], style: Style, isO
   const legend = scale.map((value) => swatch(short(shown(value)), valueColour(value, full), style))
   const blocks = parts.map((part) => {
     if (!part.isPolicy) {
-      const text = part.tokens
-        .map((each) => visible(each.text))
-        .join('')
-        .replace(/\s+/g, ' ')
       return block(
         part,
-        html`<span${style('opacity: 0.7;')}>${cut(text.trim(), SHORT)} (${part.tokens.length} tokens)</span>`,
+        html`<span${style('opacity: 0.7;')}>${cut(lineOf(part), SHORT)} (${part.tokens.length} tokens)</span>`,
         style,
       )
     }
@@ -204,6 +200,17 @@ function visible(text: unknown): string {
   })
 }
 
+/** The same in the cell of a table, which would swallow spaces and breaks. */
+const inCell = (text: unknown): string => visible(text).replaceAll('\n', '').replaceAll(' ', '␣')
+
+/** What a part says, as one line. */
+const lineOf = ({ tokens }: Part): string =>
+  tokens
+    .map((each) => visible(each.text))
+    .join('')
+    .replace(/\s+/g, ' ')
+    .trim()
+
 const mean = (values: readonly number[]): number | undefined =>
   values.length === 0 ? undefined : values.reduce((a, b) => a + b, 0) / values.length
 
@@ -214,8 +221,9 @@ function partsView(parts: readonly Part[]): ReturnType<typeof recordsView> {
       const means = MEASURES.map(
         ({ name, of }) => [`mean ${name}`, mean(part.tokens.map(of).filter(isNumber))] as const,
       )
-      const text = part.tokens.map((each) => textOf(each.text)).join('')
-      return { part: nameOf(part), tokens: part.tokens.length, ...Object.fromEntries(means), text }
+      // Its number stays beside its name.
+      const unbroken = nameOf(part).replace(' ', '\u00a0')
+      return { part: unbroken, tokens: part.tokens.length, ...Object.fromEntries(means), text: lineOf(part) }
     },
     'parts',
   )
@@ -229,7 +237,7 @@ const partTable = (parts: readonly Part[], style: Style): Html => tableHtml(part
 const tokenTableHtml = ({ tokens }: TokenView, style: Style): Html =>
   tableHtml(
     tableCells(
-      recordsView(tokens, (each) => ({ ...each }), 'tokens'),
+      recordsView(tokens, (each) => ({ ...each, text: inCell(each.text) }), 'tokens'),
       Infinity,
     ),
     style,

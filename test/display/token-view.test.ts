@@ -83,6 +83,18 @@ it('tokens that look like markup, hide or turn round are text that is seen', asy
     ...texts.slice(0, 3),
     ...['\\u{202e}', '\\u{200b}', '↵\n', '⇥', '⋯', '\\u{0}'],
   ])
+  const inTables = [...texts, ' a', '\n\n']
+  const document = assertHarmless(
+    await htmlOf(
+      viewOf(inTables.length, (place) => inTables[place]!),
+      true,
+    ),
+  )
+  const [parts, tokens] = [...document.querySelectorAll('table')].map((table) =>
+    [...table.querySelectorAll('tbody tr')].map((row) => row.querySelectorAll('td')[2]!.textContent),
+  )
+  expect(tokens!.slice(2)).toEqual([...['"␣title="x', '\\u{202e}', '\\u{200b}', '↵', '⇥', '⋯', '\\u{0}', '␣a', '↵↵']])
+  expect(parts!.join()).not.toMatch(/[\p{Cc}\p{Cf}]/u)
 })
 
 it('values that are no finite numbers have no colour and break nothing', async () => {
