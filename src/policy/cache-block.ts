@@ -3,7 +3,7 @@ import { uniform } from '../random/seeded-random.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { CACHE_BLOCK } from './cached-attention.js'
 import { copyCacheRow, createCache, disposeCache, widenCache } from './cache.js'
-import type { Cache, Decoder, DecoderState } from './decoder.js'
+import type { Cache, Decoder, DecoderState, Drawn } from './decoder.js'
 import type { DecodingWeights } from './decoding-weights.js'
 import type { Generation, GenerationLimits, Sampling } from './policy.js'
 import { longestPrefix } from './shared-prefix.js'
@@ -165,8 +165,9 @@ export class CacheBlock {
         state,
         served.map(({ row, cached, ids }) => ({ slot: row, position: cached, ids: ids.slice(cached, -1) })),
       )
+      const version = this.usedVersion()
       // The ids of a slot do not change while it is active; one that was ended begins nothing again.
-      read.forEach((count, i) => this.hold(served[i]!, served[i]!.cached + count))
+      read.forEach((count, i) => this.hold(served[i]!, served[i]!.cached + count, version))
     }
   }
 
@@ -185,7 +186,7 @@ export class CacheBlock {
         if (soon && soon.length > (ready?.length ?? 0)) continue
         if (ready) {
           await copyCacheRow(state, ready.other.row, slot.row)
-          this.hold(slot, ready.length)
+          this.hold(slot, ready.length, this.usedVersion())
         }
       }
       reading.push(slot)
@@ -193,11 +194,14 @@ export class CacheBlock {
     return reading
   }
 
-  /** Notes that the ids of a slot are in the cache up to `count`. */
-  private hold(slot: Slot, count: number): void {
-    const { version } = this
-    const same = this.options.weights.version() === version && (slot.cached === 0 || slot.version === version)
-    slot.version = same ? version : undefined
+  /** The version of the weights that the call has used; undefined where they changed meanwhile. */
+  private usedVersion(): number | undefined {
+    return this.options.weights.version() === this.version ? this.version : undefined
+  }
+
+  /** Notes that the ids of a slot are in the cache up to `count`, the new ones by weights of a version. */
+  private hold(slot: Slot, count: number, version: number | undefined): void {
+    slot.version = slot.cached === 0 || slot.version === version ? version : undefined
     slot.cached = count
     this.held[slot.row] = slot
   }
@@ -219,11 +223,12 @@ export class CacheBlock {
       })),
       this.filled(),
     )
+    const version = this.usedVersion()
     active.forEach((slot, i) => {
       // It may have been ended meanwhile.
       if (slot.pending?.kind !== 'generation') return
       try {
-        this.accept(slot, slot.pending, drawn[i]!.tokens, drawn[i]!.logprobs)
+        this.accept(slot, slot.pending, drawn[i]!, version)
       } catch (error) {
         reject(slot, error)
       }
@@ -239,10 +244,11 @@ export class CacheBlock {
     const active = slots.filter(isMeasured)
     if (active.length === 0) return
     const measured = await decoder.measure(state, active.map(lastOf), this.filled())
+    const version = this.usedVersion()
     active.forEach((slot, i) => {
       // It may have been ended meanwhile.
       if (slot.pending?.kind !== 'measure') return
-      this.hold(slot, slot.ids.length)
+      this.hold(slot, slot.ids.length, version)
       const { pending } = slot
       slot.pending = undefined
       pending.resolve(measured[i]!)
@@ -260,14 +266,14 @@ export class CacheBlock {
     return filled
   }
 
-  private accept(slot: Slot, pending: Pending, tokens: number[], logprobs: number[]): void {
+  private accept(slot: Slot, pending: Pending, { tokens, logprobs }: Drawn, version: number | undefined): void {
     const { tokenizer, contextLength } = this.options
     const before = slot.ids.length
     const taken = takeTokens(tokenizer, slot.ids.slice(pending.start), tokens, pending.limits, contextLength - before)
     slot.ids.push(...tokens.slice(0, taken.count))
     pending.logprobs.push(...logprobs.slice(0, taken.count))
     // Every sampled token but the last of the call was fed back, and so is in the cache.
-    this.hold(slot, before + Math.min(taken.count, tokens.length - 1))
+    this.hold(slot, before + Math.min(taken.count, tokens.length - 1), version)
     const ids = slot.ids.slice(pending.start)
     if (!taken.stopReason) return pending.onIds?.(ids)
     slot.pending = undefined

@@ -62,14 +62,14 @@ export class Scheduler {
   /** The block to open a conversation in: where blocks are served side by side, the emptiest; else the first with room. */
   private roomiest(): CacheBlock {
     const { slots, rows, decoder } = this.options
-    const withRoom = this.blocks.filter((block) => block.free() > 0)
-    const spread = decoder.beside && this.blocks.length < Math.ceil(slots / rows)
-    if (withRoom.length === 0 || (spread && withRoom.every((block) => block.free() < rows))) {
-      const block = new CacheBlock(this.options)
-      this.blocks.push(block)
-      return block
-    }
-    return decoder.beside ? withRoom.reduce((best, block) => (block.free() > best.free() ? block : best)) : withRoom[0]!
+    const best = decoder.beside
+      ? [...this.blocks].sort((a, b) => b.free() - a.free())[0]
+      : this.blocks.find((block) => block.free() > 0)
+    const isShared = decoder.beside && best !== undefined && best.free() < rows
+    if (best && !(isShared && this.blocks.length < Math.ceil(slots / rows))) return best
+    const block = new CacheBlock(this.options)
+    this.blocks.push(block)
+    return block
   }
 
   private generate(

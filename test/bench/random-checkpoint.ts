@@ -16,49 +16,24 @@ export interface Shape {
   intermediate: number
 }
 
-export const SMALL: Shape = {
-  name: 'small',
-  vocabulary: 2048,
-  hidden: 256,
-  layers: 4,
-  heads: 8,
-  kvHeads: 4,
-  intermediate: 768,
-}
-export const HALF_BILLION: Shape = {
-  name: 'qwen2.5-0.5b-shape',
-  vocabulary: 151_936,
-  hidden: 896,
-  layers: 24,
-  heads: 14,
-  kvHeads: 2,
-  intermediate: 4864,
-}
+const shape = (
+  name: string,
+  vocabulary: number,
+  [hidden, layers, intermediate]: [number, number, number],
+  [heads, kvHeads]: [number, number],
+): Shape => ({ name, vocabulary, hidden, layers, heads, kvHeads, intermediate })
 
+export const SMALL = shape('small', 2048, [256, 4, 768], [8, 4])
+export const HALF_BILLION = shape('qwen2.5-0.5b-shape', 151_936, [896, 24, 4864], [14, 2])
 /** 1.6 M parameters: the smaller of the mini world's sizes. */
-export const TINY: Shape = { ...SMALL, name: 'tiny', hidden: 192, layers: 3, heads: 6, kvHeads: 3, intermediate: 512 }
+export const TINY = shape('tiny', 2048, [192, 3, 512], [6, 3])
 /** 52 M parameters. */
-export const MEDIUM: Shape = {
-  ...{ name: 'medium', vocabulary: 32_000, hidden: 512, layers: 12 },
-  ...{ heads: 8, kvHeads: 4, intermediate: 1408 },
-}
-export const SMOLLM2: Shape = {
-  ...{ name: 'smollm2-135m-shape', vocabulary: 49_152, hidden: 576, layers: 30 },
-  ...{ heads: 9, kvHeads: 3, intermediate: 1536 },
-}
-export const ONE_AND_A_HALF_BILLION: Shape = {
-  ...{ name: 'qwen2.5-1.5b-shape', vocabulary: 151_936, hidden: 1536, layers: 28 },
-  ...{ heads: 12, kvHeads: 2, intermediate: 8960 },
-}
-export const THREE_BILLION: Shape = {
-  ...{ name: 'qwen2.5-3b-shape', vocabulary: 151_936, hidden: 2048, layers: 36 },
-  ...{ heads: 16, kvHeads: 2, intermediate: 11_008 },
-}
+export const MEDIUM = shape('medium', 32_000, [512, 12, 1408], [8, 4])
+export const SMOLLM2 = shape('smollm2-135m-shape', 49_152, [576, 30, 1536], [9, 3])
+export const ONE_AND_A_HALF_BILLION = shape('qwen2.5-1.5b-shape', 151_936, [1536, 28, 8960], [12, 2])
+export const THREE_BILLION = shape('qwen2.5-3b-shape', 151_936, [2048, 36, 11_008], [16, 2])
 /** Its head is a matrix of its own, which is left out here as `configJson` ties it. */
-export const SEVEN_BILLION: Shape = {
-  ...{ name: 'qwen2.5-7b-shape', vocabulary: 152_064, hidden: 3584, layers: 28 },
-  ...{ heads: 28, kvHeads: 4, intermediate: 18_944 },
-}
+export const SEVEN_BILLION = shape('qwen2.5-7b-shape', 152_064, [3584, 28, 18_944], [28, 4])
 
 const CACHE = fileURLToPath(new URL('../../.cache/bench/', import.meta.url))
 const TOKENIZER = fileURLToPath(new URL('../../data/mini/tokenizer/', import.meta.url))
