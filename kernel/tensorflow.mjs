@@ -102,7 +102,7 @@ export async function installTensorFlow(say) {
 export async function buildBinding(compiler) {
   const include = [join(ROOT, 'node_modules', 'node-api-headers', 'include'), TFJS, join(TENSORFLOW_LIBRARY, 'include')]
   const aside = join(RUNTIME, 'tfjs_binding.node.part')
-  const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8']
+  const flags = ['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8']
   // Node itself brings the N-API symbols when it loads the binding.
   if (mac) flags.push('-undefined', 'dynamic_lookup')
   const source = join(BINDING_SOURCES, 'binding.cc')

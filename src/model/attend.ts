@@ -1,14 +1,32 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { tf } from '../tensor/runtime.js'
 import type { ModelConfig } from './config.js'
+import type { Rotation } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
 
 /** Queries [batch, heads, time, headDim], keys and values [batch, kvHeads, time or more, headDim]. */
 export type QueriesKeysValues = Record<'q' | 'k' | 'v', Tensor>
 
+/** The same as they are projected, not yet turned by position: [batch, time, heads * headDim] and kvHeads * headDim. */
+export type Projected = Record<'q' | 'k' | 'v', Tensor>
+
 /** What tokens get from those that they see, [batch, time, heads * headDim]. */
-export type Attention = (qkv: QueriesKeysValues) => Tensor
+export type Attention = (projected: Projected) => Tensor
+
+/** Heads side by side, queries and keys turned by the tokens' positions. */
+export function perHead({ headDim }: ModelConfig, { q, k, v }: Projected, rotation: Rotation): QueriesKeysValues {
+  const heads = (y: Tensor): Tensor => {
+    const [batch, time, width] = y.shape as [number, number, number]
+    return y.reshape([batch, time, width / headDim, headDim]).transpose([0, 2, 1, 3])
+  }
+  return { q: rotate(heads(q), rotation), k: rotate(heads(k), rotation), v: heads(v) }
+}
+
+function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
+  const [first, second] = tf.split(x, 2, -1)
+  return x.mul(cos).add(tf.concat([second!.neg(), first!], -1).mul(sin))
+}
 
 /** Large enough to make a softmax weight 0, small enough to stay finite in bfloat16. */
 export const MASKED = -1e9

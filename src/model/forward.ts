@@ -1,24 +1,20 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { keptStep, withoutKeeping } from '../tensor/kept-step.js'
+import { gatedSilu, hasNativeOps, rmsNorm } from '../tensor/native-ops.js'
 import { dropOut, gatherRows } from '../tensor/ops.js'
 import { tf } from '../tensor/runtime.js'
 import { softCap } from './attend.js'
-import type { Attention, QueriesKeysValues } from './attend.js'
+import type { Attention, Projected } from './attend.js'
 import { attendCausally } from './causal-attention.js'
 import type { ModelConfig } from './config.js'
 import type { Activation, Rope } from './family/family.js'
 import { ropeAt } from './rope.js'
+import type { Rotation } from './rope.js'
 
 type Tensor = TensorFlow.Tensor
 
 /** Weights by key (see weight-names.ts and adapter.ts), as tensors inside of a compiled function. Linear weights are [out, in]. */
 export type WeightTensors = Record<string, Tensor>
-
-/** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
-export interface Rotation {
-  cos: Tensor
-  sin: Tensor
-}
 
 /** What layers that see all that is before a token have apart from those with a window, where there are such. */
 export interface ByKind<T> {
@@ -39,17 +35,17 @@ export function byKind<T>(config: ModelConfig, make: (rope: Rope, window: number
  * @param attention That of a layer
  * @returns hidden states after the final norm [batch, time, hidden]
  */
-export function runLayers<L extends Rotation>(
+export function runLayers<L>(
   config: ModelConfig,
   weights: WeightTensors,
   ids: Tensor,
   layouts: ByKind<L>,
-  attention: (layer: number, qkv: QueriesKeysValues, layout: L) => Tensor,
+  attention: (layer: number, projected: Projected, layout: L) => Tensor,
 ): Tensor {
   let x = embed(config, weights, ids)
   for (let i = 0; i < config.layers; i++) {
     const layout = config.sliding?.layers[i] ? layouts.sliding! : layouts.full
-    x = runLayer(config, ofLayer(weights, i), x, layout, (qkv) => attention(i, qkv, layout))
+    x = runLayer(config, ofLayer(weights, i), x, (projected) => attention(i, projected, layout))
   }
   return norm(config, weights, 'finalNorm', x)
 }
@@ -67,15 +63,9 @@ export function ofLayer<T>(weights: Record<string, T>, index: number): Record<st
  * @param x [batch, time, hidden]
  * @returns [batch, time, hidden]
  */
-export function runLayer(
-  config: ModelConfig,
-  weights: WeightTensors,
-  x: Tensor,
-  rotation: Rotation,
-  attention: Attention,
-): Tensor {
-  const qkv = project(config, weights, norm(config, weights, 'inputNorm', x), rotation)
-  return finishLayer(config, weights, x, attention(qkv))
+export function runLayer(config: ModelConfig, weights: WeightTensors, x: Tensor, attention: Attention): Tensor {
+  const projected = project(config, weights, norm(config, weights, 'inputNorm', x))
+  return finishLayer(config, weights, x, attention(projected))
 }
 
 /** Token embeddings [...ids, hidden]. */
@@ -108,6 +98,7 @@ function product(x: Tensor, w: Tensor): Tensor {
 /** Root-mean-square norm over the last axis. */
 export function norm(config: ModelConfig, weights: WeightTensors, key: string, x: Tensor): Tensor {
   const weight = config.normOffset === 0 ? weights[key]! : weights[key]!.add(config.normOffset)
+  if (hasNativeOps()) return rmsNorm(x, weight, config.rmsNormEps)
   // The gradient that tfjs has of a mean freezes ones of the shape of x into the graph.
   const run = tf.customGrad((...all) => {
     const [x, weight, save] = all as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void]
@@ -127,28 +118,18 @@ export function norm(config: ModelConfig, weights: WeightTensors, key: string, x
   return run(x, weight)
 }
 
-function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
-  const [first, second] = tf.split(x, 2, -1)
-  return x.mul(cos).add(tf.concat([second!.neg(), first!], -1).mul(sin))
-}
-
 /**
- * Queries, keys and values of one layer, rotated.
+ * Queries, keys and values of one layer.
  * @param x [batch, time, hidden], normalised
- * @returns q [batch, heads, time, headDim]; k, v [batch, kvHeads, time, headDim]
  */
-function project(config: ModelConfig, weights: WeightTensors, x: Tensor, rotation: Rotation) {
+function project(config: ModelConfig, weights: WeightTensors, x: Tensor): Projected {
   const [batch, time, hidden] = x.shape as [number, number, number]
   const flat = x.reshape([batch * time, hidden])
-  const split = (part: string, heads: number): Tensor =>
-    linear(config, weights, part, flat).reshape([batch, time, heads, config.headDim])
-  const normed = (y: Tensor, part: string): Tensor => (config.qkNorm ? norm(config, weights, part, y) : y)
-  const heads = (y: Tensor): Tensor => y.transpose([0, 2, 1, 3])
-  return {
-    q: rotate(heads(normed(split('q', config.heads), 'qNorm')), rotation),
-    k: rotate(heads(normed(split('k', config.kvHeads), 'kNorm')), rotation),
-    v: heads(split('v', config.kvHeads)),
-  }
+  const of = (part: string): Tensor => linear(config, weights, part, flat)
+  const normed = (y: Tensor, part: string): Tensor =>
+    config.qkNorm ? norm(config, weights, part, y.reshape([-1, config.headDim])) : y
+  const apart = (y: Tensor): Tensor => y.reshape([batch, time, y.size / (batch * time)])
+  return { q: apart(normed(of('q'), 'qNorm')), k: apart(normed(of('k'), 'kNorm')), v: apart(of('v')) }
 }
 
 /**
@@ -183,6 +164,7 @@ const gate: Record<Activation, (x: Tensor, up: Tensor) => Tensor> = {
 
 /** x · σ(x) · up, with a gradient in few passes over memory. */
 function gateSilu(x: Tensor, up: Tensor): Tensor {
+  if (hasNativeOps()) return gatedSilu(x, up)
   const run = tf.customGrad((...all) => {
     const [x, up, save] = all as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void]
     const sigmoid = tf.sigmoid(x)
@@ -215,8 +197,10 @@ export const headKey = (config: ModelConfig): string => (config.tieWordEmbedding
  * @returns [batch, time, hidden]; rows of padding are meaningless
  */
 export function hiddenStates(config: ModelConfig, weights: WeightTensors, ids: Tensor, starts?: Tensor): Tensor {
-  const layouts = byKind(config, (rope, window) => ({ ...rotationOf(config, rope, ids, starts), window }))
-  return runLayers(config, weights, ids, layouts, (_, qkv, { window }) => attendCausally(config, qkv, window, starts))
+  const layouts = byKind(config, (rope, window) => ({ rotation: rotationOf(config, rope, ids, starts), window }))
+  return runLayers(config, weights, ids, layouts, (_, projected, { rotation, window }) =>
+    attendCausally(config, projected, rotation, { window, ...(starts && { starts }) }),
+  )
 }
 
 /** The rotation of whole sequences; `starts` and `shared` as those of `attendCausally`. */

@@ -4,6 +4,12 @@ import type { Rope } from './family/family.js'
 
 type Tensor = TensorFlow.Tensor
 
+/** Cosines and sines of the tokens' positions, broadcast against [batch, heads, time, headDim]. */
+export interface Rotation {
+  cos: Tensor
+  sin: Tensor
+}
+
 /** Inverse frequencies of the rotary embedding, one per pair of dimensions. */
 export function inverseFrequencies({ theta, scaling }: Rope, headDim: number): Float64Array {
   const half = headDim / 2

@@ -63,8 +63,9 @@ export function runTrainedLayers(
   const layers = byKind(config, (rope, window) => {
     const layer = trained('layer', (weights, x, { cos, sin, starts, shared, layerSeed }) => {
       const heard = layerSeed ? withDropout(weights, layerSeed) : weights
-      return runLayer(config, heard, x, { cos: cos!, sin: sin! }, (qkv) =>
-        attendCausally(config, qkv, window, starts, shared),
+      const visibility = { window, ...(starts && { starts }), ...(shared && { shared }) }
+      return runLayer(config, heard, x, (projected) =>
+        attendCausally(config, projected, { cos: cos!, sin: sin! }, visibility),
       )
     })
     const rotation = rotationOf(config, rope, ids, starts, shared)

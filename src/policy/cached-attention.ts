@@ -1,6 +1,8 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
-import { backend, dtypeNumber } from '../tensor/runtime.js'
-import { attribute, currentTrace, runOp } from '../tensor/trace.js'
+import type { Projected } from '../model/attend.js'
+import type { Rotation } from '../model/rope.js'
+import { changingOp } from '../tensor/native-ops.js'
+import { attribute } from '../tensor/trace.js'
 import type { Variable } from '../tensor/variable.js'
 
 type Tensor = TensorFlow.Tensor
@@ -16,34 +18,27 @@ export const CACHE_BLOCK = 64
 export type Segments = Record<'slot' | 'position' | 'start' | 'count', Tensor>
 
 /**
- * Puts new keys and values into a cache, in place, and attends over what is there then: src/tensor/native/attention.h, for
- * the CPU alone. What a token gets does not depend on what else is in the call, nor on the cache's width, bit for bit.
- * @param q [1, heads, tokens, headDim]
- * @param k [1, kvHeads, tokens, headDim]; `v` likewise
+ * Puts new keys and values into a cache, in place, and attends over what is there then: src/tensor/native/cached-attention.h,
+ * for the CPU alone. What a token gets does not depend on what else is in the call, nor on the cache's width, bit for bit.
+ * @param projected Of one row, [1, tokens, …]
+ * @param rotation [tokens, headDim] each
  * @param keys [slots, kvHeads, width, headDim], which no other op reads: keys lie there in an order of the op's. `values`
  * likewise.
  * @param options `scale` of the products, `cap` on them (0: none), `window` of tokens that are seen (0: all)
  * @returns [1, tokens, heads * headDim]
  */
 export function cachedAttention(
-  { q, k, v }: Record<'q' | 'k' | 'v', Tensor>,
+  { q, k, v }: Projected,
+  { cos, sin }: Rotation,
   { keys, values }: Record<'keys' | 'values', Variable>,
   { slot, position, start, count }: Segments,
   options: { scale: number; cap: number; window: number },
 ): Tensor {
-  const trace = currentTrace()
-  if (!trace) throw new Error('cached attention: it works inside of a compiled function alone')
-  const [, heads, tokens, headDim] = q.shape as [number, number, number, number]
   const attributes = [
     attribute.float('scale', options.scale),
     attribute.float('cap', options.cap),
     attribute.int('window', options.window),
   ]
-  const inputs = [q, k, v, keys.read(), values.read(), slot, position, start, count]
-  const [info] = runOp('CachedAttention', attributes, inputs, 1)
-  const shape = [1, tokens, heads * headDim]
-  trace.setShape(info!.id, shape)
-  trace.changed(keys, info!.id)
-  trace.changed(values, info!.id)
-  return backend.createOutputTensor({ id: info!.id, dtype: dtypeNumber.float32, shape })
+  const inputs = [q, k, v, cos, sin, keys.read(), values.read(), slot, position, start, count]
+  return changingOp('CachedAttention', attributes, inputs, q.shape, [keys, values])
 }

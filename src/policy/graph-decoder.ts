@@ -148,14 +148,13 @@ function hiddenStates(
         { x, cos, sin, ...at }: Segments & Record<'x' | 'cos' | 'sin', Tensor>,
         layer: { weights: Weights; keys: Variable; values: Variable },
       ) => ({
-        y: runLayer(config, readWeights(layer.weights), x, { cos, sin }, (qkv) =>
-          cachedAttention(qkv, layer, at, options),
+        y: runLayer(config, readWeights(layer.weights), x, (projected) =>
+          cachedAttention(projected, { cos, sin }, layer, at, options),
         ),
       }),
       { bfloat16: dtype === 'bfloat16' },
     )
-    const { cos, sin } = ropeAt(rope, config.headDim, places)
-    const rotation = { cos: cos.expandDims(0).expandDims(0), sin: sin.expandDims(0).expandDims(0) }
+    const rotation = ropeAt(rope, config.headDim, places)
     return (x: Tensor, index: number): Tensor => {
       const layer = { weights: ofLayer(state.weights, index), keys: state.keys[index]!, values: state.values[index]! }
       return run({ x, ...rotation, ...segments }, layer).y

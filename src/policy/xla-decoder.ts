@@ -1,9 +1,10 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import type { ModelConfig } from '../model/config.js'
-import { attend, MASKED } from '../model/attend.js'
+import { attend, MASKED, perHead } from '../model/attend.js'
 import { byKind, runLayers, unembed } from '../model/forward.js'
-import type { ByKind, Rotation, WeightTensors } from '../model/forward.js'
+import type { ByKind, WeightTensors } from '../model/forward.js'
 import { ropeAt } from '../model/rope.js'
+import type { Rotation } from '../model/rope.js'
 import { vocabularyMask } from '../model/vocabulary-mask.js'
 import { readWeights } from '../model/weights.js'
 import { compile } from '../tensor/compile.js'
@@ -254,7 +255,8 @@ function layers(
   const [count, time] = ids.shape as [number, number]
   const places = cachePlaces(rows, positions, config.kvHeads)
   const flat = (y: Tensor): Tensor => y.reshape([count * config.kvHeads * time, config.headDim])
-  return runLayers(config, weights, ids, layoutsAt(positions), (layer, { q, k, v }, { mask }) => {
+  return runLayers(config, weights, ids, layoutsAt(positions), (layer, projected, { mask, ...rotation }) => {
+    const { q, k, v } = perHead(config, projected, rotation)
     const cache = caches[layer]!
     const seen = { k: scatterRows(cache.k, places, flat(k)), v: scatterRows(cache.v, places, flat(v)) }
     caches[layer] = seen

@@ -154,7 +154,7 @@ function trace<I extends { [K in keyof I]: Input }, S, R extends Record<string, 
   state: S,
   variables: Variable[],
 ): Entry {
-  const recording = new Trace(options.bfloat16 ?? false)
+  const recording = new Trace(options.bfloat16 ?? false, undefined, options.xla)
   const functionName = `zerosearch_${compileCounter}_${name.replace(/\W/g, '_')}`
   let outputs: string[] = []
   let changed: number[] = []

@@ -87,11 +87,20 @@ export class Trace {
   private readonly shapeless = new Map<number, string>()
   private readonly constants = new WeakMap<object, number>()
 
-  /** @param caller The trace that will call this one's function. */
+  /**
+   * @param caller The trace that will call this one's function.
+   * @param xla Whether XLA compiles it, which knows TensorFlow's own ops alone.
+   */
   constructor(
     readonly bfloat16: boolean,
     private readonly caller?: Trace,
+    private readonly xla = false,
   ) {}
+
+  /** Whether the ops of src/tensor/native, which are for the CPU, work here. */
+  get hasNativeOps(): boolean {
+    return !native.isUsingGpuDevice() && !this.root.xla
+  }
 
   /** The outermost of the traces that are being recorded. */
   get root(): Trace {

@@ -1,5 +1,5 @@
 import { availableMemory } from '../host/available-memory.js'
-import { queriesAtOnce } from '../model/causal-attention.js'
+import { queriesAtOnce } from '../model/chunked-attention.js'
 import type { ModelConfig } from '../model/config.js'
 import { ofLayer } from '../model/forward.js'
 import { keptBytes, keptValues } from '../model/trained-layers.js'
@@ -55,7 +55,7 @@ export interface MicrobatchMemory {
   layerInputs: number
   /** Products that layers keep for their gradients, as far as `keptBytes` (trained-layers.ts) allows. */
   kept: number
-  /** One layer's values and their gradients; scores of attention exist for few queries at a time (causal-attention.ts). */
+  /** One layer's values and their gradients; scores of attention exist for few queries at a time (chunked-attention.ts). */
   layer: number
   /** Logits of one block of the vocabulary, what the softmax makes of them, and their gradient. */
   logits: number
@@ -114,7 +114,8 @@ export function microbatchMemory({ config, bfloat16, trained }: MemorySetup, sha
   const copies = LAYER_COPIES[adapter ? 'adapter' : kept < products ? 'again' : 'kept']
   const perToken =
     copies.hidden * hiddenSize + copies.heads * (heads + 2 * kvHeads) * headDim + copies.intermediate * intermediateSize
-  const scores = rows * heads * Math.min(queriesAtOnce(time), time) * time
+  // On the CPU they exist for 32 queries of a head.
+  const scores = native.isUsingGpuDevice() ? rows * heads * Math.min(queriesAtOnce(time), time) * time : 0
   const weightCopies = bfloat16 ? FLOAT * largest : 0
   return {
     layerInputs: FLOAT * (layers + 3) * tokens * hiddenSize,

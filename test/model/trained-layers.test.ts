@@ -1,7 +1,8 @@
 import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { afterEach, describe, expect, it } from 'vitest'
-import { attend, MASKED } from '../../src/model/attend.js'
+import { attend, MASKED, perHead } from '../../src/model/attend.js'
 import { attendCausally } from '../../src/model/causal-attention.js'
+import { attendInChunks } from '../../src/model/chunked-attention.js'
 import type { ModelConfig } from '../../src/model/config.js'
 import { hiddenStates } from '../../src/model/forward.js'
 import { targetLogprobs } from '../../src/model/target-logprobs.js'
@@ -30,42 +31,63 @@ function expectClose(actual: HostTensor, expected: HostTensor, digits: number): 
   actual.data.forEach((value, i) => expect(value).toBeCloseTo(expected.data[i]!, digits))
 }
 
-describe('attention in pieces', () => {
-  it.each([
-    ['all that is before', Infinity, undefined],
-    ['a window', 40, undefined],
-    ['a window, with a bound on scores', 40, 2],
-  ])('is that of the whole, gradients included: %s', async (_name, window, attentionSoftCap) => {
-    const config: ModelConfig = { ...tinyConfig, ...(attentionSoftCap && { attentionSoftCap }) }
-    const time = 300
+describe('attention in pieces and in one pass', () => {
+  /** Where the sequence of each token begins: padding in front of the second row, or several sequences in each. */
+  const padded = int32([0, 7])
+  const packed = (time: number): HostTensor =>
+    int32([0, 1].flatMap((row) => Array.from({ length: time }, (_, t) => (t < 20 ? 0 : t < 90 + row ? 20 : 90 + row))), [2, time]) // prettier-ignore
+  it.each<
+    [string, { time?: number; window?: number; cap?: number; headDim?: number; starts?: 'packed'; shared?: number[] }]
+  >([
+    ['all that is before', {}],
+    ['a length that fills its blocks, heads of an odd width', { time: 128, headDim: 6 }],
+    ['one token', { time: 1 }],
+    ['a window', { window: 40 }],
+    ['a window, with a bound on scores', { window: 40, cap: 2 }],
+    ['several sequences in a row', { starts: 'packed' }],
+    ['several sequences behind a common beginning', { starts: 'packed', shared: [20, 0], cap: 2 }],
+  ])('is that of the whole, gradients included: %s', async (_name, of) => {
+    const { time = 300, window = Infinity, headDim = 8 } = of
+    const config: ModelConfig = { ...tinyConfig, headDim, ...(of.cap && { attentionSoftCap: of.cap }) }
     const inputs = {
-      q: values([2, 4, time, 8]),
-      k: values([2, 2, time, 8]),
-      v: values([2, 2, time, 8]),
-      dy: values([2, time, 32]),
-      starts: int32([0, 7]),
+      q: values([2, time, 4 * headDim]),
+      k: values([2, time, 2 * headDim]),
+      v: values([2, time, 2 * headDim]),
+      dy: values([2, time, 4 * headDim]),
+      cos: values([2, 1, time, headDim]),
+      sin: values([2, 1, time, headDim]),
+      starts: of.starts ? packed(time) : padded,
+      ...(of.shared && { shared: int32(of.shared) }),
     }
     const run = compile('attention', (i: Traced<typeof inputs>) => {
       const columns = tf.range(0, time, 1, 'int32').reshape([1, 1, time])
       const rows = columns.reshape([1, time, 1])
-      const seen = tf.lessEqual(columns, rows).logicalAnd(tf.greaterEqual(columns, i.starts.reshape([2, 1, 1])))
+      const starts = i.starts.reshape([2, -1, 1])
+      const own = tf.greaterEqual(columns, starts)
+      const heardOf = i.shared ? own.logicalOr(tf.less(columns, i.shared.reshape([2, 1, 1]))) : own
+      const seen = tf.lessEqual(columns, rows).logicalAnd(heardOf)
       const near =
         window === Infinity ? seen : seen.logicalAnd(tf.greater(columns, rows.sub(tf.scalar(window, 'int32'))))
       const mask = tf.sub(1, near.toFloat()).mul(MASKED).reshape([2, 1, 1, time, time])
       // What padding sees means nothing.
-      const heard = i.dy.mul(tf.greaterEqual(rows, i.starts.reshape([2, 1, 1])).toFloat())
-      const both = [
-        (q: Tensor, k: Tensor, v: Tensor) => attend(config, { q, k, v }, mask),
-        (q: Tensor, k: Tensor, v: Tensor) => attendCausally(config, { q, k, v }, window, i.starts),
+      const heard = i.dy.mul(tf.greaterEqual(rows, starts).toFloat())
+      const rotation = { cos: i.cos, sin: i.sin }
+      const turned = (q: Tensor, k: Tensor, v: Tensor) => perHead(config, { q, k, v }, rotation)
+      const visibility = { window, starts: i.starts, ...(i.shared && { shared: i.shared }) }
+      const all = [
+        (q: Tensor, k: Tensor, v: Tensor) => attend(config, turned(q, k, v), mask),
+        (q: Tensor, k: Tensor, v: Tensor) => attendInChunks(config, turned(q, k, v), window, i.starts, i.shared),
+        (q: Tensor, k: Tensor, v: Tensor) => attendCausally(config, { q, k, v }, rotation, visibility),
       ].map((attention) => {
         const [dq, dk, dv] = tf.grads(attention)([i.q, i.k, i.v], heard)
         return { y: attention(i.q, i.k, i.v).mul(heard), dq: dq!, dk: dk!, dv: dv! }
       })
-      const named = both.flatMap((result, n) => Object.entries(result).map(([key, tensor]) => [`${key}${n}`, tensor]))
+      const named = all.flatMap((result, n) => Object.entries(result).map(([key, tensor]) => [`${key}${n}`, tensor]))
       return Object.fromEntries(named) as Record<string, Tensor>
     })
     const result = await run(inputs, undefined)
-    for (const key of ['y', 'dq', 'dk', 'dv']) expectClose(result[`${key}1`]!, result[`${key}0`]!, 5)
+    for (const key of ['y', 'dq', 'dk', 'dv'])
+      for (const way of [1, 2]) expectClose(result[`${key}${way}`]!, result[`${key}0`]!, 5)
     run.dispose()
   })
 })

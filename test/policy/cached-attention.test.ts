@@ -16,7 +16,7 @@ interface Shape {
   cap?: number
   window?: number
 }
-type Inputs = Record<'q' | 'k' | 'v' | 'slot' | 'position' | 'start' | 'count', HostTensor>
+type Inputs = Record<'q' | 'k' | 'v' | 'cos' | 'sin' | 'slot' | 'position' | 'start' | 'count', HostTensor>
 interface Cache {
   keys: Variable
   values: Variable
@@ -32,8 +32,8 @@ async function makeCache({ kvHeads, headDim }: Shape, slots: number, width: numb
 }
 
 const attention = ({ cap = 0, window = 0 }: Shape) =>
-  compile('attention', ({ q, k, v, ...segments }: Traced<Inputs>, cache: Cache) => ({
-    mixed: cachedAttention({ q, k, v }, cache, segments, { scale: SCALE, cap, window }),
+  compile('attention', ({ q, k, v, cos, sin, ...segments }: Traced<Inputs>, cache: Cache) => ({
+    mixed: cachedAttention({ q, k, v }, { cos, sin }, cache, segments, { scale: SCALE, cap, window }),
   }))
 
 /** What a conversation says: its queries, keys and values, each [token, head, headDim]. */
@@ -47,6 +47,17 @@ function conversation({ heads, kvHeads, headDim }: Shape, length: number, seed: 
 }
 type Conversation = ReturnType<typeof conversation>
 
+/** Angles of a token's position, halves apart. */
+const angle = (position: number, d: number, headDim: number): number => position * 0.3 ** (d % (headDim / 2))
+
+/** A vector turned by its position. */
+const turned = (x: number[], position: number): number[] =>
+  x.map((value, d) => {
+    const half = x.length / 2
+    const [c, s] = [Math.cos(angle(position, d, x.length)), Math.sin(angle(position, d, x.length))]
+    return d < half ? value * c - x[d + half]! * s : value * c + x[d - half]! * s
+  })
+
 /** Attention of one token by definition, in float64. */
 function byDefinition(
   { heads, kvHeads, headDim, cap, window }: Shape,
@@ -57,7 +68,8 @@ function byDefinition(
     const kv = Math.floor(head / (heads / kvHeads))
     const first = window ? Math.max(0, token + 1 - window) : 0
     const scores = Array.from({ length: token + 1 - first }, (__, i) => {
-      const product = SCALE * q[token]![head]!.reduce((sum, x, d) => sum + x * k[first + i]![kv]![d]!, 0)
+      const key = turned(k[first + i]![kv]!, first + i)
+      const product = SCALE * turned(q[token]![head]!, token).reduce((sum, x, d) => sum + x * key[d]!, 0)
       return cap ? cap * Math.tanh(product / cap) : product
     })
     const highest = Math.max(...scores)
@@ -91,17 +103,28 @@ async function attend(
     segments.forEach(({ of, position, count }, i) => {
       for (let head = 0; head < heads; head++) {
         for (let t = 0; t < count; t++) {
-          values.set(of[part][position + t]![head]!, (head * tokens + starts[i]! + t) * shape.headDim)
+          values.set(of[part][position + t]![head]!, ((starts[i]! + t) * heads + head) * shape.headDim)
         }
       }
     })
-    return float32(values, [1, heads, tokens, shape.headDim])
+    return float32(values, [1, tokens, heads * shape.headDim])
+  }
+  const table = (of: (x: number) => number): HostTensor => {
+    const values = new Float32Array(tokens * shape.headDim).fill(NaN)
+    segments.forEach(({ position, count }, i) => {
+      for (let t = 0; t < count; t++)
+        for (let d = 0; d < shape.headDim; d++)
+          values[(starts[i]! + t) * shape.headDim + d] = of(angle(position + t, d, shape.headDim))
+    })
+    return float32(values, [tokens, shape.headDim])
   }
   const { mixed } = await run(
     {
       q: spread('q', shape.heads),
       k: spread('k', shape.kvHeads),
       v: spread('v', shape.kvHeads),
+      cos: table(Math.cos),
+      sin: table(Math.sin),
       slot: int32(segments.map(({ slot }) => slot)),
       position: int32(segments.map(({ position }) => position)),
       start: int32(starts),

@@ -1,6 +1,6 @@
 // The project's build of tfjs-node's native binding, in one compilation unit: tfjs-node's own sources, unchanged, plus
-// what `compile()` needs (graph.h), calls off the main thread (execute.h), attention over a cache (attention.h) and the
-// configuration of the device (context.h). Built by kernel/setup against the TensorFlow library of the PyPI wheel.
+// what `compile()` needs (graph.h), calls off the main thread (execute.h), ops for the CPU (cached-attention.h,
+// causal-attention.h, row-ops.h) and the configuration of the device (context.h). Built by kernel/setup against the TensorFlow library of the PyPI wheel.
 #include <node_api.h>
 
 #ifdef __linux__
@@ -35,14 +35,22 @@
 
 #include "values.h"
 
-#include "attention.h"
+#include "cached-attention.h"
+#include "causal-attention.h"
 #include "execute.h"
 #include "graph.h"
+#include "row-ops.h"
 
 NAPI_MODULE_INIT() {
   tfnodejs::InitTFNodeJSBinding(env, exports);
   if (zerosearch::ExceptionPending(env)) return nullptr;
-  zerosearch::RegisterAttention();
+  static bool registered = false;
+  if (!registered) {
+    registered = true;
+    zerosearch::RegisterCachedAttention();
+    zerosearch::RegisterCausalAttention();
+    zerosearch::RegisterRowOps();
+  }
   zerosearch::DefineGraphFunctions(env, exports);
   zerosearch::DefineExecuteFunctions(env, exports);
   return exports;
