@@ -223,7 +223,7 @@ test('keys come from the environment where none is given', async () => {
   await find(serpApiEngine({ baseUrl: server.url }))
   expect(server.received[0]!.query.get('api_key')).toBe(KEY)
   expect(() => googleEngine({ engineId: 'x' })).toThrow(
-    'google: there must be a key; give apiKey, or set GOOGLE_API_KEY',
+    "google: there must be a key; give apiKey, set GOOGLE_API_KEY, or await zs.askKey('GOOGLE_API_KEY')",
   )
 })
 
