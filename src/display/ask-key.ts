@@ -46,10 +46,10 @@ async function ask(name: string): Promise<string> {
 async function askTerminal(prompt: string): Promise<string> {
   if (!process.stdin.isTTY)
     throw new Error('there is no terminal to ask in; set it in the environment before the start')
-  process.stderr.write(prompt)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   // As a terminal it takes the keys one by one, and so the system shows none of them.
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 })
+  process.stderr.write(prompt)
   try {
     return await new Promise((resolve, reject) => {
       lines.once('line', resolve)
