@@ -106,8 +106,8 @@ const cases: Record<string, Case> = {
       { _index: 'w', _id: '3', _score: 1, _source: { title: 'no text' } },
     ]),
     documents: [
-      { title: 'Lima', text: 'The capital.', rank: 1, score: 2.5 },
-      { text: 'Cusco.', rank: 2, score: 1.5 },
+      { id: '1', title: 'Lima', text: 'The capital.', rank: 1, score: 2.5 },
+      { id: '2', text: 'Cusco.', rank: 2, score: 1.5 },
     ],
     nothing: elastic([]),
     wrong: [elastic([], { timed_out: true }), { hits: [] }],
