@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `zerosearch`.
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { askKey } from '../display/ask-key.js'
 import type { Place } from './jupyter-paths.js'
 import type { EvaluateCommand } from './evaluate.js'
 import { installKernel, listKernels, uninstallKernel } from './kernelspec.js'
@@ -28,7 +29,18 @@ const withPlace = (command: Command): Command =>
 
 const STATES = { ready: '', missing: '  (its files are gone)', other: '  (of another clone)' }
 
-const program = new Command('zerosearch').description('ZeroSearch in a TypeScript notebook')
+const program = new Command('zerosearch')
+  .description('ZeroSearch in a TypeScript notebook')
+  .option(
+    '--ask-key <name>',
+    'asks for a key in the terminal, which does not show it: OPENAI_API_KEY; again for more',
+    (name: string, others: string[]) => [...others, name],
+    [],
+  )
+  .configureHelp({ showGlobalOptions: true })
+  .hook('preAction', async (main) => {
+    for (const name of main.opts<{ askKey: string[] }>().askKey) await askKey(name)
+  })
 const kernel = program
   .command('kernel')
   .description("the Jupyter kernel of this clone, in any Jupyter's list of kernels")

@@ -41,7 +41,7 @@ export function refuseKeys(path: string, value: unknown, field: readonly string[
   for (const [key, inner] of Object.entries(value)) {
     if (/^api_?key$/i.test(key)) {
       throw new Error(
-        `${path}: ${[...field, key].join('.')} must not be in a file; keys come from the environment, as OPENAI_API_KEY`,
+        `${path}: ${[...field, key].join('.')} must not be in a file; keys come from the environment, as OPENAI_API_KEY, or from --ask-key OPENAI_API_KEY`,
       )
     }
     refuseKeys(path, inner, [...field, key])

@@ -2,6 +2,8 @@ import { createReadStream } from 'node:fs'
 import type { FileRecord } from './file-record.js'
 import { quote } from './file-record.js'
 
+/** And what is below it: white space, in JSON. */
+const BLANK = 0x20
 const QUOTE = 0x22
 const COMMA = 0x2c
 const OPEN_LIST = 0x5b
@@ -34,6 +36,13 @@ export async function* readJsonArray(path: string): AsyncGenerator<FileRecord> {
         else if (byte === BACKSLASH) escaped = true
         else if (byte === QUOTE) inString = false
         continue
+      }
+      if (state === 'behind' && depth === 0 && byte > BLANK) {
+        yield {
+          place: 'behind the list',
+          fault: 'the file goes on, which is not read; is it JSON lines, or several lists?',
+        }
+        return
       }
       if (byte === QUOTE) inString = true
       else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {

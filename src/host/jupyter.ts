@@ -5,6 +5,8 @@ export interface Jupyter {
     bundle: Readonly<Record<string, unknown>>,
     options: { raw: true; id?: string; update?: boolean },
   ): Promise<void>
+  /** Asks for a line that is neither shown nor stored. It rejects where the front end can't ask, or the cell is stopped. */
+  secret(prompt: string): Promise<string>
   /** Aborts when the cell that runs is interrupted. */
   readonly signal?: AbortSignal
   readonly comms: Comms

@@ -19,7 +19,7 @@ export interface OpenAiOptions extends ServerOptions {
   baseUrl?: string
   /** Addresses of several servers that serve the same model; each request goes to the least busy one that works. */
   baseUrls?: readonly string[]
-  /** Default: `OPENAI_API_KEY` of the environment; none where that is not set. It is never shown or written. */
+  /** Default: `OPENAI_API_KEY` of the environment (`askKey` asks for it); none where it is not set. Never shown or written. */
   apiKey?: string
   /** Shown in tables; default: the model's name. */
   name?: string

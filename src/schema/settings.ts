@@ -25,6 +25,11 @@ export function staticOutputs(): boolean {
 
 const secret = (name: string) => (): string | undefined => process.env[name]?.trim() || undefined
 
+/** Keeps a secret for the rest of this process, as if it had been set before the start. */
+export function keepSecret(name: string, value: string): void {
+  process.env[name] = value
+}
+
 /** The key for servers that speak OpenAI's protocol, where none is given. */
 export const openAiKey = secret('OPENAI_API_KEY')
 

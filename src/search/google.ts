@@ -60,7 +60,8 @@ const reading = (engine: SearchEngine, readPages: boolean | PageReader): SearchE
 
 function keyOf(operation: string, given: string | undefined, environment: string | undefined, name: string): string {
   const key = given ?? environment
-  if (key === undefined) throw new Error(`${operation}: there must be a key; give apiKey, or set ${name}`)
+  if (key === undefined)
+    throw new Error(`${operation}: there must be a key; give apiKey, set ${name}, or await zs.askKey('${name}')`)
   return key
 }
 

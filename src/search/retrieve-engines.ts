@@ -144,7 +144,13 @@ const elasticsearchSchema = z.object({
 const elasticsearchAnswer = z.object({
   timed_out: z.literal(false).nullish(),
   hits: z.object({
-    hits: z.array(z.object({ _score: z.number().nullish(), _source: z.record(z.string(), z.unknown()) })),
+    hits: z.array(
+      z.object({
+        _id: z.string().nullish(),
+        _score: z.number().nullish(),
+        _source: z.record(z.string(), z.unknown()),
+      }),
+    ),
   }),
 })
 
@@ -170,9 +176,10 @@ export function elasticsearchEngine(options: ElasticsearchOptions): SearchEngine
       }),
       answer: elasticsearchAnswer,
       read: ({ hits }) =>
-        hits.hits.map(({ _score, _source }) => {
+        hits.hits.map(({ _id, _score, _source }) => {
           const [text, title] = wanted.map((name) => _source[name])
           return {
+            ...(_id && { id: _id }),
             ...(typeof title === 'string' && { title }),
             text: typeof text === 'string' ? text : '',
             ...(typeof _score === 'number' && { score: _score }),

@@ -1,11 +1,11 @@
 import type { Document } from '../schema/document.js'
 
-/** "Doc 1:", with the marks that LLMs put around it: "**Document 1:**", "- Doc 1 -", "[Doc 1]". */
+/** "Doc 1:", with the marks that LLMs put around it: "**Document 1:**", "- Doc 1 -", "[Doc 1]"; in Chinese "Doc 1：". */
 const HEAD =
-  /(?:^|\s|(?<=[.!?"”]))(?:[-*#]{1,6}\s+)?[-*#[(]*doc(?:ument)?\s*#?\d+(?:\s*\([^()\n]*\))?[\])*]*\s*(?:[:.](?!\d)|[–—-](?=\s))[\])*]*/giu
+  /(?:^|\s|(?<=[.!?"”。！？]))(?:[-*#]{1,6}\s+)?[-*#[(]*doc(?:ument)?\s*#?\d+(?:\s*\([^()\n]*\))?[\])*]*\s*(?:[:.：](?!\d)|[–—-](?=\s))[\])*]*/giu
 
 /** The number that begins a line of a list: "1. …", "2) …", "- **3:** …", "[4] …". */
-const NUMBER = /^[ \t]{0,8}(?:[-*#]{1,6}[ \t]{1,4})?[*_[(]{0,4}(\d{1,3})[*_]{0,2}[.):\]、][*_]{0,2}(?!\d)/gmu
+const NUMBER = /^[ \t]{0,8}(?:[-*#]{1,6}[ \t]{1,4})?[*_[(]{0,4}(\d{1,3})[*_]{0,2}[.):\]、：．][*_]{0,2}(?!\d)/gmu
 
 /**
  * Documents of an LLM's text, in its order: each begins with "Doc i:" and reaches to the next one. Where there is no

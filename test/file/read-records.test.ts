@@ -77,6 +77,15 @@ it('broken records are named, and those around them read', async () => {
     place: 'record 2',
     fault: 'the file ends in it; is it cut off?',
   })
+  for (const more of ['[{"a": 3}]', '{"a": 3}', '"x"', 'null'])
+    expect((await read('x.json', `[{"a": 1}]\n${more}`)).records).toEqual([
+      { place: 'record 1', value: { a: 1 } },
+      {
+        place: 'behind the list',
+        fault: 'the file goes on, which is not read; is it JSON lines, or several lists?',
+      },
+    ])
+  expect((await read('x.json', '{"Data": [{"a": 1}], "Version": [1, "}"]} \n')).records).toHaveLength(1)
   expect((await read('x.jsonl', '{"a": 1}\n{"a": \n{"a": 3}')).records).toMatchObject([
     { value: { a: 1 } },
     { place: 'line 2', fault: 'every line must be one whole JSON record, got {"a": ; is the file cut off?' },

@@ -1,6 +1,6 @@
 // The package's outputs in the running kernel: a cell's last expression shows as `display` shows it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { KernelClient, errorOf } from './client.js'
+import { KernelClient, errorOf, resultText } from './client.js'
 import type { Answer } from './client.js'
 
 let kernel: KernelClient
@@ -60,4 +60,17 @@ it('progress and logs change in place', async () => {
   expect(outputs.map(({ data }) => data['text/plain'])).toContainEqual(
     expect.stringMatching(/^read: 2 files in 0\.\d s/),
   )
+})
+
+it('a key that is asked for is found by engines, and stands in no output and no history', async () => {
+  kernel.onInput = (prompt, password) => (password && prompt === 'SERPAPI_API_KEY: ' ? 'sk-sesame' : '')
+  expect(await show("await zs.askKey('SERPAPI_API_KEY')")).toEqual([])
+  const found = await kernel.execute("zs.serpApiEngine().name + process.env['SERPAPI_API_KEY']!.length")
+  expect(resultText(found)).toBe("'serpapi9'")
+  const { history } = await kernel.request('history_request', { hist_access_type: 'tail', n: 10, output: true })
+  expect(JSON.stringify(history)).toContain('askKey')
+  expect(JSON.stringify([history, kernel.published])).not.toContain('sesame')
+  expect(kernel.log).not.toContain('sesame')
+  const unattended = await kernel.execute("await zs.askKey('SERPAPI_API_KEY')", { allow_stdin: false })
+  expect(errorOf(unattended)?.evalue).toMatch(/askKey: SERPAPI_API_KEY: .*set the value in the environment/)
 })

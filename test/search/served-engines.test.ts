@@ -106,8 +106,8 @@ const cases: Record<string, Case> = {
       { _index: 'w', _id: '3', _score: 1, _source: { title: 'no text' } },
     ]),
     documents: [
-      { title: 'Lima', text: 'The capital.', rank: 1, score: 2.5 },
-      { text: 'Cusco.', rank: 2, score: 1.5 },
+      { id: '1', title: 'Lima', text: 'The capital.', rank: 1, score: 2.5 },
+      { id: '2', text: 'Cusco.', rank: 2, score: 1.5 },
     ],
     nothing: elastic([]),
     wrong: [elastic([], { timed_out: true }), { hits: [] }],
@@ -223,7 +223,7 @@ test('keys come from the environment where none is given', async () => {
   await find(serpApiEngine({ baseUrl: server.url }))
   expect(server.received[0]!.query.get('api_key')).toBe(KEY)
   expect(() => googleEngine({ engineId: 'x' })).toThrow(
-    'google: there must be a key; give apiKey, or set GOOGLE_API_KEY',
+    "google: there must be a key; give apiKey, set GOOGLE_API_KEY, or await zs.askKey('GOOGLE_API_KEY')",
   )
 })
 

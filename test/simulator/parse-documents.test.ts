@@ -36,6 +36,8 @@ test.each([
   ['points without numbers', '- a\n- b', []],
   ['lines with other numbers', '1984 was a year.\n1.5 million\n2. b\n12:30', []],
   ['a list in a document', 'Doc 1: a\n1. x\n2. y\nDoc 2: b', ['a 1. x 2. y', 'b']],
+  ['Chinese signs', 'Doc 1：利马是秘鲁的首都。Doc 2：库斯科更高。', ['利马是秘鲁的首都。', '库斯科更高。']],
+  ['a list with Chinese signs', '1：利马\n2．库斯科\n3、卡亚俄', ['利马', '库斯科', '卡亚俄']],
   ['nothing', '', []],
 ])('%s', (_, text, expected) => {
   expect(texts(text)).toEqual(expected)
