@@ -1,7 +1,6 @@
 import type { ModelConfig } from '../model/config.js'
 import type { Weights } from '../model/weights.js'
 import type { Variable } from '../tensor/variable.js'
-import type { Draft } from './drafts.js'
 import type { Truncation } from './sampling.js'
 import type { Sampling } from './policy.js'
 
@@ -26,6 +25,13 @@ export interface Unread {
   /** Place of the first one. */
   position: number
   ids: readonly number[]
+}
+
+/** Ids that may come next in a conversation (speculative decoding). */
+export interface Draft {
+  ids: readonly number[]
+  /** How likely each of them is to be the one that is drawn, where all before it were. */
+  chance: number
 }
 
 /** A slot whose next tokens are to be sampled. */

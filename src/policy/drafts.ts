@@ -1,11 +1,4 @@
-import type { Drawn } from './decoder.js'
-
-/** Ids that may come next in a conversation (speculative decoding). */
-export interface Draft {
-  ids: readonly number[]
-  /** How likely each of them is to be the one that is drawn, where all before it were. */
-  chance: number
-}
+import type { Draft, Drawn } from './decoder.js'
 
 export const NO_DRAFT: Draft = { ids: [], chance: 0 }
 

@@ -1,5 +1,5 @@
+import type { Draft } from './decoder.js'
 import { NO_DRAFT } from './drafts.js'
-import type { Draft } from './drafts.js'
 
 /** How often a drafted id is the one that is drawn, by the number of ids that were found: measured by test/bench/speculative.ts. */
 const CHANCES = [0.2, 0.6, 0.6]

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Draft } from '../../src/policy/decoder.js'
 import { acceptDraft, checkedLengths } from '../../src/policy/drafts.js'
-import type { Draft } from '../../src/policy/drafts.js'
 
 const of = (length: number, chance = 0.6): Draft => ({ ids: Array.from({ length }, (_, i) => i), chance })
 const repeated = (rows: number, draft: Draft): Draft[] => new Array<Draft>(rows).fill(draft)
