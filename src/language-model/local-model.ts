@@ -49,6 +49,12 @@ export interface LocalModelOptions {
    * model with at most 4 slots, and any on a GPU, samples in float32 whatever is said. Default float32.
    */
   decodingDtype?: DecodingType
+  /**
+   * Speculative decoding by prompt lookup, as transformers' `prompt_lookup_num_tokens`: what follows is guessed from what the
+   * conversation holds already, documents among it, and checked in the same call. Tokens and log-probabilities are the same,
+   * bit for bit. A small model with at most 4 slots, and any on a GPU, does without whatever is said. Default false.
+   */
+  promptLookup?: boolean
   /** How a model is downloaded: cache folder, token, progress. */
   download?: ResolveModelOptions
 }
@@ -63,6 +69,7 @@ const schema = z.strictObject({
   tokensPerCall: positiveInteger.default(8),
   prefillChunk: positiveInteger.default(32),
   decodingDtype: z.enum(['float32', 'bfloat16']).default('float32'),
+  promptLookup: z.boolean().default(false),
   download: anObject<ResolveModelOptions>().exactOptional(),
 })
 
@@ -122,7 +129,11 @@ export interface LocalModel extends Policy, LanguageModel {
  * const again = await zs.loadModel('adapters/first')
  */
 export async function loadModel(model: string, options: LocalModelOptions = {}): Promise<LocalModel> {
-  const { slots, tokensPerCall, prefillChunk, decodingDtype, ...given } = parseOptions('load model', schema, options)
+  const { slots, tokensPerCall, prefillChunk, decodingDtype, promptLookup, ...given } = parseOptions(
+    'load model',
+    schema,
+    options,
+  )
   const named = await baseOf(model)
   if (named !== undefined && given.adapter !== undefined) {
     throw new Error(
@@ -165,6 +176,7 @@ export async function loadModel(model: string, options: LocalModelOptions = {}):
     slots,
     rows,
     contextLength,
+    promptLookup,
   })
   const policy: Policy = {
     name: given.name ?? basename(model),

@@ -3,9 +3,11 @@ import { uniform } from '../random/seeded-random.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import { CACHE_BLOCK } from './cached-attention.js'
 import { copyCacheRow, createCache, disposeCache, widenCache } from './cache.js'
-import type { Cache, Decoder, DecoderState, Drawn } from './decoder.js'
+import type { Cache, Decoder, DecoderState, Drawn, Sampled } from './decoder.js'
 import type { DecodingWeights } from './decoding-weights.js'
+import { NO_DRAFT } from './drafts.js'
 import type { Generation, GenerationLimits, Sampling } from './policy.js'
+import { lookUpDraft } from './prompt-lookup.js'
 import { longestPrefix } from './shared-prefix.js'
 import { takeTokens } from './take-tokens.js'
 
@@ -51,6 +53,8 @@ export interface CacheBlockOptions {
   contextLength: number
   /** Conversations that share the cache. */
   rows: number
+  /** Whether what comes next is looked up in what a conversation holds, and checked, where the decoder does that. */
+  promptLookup: boolean
 }
 
 /**
@@ -209,22 +213,20 @@ export class CacheBlock {
   /** Samples for those of the slots that are still active. Their prefill must be done. */
   private async decode(slots: readonly Slot[]): Promise<void> {
     const isGenerating = (slot: Slot): boolean => slot.pending?.kind === 'generation'
-    if (!slots.some(isGenerating)) return
+    const asked = slots.filter(isGenerating).map((slot) => ({ slot, row: this.sampled(slot) }))
+    if (asked.length === 0) return
     const { decoder } = this.options
-    const state = await this.cacheFor(this.longest() + decoder.tokensPerCall)
-    const active = slots.filter(isGenerating)
+    const ends = asked.map(({ row }) => row.position + 1 + row.draft.ids.length)
+    const state = await this.cacheFor(Math.max(this.longest() + decoder.tokensPerCall, ...ends))
+    const active = asked.filter(({ slot }) => isGenerating(slot))
     if (active.length === 0) return
     const drawn = await decoder.decode(
       state,
-      active.map((slot) => ({
-        ...lastOf(slot),
-        sampling: slot.sampling,
-        uniform: (position: number) => uniform(slot.seed, position),
-      })),
+      active.map(({ row }) => row),
       this.filled(),
     )
     const version = this.usedVersion()
-    active.forEach((slot, i) => {
+    active.forEach(({ slot }, i) => {
       // It may have been ended meanwhile.
       if (slot.pending?.kind !== 'generation') return
       try {
@@ -233,6 +235,21 @@ export class CacheBlock {
         reject(slot, error)
       }
     })
+  }
+
+  /** A slot that generates, and what it may say next. */
+  private sampled(slot: Slot): Sampled {
+    const { ids, sampling, seed, pending } = slot
+    const { decoder, promptLookup, contextLength } = this.options
+    const { start, limits } = pending as Pending
+    const left = Math.min(limits.maxTokens - (ids.length - start), contextLength - ids.length)
+    return {
+      ...lastOf(slot),
+      sampling,
+      uniform: (position) => uniform(seed, position),
+      // The token behind a draft is sampled too.
+      draft: promptLookup && decoder.checksDrafts ? lookUpDraft(ids, left - 1) : NO_DRAFT,
+    }
   }
 
   /** Tells what may come next to those of the slots that ask for it still. Their prefill must be done. */

@@ -27,6 +27,13 @@ export interface Unread {
   ids: readonly number[]
 }
 
+/** Ids that may come next in a conversation (speculative decoding). */
+export interface Draft {
+  ids: readonly number[]
+  /** How likely each of them is to be the one that is drawn, where all before it were. */
+  chance: number
+}
+
 /** A slot whose next tokens are to be sampled. */
 export interface Sampled {
   slot: number
@@ -36,6 +43,8 @@ export interface Sampled {
   sampling: Sampling
   /** The number in [0, 1) that decides the token at a place. */
   uniform(position: number): number
+  /** What may come next: where a decoder checks drafts, it samples one token more than it found to be drawn. */
+  draft: Draft
 }
 
 /** What was sampled for one slot. */
@@ -57,6 +66,8 @@ export interface Decoder {
   readonly beside: boolean
   /** Whether ids get the same, bit for bit, whatever else is computed: then what is cached of them may be copied. */
   readonly independent: boolean
+  /** Whether drafts are of use to it. */
+  readonly checksDrafts: boolean
   /** How wide the cache must be for a slot's ids from `cached` on to be read. */
   reach(cached: number, ids: number): number
   /** Reads some of the ids. @returns how many of each, from the first one on; in all at least one */

@@ -13,7 +13,8 @@ import type { Variable } from '../tensor/variable.js'
 import { cachedAttention } from './cached-attention.js'
 import type { Segments } from './cached-attention.js'
 import { truncationOf } from './decoder.js'
-import type { Decoder, DecoderOptions, DecoderState, DecodingType, Drawn, Sampled, Unread } from './decoder.js'
+import type { Decoder, DecoderOptions, DecoderState, DecodingType, Drawn, Unread } from './decoder.js'
+import { acceptDraft, checkedLengths } from './drafts.js'
 import { draw, logSoftmax } from './sampling.js'
 import type { DrawInputs, Truncation } from './sampling.js'
 
@@ -79,6 +80,7 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions, dtype: Deco
     anyWidth: true,
     ...BESIDE,
     independent: true,
+    checksDrafts: true,
     reach: (_, ids) => ids - 1,
     async prefill(state, unread) {
       const served = takeTurns(unread)
@@ -94,22 +96,35 @@ export function graphDecoder({ config, vocabulary }: DecoderOptions, dtype: Deco
       const most = DECODE_COUNTS[DECODE_COUNTS.length - 1]!
       for (let first = 0; first < rows.length; first += most) {
         const some = rows.slice(first, first + most)
-        const count = countFor(some.length, DECODE_COUNTS)
-        const values = (of: (row: Sampled) => number): number[] =>
-          Array.from({ length: count }, (_, i) => (i < some.length ? of(some[i]!) : 1))
+        const lengths = checkedLengths(
+          some.map(({ draft }) => draft),
+          (tokens) => countFor(Math.min(tokens, most), DECODE_COUNTS),
+        )
+        const drafts = some.map(({ draft }, i) => draft.ids.slice(0, lengths[i]))
+        const segments = some.map(({ slot, position, token }, i) => ({ slot, position, ids: [token, ...drafts[i]!] }))
+        const places = segments.flatMap(({ position, ids }, i) =>
+          ids.map((_, t) => ({ ...some[i]!.sampling, uniform: some[i]!.uniform(position + t + 1) })),
+        )
+        const count = countFor(places.length, DECODE_COUNTS)
+        const values = (of: keyof DrawInputs): number[] => Array.from({ length: count }, (_, i) => places[i]?.[of] ?? 1)
         const run = decoderOf(truncationOf(some))
-        const segments = some.map(({ slot, position, token }) => ({ slot, position, ids: [token] }))
         const { token, logprob } = await run(
           {
             ...callOf(segments, count, count),
-            uniform: float32(values((row) => row.uniform(row.position + 1))),
-            temperature: float32(values((row) => row.sampling.temperature)),
-            topP: float32(values((row) => row.sampling.topP)),
-            topK: int32(values((row) => row.sampling.topK)),
+            uniform: float32(values('uniform')),
+            temperature: float32(values('temperature')),
+            topP: float32(values('topP')),
+            topK: int32(values('topK')),
           },
           state,
         )
-        some.forEach((_, i) => drawn.push({ tokens: [token.data[i]!], logprobs: [logprob.data[i]!] }))
+        let start = 0
+        for (const draft of drafts) {
+          const end = start + 1 + draft.length
+          const part = ({ data }: HostTensor): number[] => [...data.subarray(start, end)]
+          drawn.push(acceptDraft(draft, { tokens: part(token), logprobs: part(logprob) }))
+          start = end
+        }
       }
       return drawn
     },

@@ -57,6 +57,7 @@ export function xlaDecoder({ config, vocabulary }: DecoderOptions, steps: number
     anyWidth: false,
     beside: false,
     independent: false,
+    checksDrafts: false,
     reach: (cached, ids) => cached + Math.ceil((ids - 1 - cached) / chunk) * chunk,
     async prefill(state, unread) {
       const slots = state.keys[0]!.shape[0]!

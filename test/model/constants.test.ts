@@ -3,6 +3,7 @@ import type { ModelConfig } from '../../src/model/config.js'
 import { expectedShapes } from '../../src/model/weight-names.js'
 import { disposeWeights, zeroWeights } from '../../src/model/weights.js'
 import type { Weights } from '../../src/model/weights.js'
+import { NO_DRAFT } from '../../src/policy/drafts.js'
 import { graphDecoder } from '../../src/policy/graph-decoder.js'
 import { int32 } from '../../src/tensor/host-tensor.js'
 import { native } from '../../src/tensor/runtime.js'
@@ -88,7 +89,7 @@ describe('with the shapes of 3 billion weights and 4,096 tokens nothing above 1 
           { temperature: 1, topP: 1, topK: 0 },
           { temperature: 1, topP: 0.9, topK: 50 },
         ]) {
-          const row = { slot: 0, token: 1, position: TOKENS - 1, sampling, uniform: () => 0.5 }
+          const row = { slot: 0, token: 1, position: TOKENS - 1, sampling, uniform: () => 0.5, draft: NO_DRAFT }
           await traced(decoder.decode(state, [row], new Array<number>(8).fill(0)))
         }
       }),

@@ -71,6 +71,7 @@ describe.each(Object.entries(architectures))('the decoder of plain functions: %s
       slots,
       rows,
       contextLength: 400,
+      promptLookup: false,
     })
   beforeAll(async () => {
     weights = await tinyWeights(architecture, 5)

@@ -52,7 +52,7 @@ describe.each(Object.entries(decoders))('what may come next, by %s', (_, decoder
   beforeAll(async () => {
     weights = await tinyWeights(tinyConfig, 3)
     scheduler = new Scheduler({
-      ...{ config: tinyConfig, tokenizer, decoder, slots: 4, rows: 4, contextLength: 200 },
+      ...{ config: tinyConfig, tokenizer, decoder, slots: 4, rows: 4, contextLength: 200, promptLookup: false },
       weights: decodingWeights(weights, 'float32'),
     })
   })

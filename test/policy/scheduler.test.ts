@@ -37,6 +37,7 @@ const make = (slots: number, rows = slots): Scheduler =>
     slots,
     rows,
     contextLength: 300,
+    promptLookup: false,
   })
 
 const wholeSequence = compile(
