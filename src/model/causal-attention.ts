@@ -39,7 +39,7 @@ export function attendCausally(
   return attendInChunks(config, perHead(config, projected, rotation), window, starts, shared)
 }
 
-/** The same by src/tensor/native/causal-attention.h, on the CPU: a seventh of the time where heads are small. */
+/** The same by src/tensor/native/causal-attention.h, on the CPU: projections go in as they are, and scores never fill memory. */
 function attendInOnePass(
   config: ModelConfig,
   { q, k, v }: Projected,
