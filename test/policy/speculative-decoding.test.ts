@@ -35,14 +35,15 @@ const text = (i: number, length: number): number[] =>
   Array.from({ length }, (_, k) => 1 + Math.floor(uniform(i, k) * 30))
 
 /** What a conversation is given, and how far it may go: some until the context is full, some until a stop string. */
-function turnsOf(i: number): { ids: number[]; limits: GenerationLimits }[] {
+function turnsOf(i: number): { ids: (before: number) => number[]; limits: GenerationLimits }[] {
   const stop = i % 3 === 0 ? ['A', 'K', 'Q', '5', 'x1'] : []
   // Most begin with what others begin with, which is copied.
   const prompt = [...text(100, 30), ...text(i, 1 + ((i * 37) % 60))]
   return [
-    { ids: prompt, limits: { maxTokens: 5 + ((i * 11) % 40), stop } },
-    { ids: text(i + 50, 1 + ((i * 53) % 50)), limits: { maxTokens: 1 + ((i * 17) % 30), stop } },
-    { ids: text(i + 90, 1), limits: { maxTokens: 1000, stop } },
+    { ids: () => prompt, limits: { maxTokens: 5 + ((i * 11) % 40), stop } },
+    { ids: () => text(i + 50, 1 + ((i * 53) % 50)), limits: { maxTokens: 1 + ((i * 17) % 30), stop } },
+    // Some have room for a few ids behind it.
+    { ids: (before) => text(i + 90, i % 3 === 1 ? CONTEXT - 6 - before : 1), limits: { maxTokens: 1000, stop } },
   ]
 }
 
@@ -55,7 +56,8 @@ interface Played {
 async function play(scheduler: Scheduler, i: number, wait: () => Promise<void>): Promise<Played> {
   const conversation = await scheduler.start(samplingOf(i), i)
   const played: Played = { generations: [], ids: [] }
-  for (const { ids, limits } of turnsOf(i)) {
+  for (const { ids: given, limits } of turnsOf(i)) {
+    const ids = given(played.ids.length)
     let seen: readonly number[] = []
     const generation = await conversation.generate(ids, limits, (now) => {
       expect(now.slice(0, seen.length)).toEqual(seen)
