@@ -2,7 +2,6 @@ import type * as TensorFlow from '@tensorflow/tfjs-node-gpu'
 import { backend, dtypeNumber, tf } from './runtime.js'
 import type { OpAttribute } from './runtime.js'
 import { attribute, currentTrace, runOp } from './trace.js'
-
 import type { Variable } from './variable.js'
 
 type Tensor = TensorFlow.Tensor

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <initializer_list>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -24,7 +25,11 @@ void Parallel(int64_t parts, double operations, const Work& work) {
   int64_t worth = static_cast<int64_t>(std::min(operations / 1e6, 1e6));
   int64_t threads = std::min({parts, worth, static_cast<int64_t>(std::thread::hardware_concurrency())});
   std::vector<std::thread> helpers;
-  for (int64_t i = 1; i < threads; i++) helpers.emplace_back(serve);
+  try {
+    for (int64_t i = 1; i < threads; i++) helpers.emplace_back(serve);
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those that there are do the work.
+  }
   serve();
   for (std::thread& helper : helpers) helper.join();
 }
