@@ -8,8 +8,8 @@
 
 namespace zerosearch {
 
-#if defined(__x86_64__) && defined(__linux__)
-// One copy of the function for each kind of processor; what it calls is inlined into it.
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
+// One copy of the function for each kind of processor; what it calls is inlined into it. Clang takes one of the two alone.
 #define ZEROSEARCH_FAST __attribute__((flatten, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define ZEROSEARCH_FAST __attribute__((flatten))
