@@ -5,9 +5,9 @@
 
 import json
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import bm25s
+from serve_json import serve
 
 WORDS = {"token_pattern": r"(?u)\b\w+\b", "stopwords": None, "return_ids": False, "show_progress": False}
 documents = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
@@ -23,26 +23,10 @@ def search(query, count):
     return [{"document": {"id": documents[i]["id"], "contents": contents[i]}, "score": float(scores[i])} for i in best if scores[i] > 0]
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if "queries" in body:
-            answer = {"result": [search(query, body["topk"]) for query in body["queries"]]}
-        else:
-            answer = [{"text": each["document"]["contents"]} for each in search(body["query"], body["top_k"])]
-        data = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+def answer(_path, body):
+    if "queries" in body:
+        return {"result": [search(query, body["topk"]) for query in body["queries"]]}
+    return [{"text": each["document"]["contents"]} for each in search(body["query"], body["top_k"])]
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(f"http://127.0.0.1:{server.server_port}", flush=True)
-server.serve_forever()
+serve(answer)
