@@ -47,8 +47,6 @@ function attendInOnePass(
   { window, starts, shared }: Visibility,
 ): Tensor {
   const attributes = [
-    attribute.int('heads', config.heads),
-    attribute.int('kv_heads', config.kvHeads),
     attribute.int('window', window === Infinity ? 0 : window),
     attribute.float('scale', config.attentionScale),
     attribute.float('cap', config.attentionSoftCap ?? 0),

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "attention-options.h"
 #include "op.h"
 #include "vectors.h"
 
@@ -129,24 +130,9 @@ struct CachedAttention {
   }
 };
 
-struct CachedAttentionOptions {
-  float scale = 1, cap = 0;
-  int64_t window = 0;
-};
-
-inline void* NewCachedAttention(TF_OpKernelConstruction* construction) {
-  auto options = new CachedAttentionOptions;
-  Status status;
-  ReadAttribute(construction, "scale", &options->scale, status);
-  ReadAttribute(construction, "cap", &options->cap, status);
-  ReadAttribute(construction, "window", &options->window, status);
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
-  return options;
-}
-
 inline void ComputeCachedAttention(void* kernel, TF_OpKernelContext* context) {
   enum { kQ, kK, kV, kCos, kSin, kKeys, kValues, kSlot, kPosition, kStart, kCount, kInputs };
-  auto options = static_cast<CachedAttentionOptions*>(kernel);
+  auto options = static_cast<AttentionOptions*>(kernel);
   OpCall call(context, "CachedAttention", kInputs);
   if (call.failed()) return;
   for (int i : {kQ, kK, kV}) call.Require(call.rank(i) == 3 && call.dim(i, 0) == 1, "q, k and v must be [1, tokens, width]");
@@ -155,7 +141,7 @@ inline void ComputeCachedAttention(void* kernel, TF_OpKernelContext* context) {
   CachedAttention a;
   a.slots = call.dim(kKeys, 0), a.kv_heads = call.dim(kKeys, 1), a.width = call.dim(kKeys, 2), a.head_dim = call.dim(kKeys, 3);
   a.tokens = call.dim(kQ, 1), a.heads = call.dim(kQ, 2) / a.head_dim, a.segments = call.size(kSlot);
-  a.scale = options->scale, a.cap = options->cap, a.window = options->window > 0 ? options->window : INT32_MAX;
+  a.scale = options->scale, a.cap = options->cap, a.window = options->Window();
   call.Require(call.dim(kQ, 2) == a.heads * a.head_dim && a.heads % a.kv_heads == 0 && a.width % kBlock == 0 && a.head_dim % 2 == 0,
                "heads or width do not divide");
   for (int i : {kK, kV})
@@ -193,8 +179,8 @@ inline void RegisterCachedAttention() {
   RegisterOp("CachedAttention",
              {"q: float", "k: float", "v: float", "cos: float", "sin: float", "keys: float", "values: float", "slot: int32",
               "position: int32", "start: int32", "count: int32"},
-             {"mixed: float"}, {"scale: float", "cap: float", "window: int"}, stateful, NewCachedAttention,
-             ComputeCachedAttention, [](void* options) { delete static_cast<CachedAttentionOptions*>(options); });
+             {"mixed: float"}, kAttentionAttributes, stateful, AttentionOptions::Read, ComputeCachedAttention,
+             AttentionOptions::Delete);
 }
 
 }  // namespace zerosearch

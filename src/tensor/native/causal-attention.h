@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "attention-options.h"
 #include "op.h"
 #include "vectors.h"
 
@@ -196,33 +197,17 @@ struct CausalAttention {
   double Operations() const { return 1.0 * batch * heads * time * std::min(time, window) * head_dim; }
 };
 
-struct CausalAttentionOptions {
-  int64_t heads = 1, kv_heads = 1, window = 0;
-  float scale = 1, cap = 0;
-};
-
-inline void* NewCausalAttention(TF_OpKernelConstruction* construction) {
-  auto options = new CausalAttentionOptions;
-  Status status;
-  ReadAttribute(construction, "heads", &options->heads, status);
-  ReadAttribute(construction, "kv_heads", &options->kv_heads, status);
-  ReadAttribute(construction, "window", &options->window, status);
-  ReadAttribute(construction, "scale", &options->scale, status);
-  ReadAttribute(construction, "cap", &options->cap, status);
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
-  return options;
-}
-
 // The attention of a call whose first inputs are q, k, v, cos, sin, starts and shared.
-inline CausalAttention ReadCausalAttention(OpCall& call, const CausalAttentionOptions& options) {
+inline CausalAttention ReadCausalAttention(OpCall& call, const AttentionOptions& options) {
   CausalAttention a;
   for (int i = 0; i < 3; i++) call.Require(call.rank(i) == 3, "q, k and v must have three dimensions");
+  call.Require(call.rank(3) > 0 && call.dim(3, call.rank(3) - 1) > 0, "cos must be [1 or batch, time, headDim]");
   if (call.failed()) return a;
-  a.heads = options.heads, a.kv_heads = options.kv_heads, a.scale = options.scale, a.cap = options.cap;
-  a.window = options.window > 0 ? options.window : INT32_MAX;
-  a.batch = call.dim(0, 0), a.time = call.dim(0, 1), a.head_dim = call.dim(0, 2) / a.heads;
+  a.scale = options.scale, a.cap = options.cap, a.window = options.Window();
+  a.batch = call.dim(0, 0), a.time = call.dim(0, 1), a.head_dim = call.dim(3, call.rank(3) - 1);
+  a.heads = call.dim(0, 2) / a.head_dim, a.kv_heads = call.dim(1, 2) / a.head_dim;
   a.padded = (a.time + CausalAttention::kKeys - 1) / CausalAttention::kKeys * CausalAttention::kKeys;
-  call.Require(a.heads % a.kv_heads == 0 && a.head_dim % 2 == 0 && call.dim(0, 2) == a.heads * a.head_dim,
+  call.Require(a.kv_heads > 0 && a.heads % a.kv_heads == 0 && a.head_dim % 2 == 0 && call.dim(0, 2) == a.heads * a.head_dim,
                "heads do not divide");
   for (int i = 1; i < 3; i++)
     call.Require(call.dim(i, 0) == a.batch && call.dim(i, 1) == a.time && call.dim(i, 2) == a.kv_heads * a.head_dim,
@@ -245,7 +230,7 @@ inline CausalAttention ReadCausalAttention(OpCall& call, const CausalAttentionOp
 inline void ComputeCausalAttention(void* options, TF_OpKernelContext* context) {
   OpCall call(context, "CausalAttention", 7);
   if (call.failed()) return;
-  CausalAttention a = ReadCausalAttention(call, *static_cast<CausalAttentionOptions*>(options));
+  CausalAttention a = ReadCausalAttention(call, *static_cast<AttentionOptions*>(options));
   if (call.failed()) return;
   float* y = call.OutputLike(0, 0);
   if (call.failed()) return;
@@ -255,7 +240,7 @@ inline void ComputeCausalAttention(void* options, TF_OpKernelContext* context) {
 inline void ComputeCausalAttentionGradient(void* options, TF_OpKernelContext* context) {
   OpCall call(context, "CausalAttentionGradient", 9);
   if (call.failed()) return;
-  CausalAttention a = ReadCausalAttention(call, *static_cast<CausalAttentionOptions*>(options));
+  CausalAttention a = ReadCausalAttention(call, *static_cast<AttentionOptions*>(options));
   call.Require(call.same_shape(7, 0) && call.same_shape(8, 0), "y and dy must have the shape of q");
   if (call.failed()) return;
   float *dq = call.OutputLike(0, 0), *dk = call.OutputLike(1, 1), *dv = call.OutputLike(2, 2);
@@ -272,15 +257,15 @@ inline void ComputeCausalAttentionGradient(void* options, TF_OpKernelContext* co
 // first ones of its row. The gradient's op takes the result and its gradient besides.
 inline void RegisterCausalAttention() {
   Names attributes = {"heads: int", "kv_heads: int", "window: int", "scale: float", "cap: float"};
-  auto remove = [](void* options) { delete static_cast<CausalAttentionOptions*>(options); };
+  auto remove = [](void* options) { delete static_cast<AttentionOptions*>(options); };
   RegisterOp("CausalAttention",
              {"q: float", "k: float", "v: float", "cos: float", "sin: float", "starts: int32", "shared: int32"}, {"y: float"},
-             attributes, false, NewCausalAttention, ComputeCausalAttention, remove);
+             kAttentionAttributes, false, AttentionOptions::Read, ComputeCausalAttention, AttentionOptions::Delete);
   RegisterOp("CausalAttentionGradient",
              {"q: float", "k: float", "v: float", "cos: float", "sin: float", "starts: int32", "shared: int32", "y: float",
               "dy: float"},
-             {"dq: float", "dk: float", "dv: float"}, attributes, false, NewCausalAttention, ComputeCausalAttentionGradient,
-             remove);
+             {"dq: float", "dk: float", "dv: float"}, kAttentionAttributes, false, AttentionOptions::Read,
+             ComputeCausalAttentionGradient, AttentionOptions::Delete);
 }
 
 }  // namespace zerosearch
